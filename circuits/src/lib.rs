@@ -1,0 +1,1 @@
+//! Chips and circuits over the halo2 front end.

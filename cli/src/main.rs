@@ -1,0 +1,3 @@
+//! The `nascent` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! From an ONNX file or a TOML description to a model specification.

@@ -1,0 +1,1 @@
+//! The structured reference string: import, check, derive, cache.

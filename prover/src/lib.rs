@@ -1,0 +1,1 @@
+//! Keys, witnesses, proofs, and the export of the verifier's data.

@@ -1,0 +1,1 @@
+//! Light verifier: canonical formats, transcript and the KZG check, without halo2.
