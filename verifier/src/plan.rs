@@ -1,0 +1,145 @@
+//! The plan: what a publisher fixes before the beacon value is known.
+
+use crate::codec::{Format, FormatError};
+use crate::digest::{Digest32, tagged, to_scalar};
+use crate::spec::{ModelSpec, SpecError};
+use alloc::string::String;
+use alloc::vec::Vec;
+use ark_bn254::Fr;
+use ark_ff::PrimeField;
+use serde::{Deserialize, Serialize};
+
+/// Most bytes of a beacon's description and of a raw beacon value.
+pub const MAX_BEACON: usize = 4096;
+
+/// `P(tag_pk; 0)`, the publisher key of every model with a public seed,
+/// little-endian.
+pub const PUBLIC_SEED_PK: [u8; 32] = [0; 32];
+
+/// A beacon's value, by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Beacon {
+    /// Bytes whose origin the plan describes in words; the verifier hashes
+    /// them and does not check where they come from.
+    Raw(#[serde(with = "crate::codec::bytes")] Vec<u8>),
+}
+
+impl Beacon {
+    /// Digest of kind and value.
+    pub fn digest(&self) -> Digest32 {
+        match self {
+            Self::Raw(value) => tagged("nascent beacon v1", &[&[0], value]),
+        }
+    }
+
+    /// The field element `b` of the statement.
+    pub fn scalar(&self) -> Fr {
+        to_scalar(&self.digest())
+    }
+
+    /// Checks the size of the value.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        match self {
+            Self::Raw(value) if value.is_empty() || value.len() > MAX_BEACON => {
+                Err(PlanError::BeaconValue {
+                    limit: MAX_BEACON,
+                    got: value.len(),
+                })
+            }
+            Self::Raw(_) => Ok(()),
+        }
+    }
+}
+
+/// Commitment of a publisher to model, key and beacon, made in advance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Architecture and sampling rules.
+    pub model: ModelSpec,
+    /// `pk = P(tag_pk; sk)` for a hidden seed, little-endian and canonical;
+    /// `None` for a public seed (`sk = 0`).
+    pub publisher_key: Option<[u8; 32]>,
+    /// Which future beacon value will be used, in words.
+    pub beacon: String,
+    /// When the publisher says the plan was made, seconds since 1970 (not checked).
+    pub created: u64,
+}
+
+impl Format for Plan {
+    const MAGIC: [u8; 8] = *b"nsc.plan";
+    const VERSION: u16 = 1;
+    const MAX_BYTES: usize = ModelSpec::MAX_BYTES + (64 << 10);
+    type Error = PlanError;
+
+    fn validate(&self) -> Result<(), PlanError> {
+        // `encode` also holds the model to its own size limit.
+        self.model.encode()?;
+        if self.beacon.is_empty() || self.beacon.len() > MAX_BEACON {
+            return Err(PlanError::BeaconText {
+                limit: MAX_BEACON,
+                got: self.beacon.len(),
+            });
+        }
+        if let Some(key) = &self.publisher_key {
+            if !is_canonical_scalar(key) {
+                return Err(PlanError::KeyNotCanonical);
+            }
+            if *key == PUBLIC_SEED_PK {
+                return Err(PlanError::HiddenSeedIsPublic);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Digest of the canonical bytes.
+    pub fn digest(&self) -> Result<Digest32, FormatError<PlanError>> {
+        Ok(tagged("nascent plan v1", &[&self.encode()?]))
+    }
+
+    /// The publisher key of the statement, for either kind of seed.
+    pub fn public_key_bytes(&self) -> [u8; 32] {
+        self.publisher_key.unwrap_or(PUBLIC_SEED_PK)
+    }
+
+    /// The publisher key as a field element.
+    pub fn public_key(&self) -> Fr {
+        Fr::from_le_bytes_mod_order(&self.public_key_bytes())
+    }
+}
+
+fn is_canonical_scalar(bytes: &[u8; 32]) -> bool {
+    crate::encoding::scalar_from_bytes(bytes).is_ok()
+}
+
+/// Why a plan is not valid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The model specification is not valid.
+    #[error("model specification: {0}")]
+    Model(#[from] FormatError<SpecError>),
+    /// An empty or long description.
+    #[error("beacon description of {got} bytes, expected 1 to {limit}")]
+    BeaconText {
+        /// Most bytes.
+        limit: usize,
+        /// Bytes found.
+        got: usize,
+    },
+    /// An empty or long beacon value.
+    #[error("beacon value of {got} bytes, expected 1 to {limit}")]
+    BeaconValue {
+        /// Most bytes.
+        limit: usize,
+        /// Bytes found.
+        got: usize,
+    },
+    /// A publisher key that is not below the field's order.
+    #[error("publisher key is not a canonical field element")]
+    KeyNotCanonical,
+    /// A plan that claims a hidden seed with the key of the public one.
+    #[error("publisher key of a hidden seed is the key of the public seed")]
+    HiddenSeedIsPublic,
+}
