@@ -33,6 +33,11 @@ pub fn scalar_from_bytes(bytes: &[u8; 32]) -> Result<Fr, EncodingError> {
     Fr::from_bigint(limbs(bytes)).ok_or(EncodingError::NotCanonical)
 }
 
+/// Reads an element of the base field.
+pub(crate) fn base_from_bytes(bytes: &[u8; 32]) -> Result<Fq, EncodingError> {
+    Fq::from_bigint(limbs(bytes)).ok_or(EncodingError::NotCanonical)
+}
+
 /// Writes a scalar.
 pub fn scalar_to_bytes(scalar: &Fr) -> [u8; 32] {
     le_bytes(scalar.into_bigint())
@@ -44,7 +49,7 @@ pub fn point_from_bytes(bytes: &[u8; 32]) -> Result<G1Affine, EncodingError> {
     let [.., top] = &mut x;
     let flags = *top & (PARITY | IDENTITY);
     *top &= !(PARITY | IDENTITY);
-    let x = Fq::from_bigint(limbs(&x)).ok_or(EncodingError::NotCanonical)?;
+    let x = base_from_bytes(&x)?;
     if flags & IDENTITY != 0 {
         if flags & PARITY != 0 || x != Fq::ZERO {
             return Err(EncodingError::IdentityWithJunk);
@@ -87,7 +92,7 @@ fn limbs(bytes: &[u8; 32]) -> BigInt<4> {
     BigInt::new(out)
 }
 
-fn le_bytes(value: BigInt<4>) -> [u8; 32] {
+pub(crate) fn le_bytes(value: BigInt<4>) -> [u8; 32] {
     let mut out = [0; 32];
     for (chunk, limb) in out.as_chunks_mut::<8>().0.iter_mut().zip(value.0) {
         *chunk = limb.to_le_bytes();

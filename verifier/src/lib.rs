@@ -8,17 +8,29 @@
 
 extern crate alloc;
 
+pub mod batch;
 pub mod bundle;
 pub mod codec;
 pub mod digest;
 pub mod encoding;
+mod openings;
 pub mod plan;
+pub mod proof;
+mod quotient;
 pub mod spec;
+pub mod srs;
 pub mod statement;
+pub mod transcript;
+mod verify;
+pub mod vk;
 
-pub use bundle::{InitBundle, StreamProofs, TileProof};
+pub use batch::{BatchError, BatchVerifier, verify_proof};
+pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
-pub use plan::{Beacon, Plan};
+pub use plan::{Beacon, PUBLIC_SEED_PK, Plan, PlanError};
+pub use proof::{Proof, ProofError};
 pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec};
+pub use srs::{Srs, SrsError};
 pub use statement::{TileStatement, transcript_prefix};
+pub use vk::{TileShape, VerifyingKey, VkData, VkError};

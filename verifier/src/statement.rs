@@ -2,6 +2,9 @@
 
 use crate::digest::{Digest32, tagged};
 
+/// Rows of the one instance column of a tile: `[pk, b, A, first_block]`.
+pub const TILE_INSTANCE_ROWS: u64 = 4;
+
 /// What one tile proof is about. The proof is bound to all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileStatement {

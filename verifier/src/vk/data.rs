@@ -1,0 +1,110 @@
+//! The verifying key as it is written in a file.
+
+use crate::spec::{Distribution, Precision};
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// A column queried at a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Query {
+    /// Index among the columns of its type.
+    pub column: u32,
+    /// Rows ahead (negative: behind), cyclically.
+    pub rotation: i32,
+}
+
+/// A node of the expression graph. Children have lower indices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Node {
+    /// A scalar, little-endian.
+    Constant([u8; 32]),
+    /// A fixed query, by index in [`VkData::fixed_queries`].
+    Fixed(u32),
+    /// An advice query, by index in [`VkData::advice_queries`].
+    Advice(u32),
+    /// An instance query, by index in [`VkData::instance_queries`].
+    Instance(u32),
+    /// A challenge.
+    Challenge(u32),
+    /// Minus a node.
+    Negated(u32),
+    /// Sum of two nodes.
+    Sum(u32, u32),
+    /// Product of two nodes.
+    Product(u32, u32),
+    /// A node times a scalar, little-endian.
+    Scaled(u32, [u8; 32]),
+}
+
+/// Type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ColumnKind {
+    /// Committed by the prover.
+    Advice,
+    /// Committed in the key.
+    Fixed,
+    /// Given by the statement.
+    Instance,
+}
+
+/// A column under the copy constraints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermutationColumn {
+    /// Type of the column.
+    pub kind: ColumnKind,
+    /// Index among the columns of its type.
+    pub column: u32,
+    /// Commitment to its permutation polynomial.
+    pub commitment: [u8; 32],
+}
+
+/// What the circuit is, when it is an initialization tile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TileShape {
+    /// The circuit has `2^k` rows.
+    pub k: u8,
+    /// Distribution of the deviates.
+    pub distribution: Distribution,
+    /// Limbs and fraction bits.
+    pub precision: Precision,
+    /// Blocks of the stream covered by one tile.
+    pub blocks: u64,
+    /// Advice columns that hold the weights, lane by lane.
+    pub weight_columns: Vec<u32>,
+}
+
+/// A verifying key as plain data, in the proof library's orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VkData {
+    /// The domain has `2^k` rows.
+    pub k: u8,
+    /// Generator of the domain, little-endian.
+    pub omega: [u8; 32],
+    /// Degree of the constraint system: the quotient has `degree - 1` pieces,
+    /// a permutation set `degree - 2` columns.
+    pub degree: u8,
+    /// Random rows at the end of each advice column, less one.
+    pub blinding_factors: u32,
+    /// Values given per instance column.
+    pub instance_rows: Vec<u32>,
+    /// Phase of each advice column.
+    pub advice_phases: Vec<u8>,
+    /// Phase after which each challenge is drawn.
+    pub challenge_phases: Vec<u8>,
+    /// Advice queries.
+    pub advice_queries: Vec<Query>,
+    /// Fixed queries.
+    pub fixed_queries: Vec<Query>,
+    /// Instance queries.
+    pub instance_queries: Vec<Query>,
+    /// Expression graph of all constraints, without repetition.
+    pub nodes: Vec<Node>,
+    /// Constraints as node indices, in the order of folding.
+    pub constraints: Vec<u32>,
+    /// Commitment of each fixed column.
+    pub fixed_commitments: Vec<[u8; 32]>,
+    /// Columns under the copy constraints, in order; may be empty.
+    pub permutation: Vec<PermutationColumn>,
+    /// Present when the circuit is an initialization tile.
+    pub tile: Option<TileShape>,
+}
