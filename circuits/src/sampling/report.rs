@@ -1,12 +1,18 @@
 //! What a sampling table really samples: support, moments, distance from the ideal.
 //!
-//! A limb is uniform (to within 2^-200, as the top bits of a field element are dropped), so the
-//! deviate takes each value with probability `count / 2^B`. The sums behind the moments are exact
-//! integers; the Kolmogorov distance is the exact supremum over all steps, in fixed point. Only
-//! the last divisions are in `f64` (elementary operations, the same on every machine).
+//! For a uniform limb the deviate takes each value with probability `count / 2^B`. The sums behind
+//! the moments are exact integers; the Kolmogorov distance is the exact supremum over all steps,
+//! in fixed point. Only the last divisions are in `f64` (elementary operations, the same on every
+//! machine).
+//!
+//! The limbs are *not quite* uniform. The low `n = L B` bits of a uniform residue modulo `p` take
+//! `r = p mod 2^n` of their values once more often than the others, `floor(p / 2^n) + 1` times; how
+//! far that is from uniform is [`DistributionReport::row_distance`].
 
 use core::fmt;
 
+use ff::{Field, PrimeField};
+use halo2curves::bn256::Fr;
 use nascent_verifier::{Distribution, Precision};
 use serde::Serialize;
 
@@ -53,6 +59,9 @@ pub struct DistributionReport {
     pub ideal: Moments,
     /// Largest difference between the two distribution functions.
     pub kolmogorov: f64,
+    /// Total variation distance of the limbs of a row, together, from uniform limbs: a bound on
+    /// how much the probability of any event about a row's deviates differs from the above.
+    pub row_distance: f64,
 }
 
 impl DistributionReport {
@@ -79,6 +88,7 @@ impl DistributionReport {
             moments: moments(&atoms, precision.limb_bits, unit),
             ideal: ideal.moments(),
             kolmogorov: ideal.kolmogorov(&atoms),
+            row_distance: row_distance(precision),
         }
     }
 }
@@ -112,7 +122,8 @@ impl fmt::Display for DistributionReport {
         row("variance", float(table.variance), float(ideal.variance))?;
         row("skewness", float(table.skewness), float(ideal.skewness))?;
         row("kurtosis", float(table.kurtosis), float(ideal.kurtosis))?;
-        row("Kolmogorov distance", float(self.kolmogorov), String::new())
+        row("Kolmogorov distance", float(self.kolmogorov), String::new())?;
+        row("limbs of a row", float(self.row_distance), String::new())
     }
 }
 
@@ -131,6 +142,23 @@ fn float(x: f64) -> String {
 fn power_of_two(exponent: i32) -> f64 {
     let factor = if exponent < 0 { 0.5 } else { 2.0 };
     (0..exponent.unsigned_abs()).fold(1.0, |power, _| power * factor)
+}
+
+/// Distance from uniform of the low `n` bits of a uniform residue modulo `p`.
+///
+/// With `p = (m + g) 2^n`, `0 <= g < 1`: a fraction `g` of all patterns has `m + 1` residues, the
+/// others `m`, so the distance is `g (1 - g) / (m + g)`.
+fn row_distance(precision: Precision) -> f64 {
+    let bits = precision.lanes() as usize * usize::from(precision.limb_bits);
+    // p - 1 instead of p: the lowest of 254 bits.
+    let modulus = (-Fr::ONE).to_repr();
+    let (mut whole, mut part, mut weight) = (0.0, 0.0, power_of_two(-(bits as i32)));
+    for bit in 0..256 {
+        let side = if bit < bits { &mut part } else { &mut whole };
+        *side += f64::from(modulus[bit / 8] >> (bit % 8) & 1) * weight;
+        weight *= 2.0;
+    }
+    part * (1.0 - part) / (whole + part)
 }
 
 /// A value of the deviate and how many limbs give it.
@@ -348,6 +376,18 @@ mod tests {
         assert!((table.mean - ideal.mean).abs() < 1e-6, "{skewed}");
         assert!((table.skewness - ideal.skewness).abs() < 1e-5, "{skewed}");
         assert!((table.kurtosis - ideal.kurtosis).abs() < 1e-5, "{skewed}");
+    }
+
+    #[test]
+    fn distance_of_a_row() {
+        // p / 2^240 = 0x3064.4e72...
+        let part = f64::from(0x4e72_e131) / f64::from(u32::MAX);
+        let distance = part * (1.0 - part) / (f64::from(0x3064) + part);
+        let row = report(Distribution::Uniform, 16, 12).row_distance;
+        assert!((row / distance - 1.0).abs() < 1e-8, "{row}");
+        assert!(row < power_of_two(-15));
+        // 23 limbs of 11 bits leave one bit to drop: far from uniform.
+        assert!(report(Distribution::Uniform, 11, 7).row_distance > 0.1);
     }
 
     #[test]
