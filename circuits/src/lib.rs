@@ -1,1 +1,14 @@
 //! Chips and circuits over the halo2 front end.
+//!
+//! - [`poseidon2`]: the permutation, its parameters and its chip;
+//! - [`sampling`]: deviates of a limb, and the exact distribution they have;
+//! - [`seed`]: from a publisher's secret and a beacon to the stream key.
+
+pub mod canonical;
+pub mod grid;
+pub mod logup;
+pub mod poseidon2;
+pub mod sampling;
+pub mod seed;
+pub mod tile;
+pub mod transport;
