@@ -1,1 +1,4 @@
 //! Keys, witnesses, proofs, and the export of the verifier's data.
+
+pub mod export;
+pub mod transcript;
