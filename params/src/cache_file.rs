@@ -24,18 +24,17 @@ use std::io::{BufWriter, Read, Seek, Write};
 use std::path::PathBuf;
 
 use blake2b_simd::{Params as Blake2b, State};
-use halo2curves::bn256::{Fq, G1Affine, G2Affine};
+use halo2curves::bn256::{Fq, G1Affine};
 use halo2curves::serde::SerdeObject;
 use rayon::prelude::*;
 
 use crate::check::check_tau_g2;
 use crate::domain::{MAX_K, MIN_K};
 use crate::error::{Basis, CheckError, ContentError, FormatError, PointName};
-use crate::identity::identity;
 use crate::parts::Parts;
 use crate::progress::{Progress, Step};
 use crate::source::{G2_BYTES, decode_g1, decode_g2};
-use crate::srs::{CeremonyFile, G1_BYTES, Provenance, SourceFormat, Srs, is_development};
+use crate::srs::{CeremonyFile, G1_BYTES, Provenance, SourceFormat, Srs};
 
 const MAGIC: &[u8; 8] = b"NASCSRS\0";
 const VERSION: u32 = 1;
@@ -115,19 +114,22 @@ pub(crate) fn read(file: &mut File, progress: &dyn Progress) -> Result<Srs, Cont
 
     let tau_g2 = decode_g2(&header.tau_g2, PointName::G2 { index: 1 })?;
     check_tau_g2(&tau_g2)?;
-    if identity(&tau_g2) != header.identity {
-        return Err(FormatError::IdentityMismatch.into());
-    }
-    if is_development(&header.identity) != (header.provenance == Provenance::Development) {
-        return Err(FormatError::ProvenanceMismatch.into());
-    }
+    let claimed = header.provenance.clone();
     let parts = Parts {
         k,
         powers,
         lagrange,
         tau_g2,
     };
-    Ok(Srs::from_checked(parts, header.provenance))
+    let srs = Srs::from_checked(parts, header.provenance)?;
+    if *srs.identity() != header.identity {
+        return Err(FormatError::IdentityMismatch.into());
+    }
+    let claims_development = claimed == Provenance::Development;
+    if *srs.provenance() != claimed || srs.is_development() != claims_development {
+        return Err(FormatError::ProvenanceMismatch.into());
+    }
+    Ok(srs)
 }
 
 /// Reads the part before the points.

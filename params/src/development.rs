@@ -6,8 +6,9 @@
 use ff::{BatchInvert, Field, FromUniformBytes, PrimeField};
 use group::Curve;
 use halo2curves::bn256::{Fr, G2};
+use nascent_verifier::digest::keccak256;
+use nascent_verifier::srs::DEVELOPMENT_TEXT;
 use rayon::prelude::*;
-use sha3::{Digest, Keccak256};
 
 use crate::comb::Comb;
 use crate::domain::omega;
@@ -16,17 +17,13 @@ use crate::parts::{Parts, validate_k};
 use crate::progress::{Progress, Step};
 use crate::srs::{Provenance, Srs};
 
-/// Hashed to give the tau of the development SRS.
-pub const DEVELOPMENT_SENTENCE: &str =
-    "nascent development SRS v1: tau is public, proofs are forgeable";
-
 /// Scalars per task.
 const CHUNK: usize = 1 << 12;
 
-/// Keccak-256 of [`DEVELOPMENT_SENTENCE`], read big-endian, modulo the group order.
+/// Keccak-256 of the verifier's [`DEVELOPMENT_TEXT`], read big-endian, modulo the group order.
 pub fn development_tau() -> Fr {
     let mut wide = [0u8; 64];
-    let digest: [u8; 32] = Keccak256::digest(DEVELOPMENT_SENTENCE).into();
+    let digest = keccak256(&[DEVELOPMENT_TEXT.as_bytes()]);
     for (wide, byte) in wide.iter_mut().zip(digest.iter().rev()) {
         *wide = *byte;
     }
@@ -41,7 +38,7 @@ impl Srs {
     /// Refuses a `k` outside [`crate::MIN_K`]..=[`crate::MAX_K`].
     pub fn development(k: u32, progress: &dyn Progress) -> Result<Self, ParamsError> {
         let parts = from_tau(development_tau(), k, progress)?;
-        Ok(Self::from_checked(parts, Provenance::Development))
+        Ok(Self::from_checked(parts, Provenance::Development)?)
     }
 }
 
@@ -186,7 +183,7 @@ mod tests {
 
     #[test]
     fn tau_is_the_documented_constant() {
-        let digest: [u8; 32] = Keccak256::digest(DEVELOPMENT_SENTENCE).into();
+        let digest = keccak256(&[DEVELOPMENT_TEXT.as_bytes()]);
         let base = Fr::from(256);
         let expected = digest.iter().fold(Fr::ZERO, |acc, byte| {
             acc * base + Fr::from(u64::from(*byte))

@@ -37,7 +37,7 @@ impl Srs {
             blake2b,
             path,
         };
-        Ok(Self::from_checked(parts, Provenance::Ceremony(file)))
+        Ok(Self::from_checked(parts, Provenance::Ceremony(file))?)
     }
 }
 

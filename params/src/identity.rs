@@ -1,24 +1,42 @@
-//! What the verifier needs of an SRS: the bytes of `[tau]_2`, and their digest, which names the SRS
-//! whatever its size.
+//! What the verifier needs of an SRS: `[tau]_2`, whose digest names the SRS whatever its size.
 
 use ff::PrimeField;
 use halo2curves::bn256::{Fq, G2Affine};
-use nascent_verifier::digest::tagged;
+use nascent_verifier::Srs as VerifierSrs;
+use nascent_verifier::srs::SrsError;
 
-/// Length of the verifier's part of an SRS.
-pub const VERIFIER_SRS_LEN: usize = 128;
+use crate::error::{CheckError, PointName};
 
-/// `[tau]_2` uncompressed: `x.c0, x.c1, y.c0, y.c1`, 32 bytes each, little-endian, canonical.
-pub(crate) fn verifier_bytes(tau_g2: &G2Affine) -> [u8; VERIFIER_SRS_LEN] {
-    let mut out = [0; VERIFIER_SRS_LEN];
+/// `[tau]_2` as the verifier holds it, which checks the curve and the subgroup once more, with
+/// another implementation of the curve.
+pub(crate) fn verifier_srs(tau_g2: &G2Affine) -> Result<VerifierSrs, CheckError> {
+    let mut bytes = [0; 128];
     let coordinates: [&Fq; 4] = [&tau_g2.x.c0, &tau_g2.x.c1, &tau_g2.y.c0, &tau_g2.y.c1];
-    for (out, coordinate) in out.chunks_exact_mut(32).zip(coordinates) {
+    for (out, coordinate) in bytes.chunks_exact_mut(32).zip(coordinates) {
         out.copy_from_slice(coordinate.to_repr().as_ref());
     }
-    out
+    let name = PointName::G2 { index: 1 };
+    VerifierSrs::from_uncompressed(&bytes).map_err(|error| match error {
+        SrsError::NotCanonical { .. } => CheckError::NonCanonicalCoordinate(name),
+        SrsError::NotInSubgroup => CheckError::NotInSubgroup(name),
+        _ => CheckError::NotOnCurve(name),
+    })
 }
 
-/// The SRS's identity: a tagged Keccak-256 of [`verifier_bytes`].
-pub(crate) fn identity(tau_g2: &G2Affine) -> [u8; 32] {
-    tagged("nascent srs v1", &[&verifier_bytes(tau_g2)])
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::development::development_tau;
+    use group::Curve;
+    use halo2curves::bn256::{Fr, G2};
+
+    #[test]
+    fn the_verifier_recognises_the_development_tau_and_no_other() {
+        let srs =
+            |tau: Fr| verifier_srs(&(G2::generator() * tau).to_affine()).expect("in the group");
+        let development = srs(development_tau());
+        assert!(development.is_development());
+        assert_eq!(Ok(development), VerifierSrs::development());
+        assert!(!srs(development_tau() + Fr::one()).is_development());
+    }
 }

@@ -36,10 +36,9 @@ mod srs;
 mod transform;
 
 pub use cache::{CacheEntry, SrsCache};
-pub use development::{DEVELOPMENT_SENTENCE, development_tau};
+pub use development::development_tau;
 pub use domain::{MAX_K, MIN_K};
 pub use error::{Basis, CheckError, FormatError, ParamsError, PointName};
-pub use identity::VERIFIER_SRS_LEN;
 pub use progress::{Progress, Silent, Step};
 pub use ptau::ImportOptions;
-pub use srs::{CeremonyFile, Provenance, SourceFormat, Srs, development_identity, is_development};
+pub use srs::{CeremonyFile, Provenance, SourceFormat, Srs, development_identity};

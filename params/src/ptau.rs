@@ -102,7 +102,7 @@ impl Srs {
             blake2b,
             path,
         };
-        Ok(Self::from_checked(parts, Provenance::Ceremony(file)))
+        Ok(Self::from_checked(parts, Provenance::Ceremony(file))?)
     }
 }
 
@@ -256,10 +256,12 @@ fn read_section_table(source: &mut Source) -> Result<[Option<Section>; 4], Conte
             };
             return Err(truncated.into());
         }
-        if let Some(slot) = wanted.iter().position(|wanted| *wanted == id) {
-            if sections[slot].replace(Section { offset, length }).is_some() {
-                return Err(FormatError::DuplicateSection { id }.into());
-            }
+        let slot = wanted
+            .iter()
+            .position(|wanted| *wanted == id)
+            .map(|slot| &mut sections[slot]);
+        if slot.is_some_and(|slot| slot.replace(Section { offset, length }).is_some()) {
+            return Err(FormatError::DuplicateSection { id }.into());
         }
         offset += length;
     }

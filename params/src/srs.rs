@@ -4,18 +4,17 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use group::Curve;
 use halo2_proofs::SerdeFormat;
 use halo2_proofs::poly::commitment::{Params, ParamsProver};
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
-use halo2curves::bn256::{Bn256, G1Affine, G2, G2Affine};
+use halo2curves::bn256::{Bn256, G1Affine, G2Affine};
 use halo2curves::serde::SerdeObject;
+use nascent_verifier::Srs as VerifierSrs;
 use rand_chacha::{ChaCha8Rng, ChaCha20Rng, rand_core::SeedableRng};
 use rand_core::OsRng;
 
-use crate::development::development_tau;
-use crate::error::{ParamsError, size_error};
-use crate::identity::{VERIFIER_SRS_LEN, identity, verifier_bytes};
+use crate::error::{CheckError, ParamsError, size_error};
+use crate::identity::verifier_srs;
 use crate::parts::Parts;
 use crate::progress::Progress;
 use crate::ptau::Ptau;
@@ -65,6 +64,7 @@ pub enum Provenance {
 pub struct Srs {
     params: ParamsKZG<Bn256>,
     provenance: Provenance,
+    verifier: VerifierSrs,
     identity: [u8; 32],
 }
 
@@ -72,9 +72,9 @@ impl Srs {
     /// Wraps points that are known to be good.
     ///
     /// The development tau is recognised whatever the caller says of the provenance.
-    pub(crate) fn from_checked(parts: Parts, provenance: Provenance) -> Self {
-        let identity = identity(&parts.tau_g2);
-        let provenance = if is_development(&identity) {
+    pub(crate) fn from_checked(parts: Parts, provenance: Provenance) -> Result<Self, CheckError> {
+        let verifier = verifier_srs(&parts.tau_g2)?;
+        let provenance = if verifier.is_development() {
             Provenance::Development
         } else {
             provenance
@@ -88,11 +88,13 @@ impl Srs {
             G2Affine::generator(),
             parts.tau_g2,
         );
-        Self {
+        let identity = verifier.digest();
+        Ok(Self {
             params,
             provenance,
+            verifier,
             identity,
-        }
+        })
     }
 
     /// Base-2 logarithm of the number of powers.
@@ -112,7 +114,7 @@ impl Srs {
 
     /// Whether tau is public, so that proofs can be forged.
     pub fn is_development(&self) -> bool {
-        is_development(&self.identity)
+        self.verifier.is_development()
     }
 
     /// Digest of `[tau]_2`: names the SRS whatever its size.
@@ -125,10 +127,9 @@ impl Srs {
         self.params.s_g2()
     }
 
-    /// What a verifier needs: `[tau]_2` uncompressed, `x.c0, x.c1, y.c0, y.c1`, 32 bytes each,
-    /// little-endian. The generators of both groups are fixed.
-    pub fn verifier_srs(&self) -> [u8; VERIFIER_SRS_LEN] {
-        verifier_bytes(&self.tau_g2())
+    /// What a verifier needs: `[tau]_2`. The generators of both groups are fixed.
+    pub fn verifier_srs(&self) -> &VerifierSrs {
+        &self.verifier
     }
 
     /// `[tau^i]_1` for every `i` below `2^k`.
@@ -193,10 +194,22 @@ impl Srs {
                 // The file may be gone or replaced: what it gives is checked, and not needed.
                 let tau_g2 = self.tau_g2();
                 if let Ok(Some(parts)) = Ptau::reread(&file.path, k, &tau_g2, progress) {
-                    return Ok(Self::from_checked(parts, self.provenance.clone()));
+                    return Ok(Self::from_checked(parts, self.provenance.clone())?);
                 }
             }
             Provenance::Ceremony(_) => {}
+        }
+        self.derive_from_powers(k, progress)
+    }
+
+    /// As [`Srs::derive`], always by computing the Lagrange basis from the powers.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a `k` above that of this SRS.
+    pub fn derive_from_powers(&self, k: u32, progress: &dyn Progress) -> Result<Self, ParamsError> {
+        if k < crate::MIN_K || k > self.k() {
+            return Err(size_error(self.k(), k));
         }
         let powers = self.powers()[..1 << k].to_vec();
         let lagrange = to_lagrange_reporting(powers.clone(), k, progress);
@@ -206,7 +219,7 @@ impl Srs {
             lagrange,
             tau_g2: self.tau_g2(),
         };
-        Ok(Self::from_checked(parts, self.provenance.clone()))
+        Ok(Self::from_checked(parts, self.provenance.clone())?)
     }
 
     /// Butterflies that [`Srs::derive`] and an import without a Lagrange section have to do.
@@ -215,15 +228,12 @@ impl Srs {
     }
 }
 
-/// Whether an identity is that of the development SRS.
-pub fn is_development(identity: &[u8; 32]) -> bool {
-    identity == development_identity()
-}
-
 /// The identity of the development SRS.
 pub fn development_identity() -> &'static [u8; 32] {
-    static IDENTITY: LazyLock<[u8; 32]> =
-        LazyLock::new(|| identity(&(G2::generator() * development_tau()).to_affine()));
+    static IDENTITY: LazyLock<[u8; 32]> = LazyLock::new(|| {
+        // A constant of the verifier, whose own test derives it; the fallback names no SRS.
+        VerifierSrs::development().map_or([0; 32], |srs| srs.digest())
+    });
     &IDENTITY
 }
 
@@ -266,7 +276,7 @@ impl Write for Capture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::development::from_tau;
+    use crate::development::{development_tau, from_tau};
     use crate::progress::Silent;
     use halo2curves::bn256::Fr;
 
@@ -274,7 +284,7 @@ mod tests {
     fn the_lagrange_basis_comes_back_out() {
         let parts = from_tau(development_tau(), 5, &Silent).expect("valid k");
         let lagrange = parts.lagrange.clone();
-        let srs = Srs::from_checked(parts, Provenance::Development);
+        let srs = Srs::from_checked(parts, Provenance::Development).expect("checked");
         assert_eq!(srs.lagrange(), lagrange);
         assert_eq!(srs.lagrange_from(30), lagrange[30..]);
         assert_eq!(srs.lagrange_from(99), []);
@@ -288,12 +298,12 @@ mod tests {
             blake2b: [0; 64],
             path: PathBuf::new(),
         });
-        let srs = Srs::from_checked(parts, claim.clone());
+        let srs = Srs::from_checked(parts, claim.clone()).expect("checked");
         assert_eq!(srs.provenance(), &Provenance::Development);
         assert!(srs.is_development());
 
         let other = from_tau(Fr::from(77), 3, &Silent).expect("valid k");
-        let srs = Srs::from_checked(other, claim.clone());
+        let srs = Srs::from_checked(other, claim.clone()).expect("checked");
         assert_eq!(srs.provenance(), &claim);
         assert!(!srs.is_development());
     }
@@ -325,7 +335,9 @@ mod tests {
             path: PathBuf::from("there is no such file"),
         });
         let parts = from_tau(tau, 6, &Silent).expect("valid k");
-        let small = Srs::from_checked(parts, provenance.clone()).derive(5, &Silent);
+        let small = Srs::from_checked(parts, provenance.clone())
+            .expect("checked")
+            .derive(5, &Silent);
         let small = small.expect("smaller k");
         assert_eq!(
             small.lagrange(),
