@@ -140,6 +140,18 @@ impl VerifyingKey {
         (self.layout.points + self.layout.evaluations) * 32
     }
 
+    /// The commitments to the weight lanes, out of the bytes of a tile's proof.
+    /// Empty for other circuits, and for bytes of another length.
+    pub fn weight_commitments(&self, proof: &[u8]) -> Vec<[u8; 32]> {
+        let columns = self.tile().map_or(&[][..], |tile| &tile.weight_columns);
+        if proof.len() != self.proof_len() {
+            return Vec::new();
+        }
+        let (words, _) = proof.as_chunks::<32>();
+        let word = |column: &u32| words.get(*self.layout.advice.get(index(*column))?).copied();
+        columns.iter().filter_map(word).collect()
+    }
+
     /// Columns of a permutation set.
     pub(crate) fn permutation_chunk(&self) -> usize {
         usize::from(self.data.degree).saturating_sub(2).max(1)

@@ -1,0 +1,364 @@
+//! Verification of a whole initialization.
+//!
+//! The verifier builds every instance itself, from plan and beacon value;
+//! nothing but the proof bytes of a tile is taken from the prover.
+
+use crate::batch::{BatchError, BatchVerifier};
+use crate::bundle::{BundleError, InitBundle, StreamProofs};
+use crate::codec::{Format, FormatError};
+use crate::digest::{Digest32, tagged, to_scalar};
+use crate::plan::PlanError;
+use crate::proof::ProofError;
+use crate::report::{NotProved, Proved, Report, Seed, StreamReport};
+use crate::spec::{SpecError, StreamSpec};
+use crate::srs::Srs;
+use crate::statement::TileStatement;
+use crate::vk::VerifyingKey;
+use alloc::collections::BTreeSet;
+use alloc::vec;
+use alloc::vec::Vec;
+use ark_bn254::Fr;
+
+/// Verifies that all sampled weights of a model come from its plan and beacon
+/// value.
+///
+/// `key` finds a verifying key by digest. The key is taken as honest: compare
+/// its digest with one derived from the circuit's source.
+pub fn verify_init<'k>(
+    bundle: &InitBundle,
+    key: impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
+    srs: &Srs,
+) -> Result<Report, VerifyError> {
+    bundle.validate()?;
+    if srs.digest() != bundle.srs_digest {
+        return Err(VerifyError::Srs {
+            expected: bundle.srs_digest,
+            got: srs.digest(),
+        });
+    }
+    let streams = bundle
+        .plan
+        .model
+        .streams
+        .iter()
+        .zip(&bundle.streams)
+        .enumerate()
+        .map(|(stream, (spec, proofs))| Stream::new(stream, spec, proofs, &key))
+        .collect::<Result<Vec<_>, _>>()?;
+    check_coverage(bundle, &streams)?;
+
+    let statement = Statement::new(bundle)?;
+    let mut batch = BatchVerifier::default();
+    let mut commitments = Vec::new();
+    for tile in &bundle.tiles {
+        let (stream, index) = (tile.stream, tile.index);
+        let error = |source| VerifyError::Tile {
+            stream,
+            index,
+            source,
+        };
+        let of = streams.get(usize::from(stream));
+        let of = of.ok_or(VerifyError::UnexpectedTile { stream, index })?;
+        let prefix = TileStatement {
+            plan: statement.plan,
+            beacon: statement.beacon,
+            stream,
+            index,
+        }
+        .transcript_prefix(of.vk.digest(), &bundle.srs_digest);
+        let instance = statement.instance(of.blocks, index);
+        batch
+            .add(of.vk, &prefix, &[instance], &tile.proof)
+            .map_err(error)?;
+        commitments.extend(of.vk.weight_commitments(&tile.proof));
+    }
+    batch.finish(srs).map_err(|error| {
+        let BatchError::Pairing { position } = error;
+        let tile = bundle.tiles.get(position);
+        VerifyError::Tile {
+            stream: tile.map_or(u16::MAX, |tile| tile.stream),
+            index: tile.map_or(u64::MAX, |tile| tile.index),
+            source: ProofError::Pairing,
+        }
+    })?;
+    Ok(report(bundle, srs, &streams, &statement, &commitments))
+}
+
+/// A stream with its key.
+struct Stream<'k> {
+    vk: &'k VerifyingKey,
+    /// Blocks per tile.
+    blocks: u64,
+    tiles: u64,
+}
+
+impl<'k> Stream<'k> {
+    fn new(
+        stream: usize,
+        spec: &StreamSpec,
+        proofs: &StreamProofs,
+        key: &impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
+    ) -> Result<Self, VerifyError> {
+        let missing = VerifyError::MissingKey {
+            stream,
+            digest: proofs.vk_digest,
+        };
+        let vk = key(&proofs.vk_digest)
+            .filter(|vk| *vk.digest() == proofs.vk_digest)
+            .ok_or(missing)?;
+        let differs = |what| VerifyError::KeyShape { stream, what };
+        let tile = vk.tile().ok_or(differs("kind of circuit"))?;
+        if tile.distribution != spec.distribution {
+            return Err(differs("distribution"));
+        }
+        if tile.precision != spec.precision {
+            return Err(differs("precision"));
+        }
+        if tile.k != proofs.k {
+            return Err(differs("size"));
+        }
+        Ok(Self {
+            vk,
+            blocks: tile.blocks,
+            tiles: spec.blocks().div_ceil(tile.blocks.max(1)),
+        })
+    }
+}
+
+/// Each tile of each stream once, in order.
+fn check_coverage(bundle: &InitBundle, streams: &[Stream<'_>]) -> Result<(), VerifyError> {
+    let mut seen = BTreeSet::new();
+    for tile in &bundle.tiles {
+        let (stream, index) = (tile.stream, tile.index);
+        let known = streams.get(usize::from(stream));
+        if known.is_none_or(|of| index >= of.tiles) {
+            return Err(VerifyError::UnexpectedTile { stream, index });
+        }
+        if !seen.insert((stream, index)) {
+            return Err(VerifyError::DuplicateTile { stream, index });
+        }
+    }
+    // Stops at the first gap: no more steps than there are tiles in the file.
+    let expected = || {
+        let streams = (0_u16..).zip(streams);
+        streams.flat_map(|(stream, of)| (0..of.tiles).map(move |index| (stream, index)))
+    };
+    for (stream, index) in expected() {
+        if !seen.contains(&(stream, index)) {
+            return Err(VerifyError::MissingTile { stream, index });
+        }
+    }
+    for (position, (tile, expected)) in bundle.tiles.iter().zip(expected()).enumerate() {
+        let got = (tile.stream, tile.index);
+        if got != expected {
+            return Err(VerifyError::MisplacedTile {
+                position,
+                expected,
+                got,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The public values of all tiles.
+struct Statement {
+    plan: Digest32,
+    model: Digest32,
+    beacon: Digest32,
+    public_key: Fr,
+}
+
+impl Statement {
+    fn new(bundle: &InitBundle) -> Result<Self, VerifyError> {
+        let plan = &bundle.plan;
+        Ok(Self {
+            plan: plan.digest()?,
+            model: plan.model.digest()?,
+            beacon: bundle.beacon.digest(),
+            public_key: plan.public_key(),
+        })
+    }
+
+    /// `[pk, b, A, first_block]`.
+    fn instance(&self, blocks: u64, index: u64) -> Vec<Fr> {
+        vec![
+            self.public_key,
+            to_scalar(&self.beacon),
+            to_scalar(&self.model),
+            // As field elements: no product of integers to overflow.
+            Fr::from(blocks) * Fr::from(index),
+        ]
+    }
+}
+
+fn report(
+    bundle: &InitBundle,
+    srs: &Srs,
+    streams: &[Stream<'_>],
+    statement: &Statement,
+    commitments: &[[u8; 32]],
+) -> Report {
+    let plan = &bundle.plan;
+    let entries = plan.model.streams.iter().zip(&bundle.streams).zip(streams);
+    let development = srs.is_development();
+    let trust = if development {
+        NotProved::DevelopmentSrs
+    } else {
+        NotProved::SrsCeremony
+    };
+    let commitments: Vec<&[u8]> = commitments.iter().map(<[u8; 32]>::as_slice).collect();
+    Report {
+        model: plan.model.name.clone(),
+        model_digest: statement.model,
+        graph_digest: plan.model.graph_digest,
+        rules_digest: plan.model.rules_digest,
+        plan_digest: statement.plan,
+        beacon: plan.beacon.clone(),
+        beacon_digest: statement.beacon,
+        seed: match plan.publisher_key {
+            Some(publisher_key) => Seed::Hidden { publisher_key },
+            None => Seed::Public,
+        },
+        srs_digest: bundle.srs_digest,
+        development_srs: development,
+        streams: entries
+            .map(|((spec, proofs), of)| StreamReport {
+                distribution: spec.distribution,
+                precision: spec.precision,
+                rows: spec.rows,
+                k: proofs.k,
+                vk_digest: proofs.vk_digest,
+                blocks_per_tile: of.blocks,
+                tiles: of.tiles,
+            })
+            .collect(),
+        proofs: count(bundle.tiles.len()),
+        proof_bytes: bundle
+            .tiles
+            .iter()
+            .map(|tile| count(tile.proof.len()))
+            .sum(),
+        sampled_weights: plan.model.sampled_elements(),
+        constant_weights: plan.model.constant_elements(),
+        weight_commitments: tagged("nascent weight commitments v1", &commitments),
+        proved: vec![
+            Proved::Derivation,
+            Proved::SeedBinding,
+            Proved::Coverage,
+            Proved::StatementBinding,
+        ],
+        not_proved: vec![
+            trust,
+            NotProved::KeyOrigin,
+            NotProved::BeaconOrigin,
+            NotProved::PlanTime,
+            NotProved::WeightsFile,
+            NotProved::ModelFile,
+            NotProved::Training,
+        ],
+    }
+}
+
+fn count(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
+}
+
+/// Why an initialization is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The bundle is not valid.
+    #[error("bundle: {0}")]
+    Bundle(#[from] BundleError),
+    /// The plan cannot be encoded.
+    #[error("plan: {0}")]
+    Plan(#[from] FormatError<PlanError>),
+    /// The model specification cannot be encoded.
+    #[error("model: {0}")]
+    Model(#[from] FormatError<SpecError>),
+    /// The proofs were made under another SRS than the verifier's.
+    #[error(
+        "proofs made under SRS {}, the verifier has {}",
+        Hex(expected),
+        Hex(got)
+    )]
+    Srs {
+        /// Digest in the bundle.
+        expected: Digest32,
+        /// Digest of the verifier's SRS.
+        got: Digest32,
+    },
+    /// No key with this digest is at hand.
+    #[error("stream {stream}: no verifying key {} at hand", Hex(digest))]
+    MissingKey {
+        /// Index of the stream.
+        stream: usize,
+        /// Digest of the key.
+        digest: Digest32,
+    },
+    /// A key of another circuit.
+    #[error("stream {stream}: the verifying key has another {what}")]
+    KeyShape {
+        /// Index of the stream.
+        stream: usize,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A tile that the model does not have.
+    #[error("tile {index} of stream {stream} is not part of the model")]
+    UnexpectedTile {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+    },
+    /// A tile listed twice.
+    #[error("tile {index} of stream {stream} is listed twice")]
+    DuplicateTile {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+    },
+    /// A tile that is not there.
+    #[error("tile {index} of stream {stream} is missing")]
+    MissingTile {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+    },
+    /// A tile out of place.
+    #[error(
+        "tile {} of stream {} stands at position {position}, where tile {} of stream {} belongs",
+        got.1, got.0, expected.1, expected.0
+    )]
+    MisplacedTile {
+        /// Position in the list.
+        position: usize,
+        /// Stream and index that belong there.
+        expected: (u16, u64),
+        /// Stream and index found.
+        got: (u16, u64),
+    },
+    /// The proof of a tile is refused.
+    #[error("tile {index} of stream {stream}: {source}")]
+    Tile {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+        /// What is wrong.
+        source: ProofError,
+    },
+}
+
+/// A digest in hexadecimal.
+struct Hex<'a>(&'a Digest32);
+
+impl core::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
