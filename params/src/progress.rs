@@ -14,7 +14,7 @@ pub enum Step {
     GeneratePowers,
     /// Generating the development Lagrange basis, counted in points.
     GenerateLagrange,
-    /// Computing the Lagrange basis from the powers, counted in butterflies. Slow: about 16
+    /// Computing the Lagrange basis from the powers, counted in butterflies. Slow: about 35
     /// microseconds of processor time each, half of `k 2^k` of them.
     TransformLagrange,
     /// Checking that every point is on the curve, counted in points.

@@ -50,7 +50,7 @@ pub struct ImportOptions {
 }
 
 impl Default for ImportOptions {
-    /// Computes up to `k = 18`: about forty seconds of processor time.
+    /// Computes up to `k = 18`: about a minute and a half of processor time.
     fn default() -> Self {
         Self {
             max_transform_k: 18,

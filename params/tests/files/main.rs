@@ -1,0 +1,7 @@
+//! Files from outside and the cache: one binary, since the modules share their writers.
+
+mod cache;
+mod halo2_raw;
+mod ptau;
+mod snarkjs;
+mod support;
