@@ -2,7 +2,8 @@
 //!
 //! - [`poseidon2`]: the permutation, its parameters and its chip;
 //! - [`sampling`]: deviates of a limb, and the exact distribution they have;
-//! - [`seed`]: from a publisher's secret and a beacon to the stream key.
+//! - [`seed`]: from a publisher's secret and a beacon to the stream key;
+//! - [`stream`]: many blocks of a stream at once, fast.
 
 pub mod canonical;
 pub mod grid;
@@ -10,5 +11,6 @@ pub mod logup;
 pub mod poseidon2;
 pub mod sampling;
 pub mod seed;
+pub mod stream;
 pub mod tile;
 pub mod transport;

@@ -168,8 +168,14 @@ mod tests {
             Fixed::ONE.sub(third.mul_u64(3)),
             Fixed::from_limbs([1, 0, 0, 0])
         );
-        assert_eq!(Fixed::dyadic(3, 1).mul(Fixed::dyadic(5, 2)), Fixed::dyadic(15, 3));
-        assert_eq!(Fixed::dyadic(15, 3).shr(64 + 61), Fixed::dyadic(15, 64).shr(64));
+        assert_eq!(
+            Fixed::dyadic(3, 1).mul(Fixed::dyadic(5, 2)),
+            Fixed::dyadic(15, 3)
+        );
+        assert_eq!(
+            Fixed::dyadic(15, 3).shr(64 + 61),
+            Fixed::dyadic(15, 64).shr(64)
+        );
         assert_eq!(Fixed::ONE.shr(192), Fixed::from_limbs([1, 0, 0, 0]));
         assert_eq!(Fixed::ONE.shr(193), Fixed::ZERO);
         assert_eq!(Fixed::ONE.shr(0), Fixed::ONE);

@@ -107,7 +107,10 @@ impl fmt::Display for DistributionReport {
                 write!(f, "normal cut to [{}, {}]", bound(lo), bound(hi))?;
             }
         }
-        writeln!(f, ", limbs of {limb_bits} bits, {fraction_bits} fraction bits")?;
+        writeln!(
+            f,
+            ", limbs of {limb_bits} bits, {fraction_bits} fraction bits"
+        )?;
         let mut row = |name: &str, value: String, ideal: String| {
             let line = format!("  {name:<20} {value:<20} {ideal}");
             writeln!(f, "{}", line.trim_end())
@@ -366,7 +369,10 @@ mod tests {
         let two = report(bounds, 16, 12);
         // Variance of the normal cut at two standard deviations, from the literature.
         assert!((two.ideal.variance - 0.773_741_303_549_923_9).abs() < 1e-14);
-        assert!((two.moments.variance - two.ideal.variance).abs() < 1e-6, "{two}");
+        assert!(
+            (two.moments.variance - two.ideal.variance).abs() < 1e-6,
+            "{two}"
+        );
         let skewed = Distribution::TruncatedNormal {
             lo: -2048,
             hi: 8192,

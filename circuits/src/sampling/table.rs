@@ -256,17 +256,29 @@ mod tests {
             refused(Distribution::Normal, 16, 13),
             E::LaneOverflow { limb_bits: 16, .. }
         ));
-        assert!(matches!(refused(Distribution::Normal, 0, 0), E::LimbBits { .. }));
-        assert!(matches!(refused(Distribution::Normal, 21, 0), E::LimbBits { .. }));
+        assert!(matches!(
+            refused(Distribution::Normal, 0, 0),
+            E::LimbBits { .. }
+        ));
+        assert!(matches!(
+            refused(Distribution::Normal, 21, 0),
+            E::LimbBits { .. }
+        ));
         assert!(matches!(
             refused(Distribution::Uniform, 16, 17),
             E::FractionBits { .. }
         ));
         for (lo, hi) in [(5, 5), (5, 4)] {
-            assert_eq!(refused(truncated(lo, hi), 16, 12), E::EmptyInterval { lo, hi });
+            assert_eq!(
+                refused(truncated(lo, hi), 16, 12),
+                E::EmptyInterval { lo, hi }
+            );
         }
         for (lo, hi) in [(i32::MIN, 0), (0, i32::MAX), (-32769, 0)] {
-            assert!(matches!(refused(truncated(lo, hi), 16, 12), E::FarBound { .. }));
+            assert!(matches!(
+                refused(truncated(lo, hi), 16, 12),
+                E::FarBound { .. }
+            ));
         }
         assert!(matches!(
             refused(truncated(32767, 32768), 16, 12),

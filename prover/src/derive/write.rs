@@ -1,0 +1,130 @@
+//! A model's weights as a safetensors file, without holding them.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+use nascent_verifier::Digest32;
+
+use super::{Progress, deriver::Deriver, error::DeriveError, format::header};
+
+/// Elements derived at a time; two such buffers are the memory this needs.
+const WINDOW: usize = 1 << 22;
+
+/// What the file says about itself, in the strings of its header.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Digest of the plan that the weights follow, if there is one.
+    pub plan: Option<Digest32>,
+    /// Further strings. Keys that start with `nascent.` are this crate's.
+    pub extra: BTreeMap<String, String>,
+}
+
+impl Deriver<'_> {
+    /// Writes the elements of a tensor as little-endian `f32`, in bounded memory.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such tensor or the sink fails.
+    pub fn write_tensor(&self, tensor: usize, sink: &mut dyn Write) -> Result<(), DeriveError> {
+        let (first, length) = self.extent(tensor)?;
+        self.write_range(first, length, sink, &|_| ())?;
+        Ok(())
+    }
+
+    /// Writes a run of all tensors laid end to end; one window is written as the next is derived.
+    fn write_range(
+        &self,
+        first: u64,
+        length: u64,
+        sink: &mut (dyn Write + '_),
+        done: &(dyn Fn(u64) + Sync),
+    ) -> io::Result<()> {
+        let window = |at: u64| (length - at).min(WINDOW as u64) as usize;
+        let mut ready = vec![[0u8; 4]; window(0)];
+        let mut next = Vec::new();
+        self.fill_range(first, &mut ready);
+        let mut at = 0;
+        while !ready.is_empty() {
+            let after = at + ready.len() as u64;
+            next.resize(window(after), [0u8; 4]);
+            // The sink need not be Send: it is used on this thread while the pool derives.
+            let mut written = Ok(());
+            rayon::in_place_scope(|scope| {
+                let next = &mut next;
+                scope.spawn(move |_| self.fill_range(first + after, next));
+                written = sink.write_all(ready.as_flattened());
+            });
+            written?;
+            done(after);
+            at = after;
+            std::mem::swap(&mut ready, &mut next);
+        }
+        Ok(())
+    }
+}
+
+/// Writes all tensors of a model, in its order, as `F32`; returns the number of bytes.
+///
+/// The file appears under its name only when it is complete and on the disk. Its header carries
+/// `nascent.model_digest` and, if given, `nascent.plan_digest`, in hexadecimal.
+///
+/// # Errors
+///
+/// If a tensor's name is reserved, if the header gets too large or if writing fails.
+pub fn write_safetensors(
+    deriver: &Deriver<'_>,
+    path: &Path,
+    metadata: &Metadata,
+    progress: Progress<'_>,
+) -> Result<u64, DeriveError> {
+    let mut strings = metadata.extra.clone();
+    strings.insert("format".into(), "pt".into());
+    let digest = deriver.model().digest()?;
+    strings.insert("nascent.model_digest".into(), hexadecimal(&digest));
+    if let Some(plan) = &metadata.plan {
+        strings.insert("nascent.plan_digest".into(), hexadecimal(plan));
+    }
+    let header = header(&deriver.model().tensors, &strings)?;
+    let total = deriver.elements();
+    write_atomically(path, |file| {
+        file.write_all(&header)?;
+        deriver.write_range(0, total, file, &|done| progress(done, total))
+    })
+    .map_err(|source| DeriveError::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(header.len() as u64 + 4 * total)
+}
+
+/// Writes under a temporary name in the same folder, syncs, renames, syncs the folder.
+fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".weights-")
+        .suffix(".tmp")
+        .make_in(folder, |path| {
+            OpenOptions::new().write(true).create_new(true).open(path)
+        })?;
+    write(temporary.as_file_mut())?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    if cfg!(unix) {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn hexadecimal(digest: &Digest32) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
