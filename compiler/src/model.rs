@@ -1,0 +1,351 @@
+//! From an architecture and rules to a specification.
+
+use crate::description::Description;
+use crate::digest::graph_digest;
+use crate::error::{CompileError, Result, at_most};
+use crate::graph::{Attr, DType, Graph, Origin, ValueId};
+use crate::init::{Init, Lowered};
+use crate::limits::Limits;
+use crate::onnx::read_onnx;
+use crate::roles::{Parameter, Role, assign};
+use crate::rules::{Decision, Rules};
+use nascent_verifier::codec::Format;
+use nascent_verifier::{Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+
+/// What a model is made of, before any weight has a value.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value for each run of the program"
+)]
+pub enum Architecture {
+    /// A computation graph.
+    Onnx(Graph),
+    /// A list of layers.
+    Description(Description),
+}
+
+/// A model with rules applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// What is proved about.
+    pub spec: ModelSpec,
+    /// One entry for each tensor of the specification, in the same order.
+    pub tensors: Vec<TensorReport>,
+    /// Constants that keep their values.
+    pub untouched: Vec<Untouched>,
+    /// Names of the inputs that a caller gives data to.
+    pub inputs: Vec<String>,
+}
+
+/// How a tensor got its fill.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorReport {
+    /// The tensor and its role.
+    pub parameter: Parameter,
+    /// The fill in real numbers.
+    pub init: Init,
+    /// The rule, in words.
+    pub why: String,
+}
+
+/// A constant that keeps its values; they are part of the graph's digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untouched {
+    /// Its name.
+    pub name: String,
+    /// Its dimensions.
+    pub dims: Vec<u64>,
+    /// Its element type.
+    pub dtype: &'static str,
+    /// Why it is no weight.
+    pub why: String,
+}
+
+impl Architecture {
+    /// Reads an architecture from a file: TOML when its name ends in `.toml`,
+    /// else ONNX.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is past the limits, or is not what it should be.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
+        if path
+            .extension()
+            .is_some_and(|ext| ext.eq_ignore_ascii_case("toml"))
+        {
+            let text = read_text(path, limits)?;
+            return Ok(Self::Description(Description::parse(&text, limits)?));
+        }
+        let bytes = read_file(path, limits.onnx_bytes)?;
+        Ok(Self::Onnx(read_onnx(&bytes, limits)?))
+    }
+
+    /// Applies rules: finds the weights, gives each its fill, and lays them out
+    /// in streams.
+    ///
+    /// Tensors are in canonical order ([`assign`]). A stream is a distribution
+    /// with a precision; streams are numbered by first use, and each sampled
+    /// tensor takes the next whole rows of its stream.
+    ///
+    /// # Errors
+    /// See [`assign`] and [`Rules::decide`]; also a float matrix without a rule,
+    /// and a model without weights.
+    pub fn compile(&self, name: &str, rules: &Rules, limits: &Limits) -> Result<Model> {
+        let parameters = match self {
+            Self::Onnx(graph) => assign(graph, &rules.inputs, limits)?,
+            Self::Description(description) => {
+                if let Some(name) = rules.inputs.first() {
+                    return Err(CompileError::NoSuchInput { name: name.clone() });
+                }
+                description.parameters.clone()
+            }
+        };
+        let decisions = rules.decide(&parameters)?;
+        let mut plan = Plan::new(rules.precision);
+        let mut kept = Vec::new();
+        for (parameter, decision) in parameters.into_iter().zip(decisions) {
+            match decision {
+                Decision::Fill { init, why } => plan.fill(parameter, init, why)?,
+                Decision::Keep { why } => kept.push((parameter, why)),
+            }
+        }
+        if plan.tensors.is_empty() {
+            return Err(CompileError::NoWeights);
+        }
+        let filled: BTreeSet<ValueId> = plan
+            .reports
+            .iter()
+            .filter_map(|t| t.parameter.value)
+            .collect();
+        let (graph_digest, untouched, inputs) = match self {
+            Self::Onnx(graph) => {
+                check_kept(graph, &kept, rules)?;
+                let digest = graph_digest(graph, &filled)?;
+                (
+                    digest,
+                    untouched(graph, &filled, &kept),
+                    data_inputs(graph, &filled),
+                )
+            }
+            Self::Description(description) => match kept.first() {
+                Some((parameter, _)) => {
+                    return Err(CompileError::NothingToKeep {
+                        tensor: parameter.name.clone(),
+                    });
+                }
+                None => (description.digest(), Vec::new(), Vec::new()),
+            },
+        };
+        let spec = ModelSpec {
+            name: name.to_owned(),
+            graph_digest,
+            rules_digest: rules.digest(),
+            streams: plan.streams,
+            tensors: plan.tensors,
+        };
+        spec.validate()?;
+        Ok(Model {
+            spec,
+            tensors: plan.reports,
+            untouched,
+            inputs,
+        })
+    }
+}
+
+/// Streams and tensors as they are laid out.
+struct Plan {
+    precision: Precision,
+    streams: Vec<StreamSpec>,
+    tensors: Vec<TensorSpec>,
+    reports: Vec<TensorReport>,
+}
+
+impl Plan {
+    fn new(precision: Precision) -> Self {
+        Self {
+            precision,
+            streams: Vec::new(),
+            tensors: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    fn fill(&mut self, parameter: Parameter, init: Init, why: String) -> Result<()> {
+        let fail = |reason: String| CompileError::Fill {
+            tensor: parameter.name.clone(),
+            reason,
+        };
+        let elements = parameter.elements();
+        if elements == 0 {
+            return Err(fail("it has no elements".to_owned()));
+        }
+        let fill = match init.lower(self.precision).map_err(fail)? {
+            Lowered::Constant { value } => Fill::Constant {
+                bits: value.to_bits(),
+            },
+            Lowered::Sampled {
+                distribution,
+                scale,
+                mean,
+            } => {
+                let rows = elements.div_ceil(self.precision.lanes().max(1));
+                let same = |stream: &StreamSpec| stream.distribution == distribution;
+                let index = self.streams.iter().position(same).unwrap_or_else(|| {
+                    self.streams.push(StreamSpec {
+                        distribution,
+                        precision: self.precision,
+                        rows: 0,
+                    });
+                    self.streams.len() - 1
+                });
+                let first_row = match self.streams.get_mut(index) {
+                    Some(stream) => {
+                        let first = stream.rows;
+                        stream.rows = first.saturating_add(rows);
+                        first
+                    }
+                    None => 0,
+                };
+                let stream = u16::try_from(index).map_err(|_| CompileError::TooMany {
+                    what: "streams",
+                    limit: u64::from(u16::MAX),
+                    got: index as u64,
+                })?;
+                Fill::Sampled {
+                    stream,
+                    first_row,
+                    scale_bits: scale.to_bits(),
+                    mean_bits: mean.to_bits(),
+                }
+            }
+        };
+        self.tensors.push(TensorSpec {
+            name: parameter.name.clone(),
+            dims: parameter.dims.clone(),
+            fill,
+        });
+        self.reports.push(TensorReport {
+            parameter,
+            init,
+            why,
+        });
+        Ok(())
+    }
+}
+
+/// Refuses to keep what has no values, and to keep a matrix unasked.
+fn check_kept(graph: &Graph, kept: &[(Parameter, String)], rules: &Rules) -> Result<()> {
+    for (parameter, _) in kept {
+        let origin = parameter
+            .value
+            .and_then(|id| graph.values.get(id))
+            .map(|value| &value.origin);
+        match origin {
+            Some(Origin::Initializer(_)) if parameter.role == Role::Other => {
+                let matrix = parameter.dims.iter().filter(|&&dim| dim > 1).count() > 1;
+                if matrix && !rules.overrides.iter().any(|rule| rule.takes(parameter)) {
+                    if let Some(node) = parameter.node.clone() {
+                        return Err(CompileError::NoRole {
+                            node,
+                            tensor: parameter.name.clone(),
+                            dims: parameter.dims.clone(),
+                        });
+                    }
+                }
+            }
+            Some(Origin::Input) if parameter.role != Role::Other => {
+                return Err(CompileError::NothingToKeep {
+                    tensor: parameter.name.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Initializers and `Constant` nodes that are not filled.
+fn untouched(
+    graph: &Graph,
+    filled: &BTreeSet<ValueId>,
+    kept: &[(Parameter, String)],
+) -> Vec<Untouched> {
+    let kept: BTreeMap<ValueId, &(Parameter, String)> = kept
+        .iter()
+        .filter_map(|entry| Some((entry.0.value?, entry)))
+        .collect();
+    let mut list = Vec::new();
+    for &id in graph.initializers.iter().filter(|id| !filled.contains(id)) {
+        let Some(value) = graph.values.get(id) else {
+            continue;
+        };
+        let dtype = value.dtype.unwrap_or(DType::F32);
+        let why = match kept.get(&id) {
+            Some((parameter, why)) if parameter.role != Role::Other => why.clone(),
+            _ if graph.uses_of(id).is_empty() => "not used".to_owned(),
+            _ if !dtype.is_weight() => format!("{} constant", dtype.name()),
+            _ => "constant of the graph".to_owned(),
+        };
+        list.push(Untouched {
+            name: value.name.clone(),
+            dims: graph.fixed_dims(id).unwrap_or_default(),
+            dtype: dtype.name(),
+            why,
+        });
+    }
+    for node in graph
+        .nodes
+        .iter()
+        .filter(|n| n.standard_op() == Some("Constant"))
+    {
+        let name = node.output(0).and_then(|id| graph.values.get(id));
+        let (dims, dtype) = match node.attrs.get("value") {
+            Some(Attr::Tensor(tensor)) => (tensor.dims.clone(), tensor.dtype.name()),
+            _ => (Vec::new(), "attribute"),
+        };
+        list.push(Untouched {
+            name: name.map_or_else(String::new, |value| value.name.clone()),
+            dims,
+            dtype,
+            why: "Constant node".to_owned(),
+        });
+    }
+    list
+}
+
+fn data_inputs(graph: &Graph, filled: &BTreeSet<ValueId>) -> Vec<String> {
+    let data = graph.inputs.iter().filter(|id| !filled.contains(id));
+    data.filter_map(|&id| Some(graph.values.get(id)?.name.clone()))
+        .collect()
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let io = |source| CompileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let file = std::fs::File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    at_most("bytes in the file", limit, length)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    // The file may grow while it is read.
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    at_most("bytes in the file", limit, bytes.len() as u64)?;
+    Ok(bytes)
+}
+
+/// Reads a TOML file.
+pub(crate) fn read_text(path: &Path, limits: &Limits) -> Result<String> {
+    let bytes = read_file(path, limits.toml_bytes)?;
+    String::from_utf8(bytes).map_err(|error| CompileError::Toml {
+        what: "file",
+        reason: error.to_string(),
+    })
+}
