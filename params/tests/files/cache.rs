@@ -400,3 +400,48 @@ fn a_development_file_says_so() {
         .expect("loaded");
     assert_eq!(srs.provenance(), &Provenance::Development);
 }
+
+/// Size of the files written by the process that is killed.
+const KILLED_K: u32 = 12;
+
+/// Not a test of its own: the process that [`a_kill_leaves_a_whole_file_or_none`] kills.
+#[test]
+fn store_until_killed() {
+    let Some(directory) = std::env::var_os("NASCENT_TEST_STORE_UNTIL_KILLED") else {
+        return;
+    };
+    let srs = Srs::development(KILLED_K, &Silent).expect("valid k");
+    loop {
+        SrsCache::new(&directory)
+            .store(&srs, &Silent)
+            .expect("stored");
+    }
+}
+
+#[test]
+fn a_kill_leaves_a_whole_file_or_none() {
+    let (_directory, cache) = empty();
+    let path = cache.path(development_identity(), KILLED_K);
+    for round in 0..5u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--exact", "cache::store_until_killed"])
+            .env("NASCENT_TEST_STORE_UNTIL_KILLED", cache.directory())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("started");
+        // From the first write on, at moments that differ.
+        while !cache.directory().exists() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1 + 23 * round));
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        if path.exists() {
+            cache
+                .load(development_identity(), KILLED_K, &Silent)
+                .expect("a whole file");
+        }
+        assert!(cache.entries().expect("listed").len() <= 1);
+        fs::remove_dir_all(cache.directory()).expect("emptied");
+    }
+}
