@@ -68,7 +68,7 @@ pub enum CheckError {
     /// `[tau^0]` is not the group's generator.
     #[error("{0} is not the generator")]
     NotGenerator(PointName),
-    /// tau is 0 or 1, or another value whose secret everybody knows.
+    /// tau is 1, a secret everybody knows; 0 shows as an identity point.
     #[error("tau is 1: {0} is the generator")]
     TauIsOne(PointName),
     /// tau is a root of unity of the domain, where the Lagrange basis degenerates.
