@@ -183,6 +183,27 @@ fn fixture() -> &'static Fixture {
     })
 }
 
+/// Writes the files that the verifier crate tests itself with:
+/// `NASCENT_WRITE_FIXTURES=1 cargo test -p nascent-prover --test init fixtures`.
+#[test]
+fn fixtures_are_written_on_request() {
+    if std::env::var_os("NASCENT_WRITE_FIXTURES").is_none() {
+        return;
+    }
+    let Fixture { keys, bundle } = fixture();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../verifier/tests/fixtures");
+    let write = |name: &str, bytes: Vec<u8>| {
+        std::fs::write(format!("{folder}/{name}"), bytes).unwrap();
+    };
+    write("toy.init", bundle.encode().unwrap());
+    write("uniform.vk", keys[0].vk.encode().unwrap());
+    write("normal.vk", keys[1].vk.encode().unwrap());
+    write(
+        "development.srs",
+        keys[0].srs.verifier_srs().encode().unwrap(),
+    );
+}
+
 fn verify(bundle: &InitBundle) -> Result<Report, VerifyError> {
     let keys = &fixture().keys;
     let find = |digest: &Digest32| keys.iter().map(|k| &k.vk).find(|vk| vk.digest() == digest);
