@@ -5,6 +5,7 @@
 //! generator, is multiplied once however many proofs use it.
 
 use crate::digest::{Digest32, tagged};
+use crate::msm::msm;
 use crate::proof::{Proof, ProofError};
 use crate::srs::Srs;
 use crate::verify::{Reduced, reduce};
@@ -14,8 +15,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::pairing::Pairing;
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
-use ark_ff::{AdditiveGroup, Field, PrimeField};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{AdditiveGroup, Field};
 
 /// Verifies one proof.
 ///
@@ -152,20 +153,18 @@ fn coefficients(proofs: &[(usize, Reduced)]) -> Vec<Fr> {
 /// A sum of multiples of points, not yet carried out.
 #[derive(Default)]
 struct Combination {
-    scalars: Vec<<Fr as PrimeField>::BigInt>,
+    scalars: Vec<Fr>,
     points: Vec<G1Affine>,
 }
 
 impl Combination {
     fn push(&mut self, scalar: Fr, point: G1Affine) {
-        if scalar != Fr::ZERO && !point.is_zero() {
-            self.scalars.push(scalar.into_bigint());
-            self.points.push(point);
-        }
+        self.scalars.push(scalar);
+        self.points.push(point);
     }
 
     fn sum(&self) -> G1Projective {
-        G1Projective::msm_bigint(&self.points, &self.scalars)
+        msm(&self.scalars, &self.points)
     }
 }
 

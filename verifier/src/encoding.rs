@@ -6,6 +6,7 @@
 //!   whose other bits are zero. Every point of the curve is in the group (the
 //!   cofactor is one), so no subgroup check is needed.
 
+use alloc::vec::Vec;
 use ark_bn254::{Fq, Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, BigInt, BigInteger, Field, PrimeField};
@@ -45,21 +46,75 @@ pub fn scalar_to_bytes(scalar: &Fr) -> [u8; 32] {
 
 /// Reads a point of G1.
 pub fn point_from_bytes(bytes: &[u8; 32]) -> Result<G1Affine, EncodingError> {
-    let mut x = *bytes;
-    let [.., top] = &mut x;
-    let flags = *top & (PARITY | IDENTITY);
-    *top &= !(PARITY | IDENTITY);
-    let x = base_from_bytes(&x)?;
-    if flags & IDENTITY != 0 {
-        if flags & PARITY != 0 || x != Fq::ZERO {
+    let compressed = Compressed::parse(bytes)?;
+    let mut root = [compressed.square()];
+    root_candidates(&mut root);
+    let [root] = root;
+    compressed.complete(root)
+}
+
+/// Reads points of G1; an error comes with its position. Faster than one by
+/// one: the square roots run in step.
+pub(crate) fn points_from_bytes(
+    bytes: &[[u8; 32]],
+) -> Result<Vec<G1Affine>, (usize, EncodingError)> {
+    let parse = |(position, bytes)| Compressed::parse(bytes).map_err(|error| (position, error));
+    let compressed = bytes.iter().enumerate().map(parse);
+    let compressed = compressed.collect::<Result<Vec<_>, _>>()?;
+    let mut roots: Vec<Fq> = compressed.iter().map(Compressed::square).collect();
+    root_candidates(&mut roots);
+    let complete = |(position, (compressed, root)): (usize, (&Compressed, Fq))| {
+        compressed.complete(root).map_err(|error| (position, error))
+    };
+    compressed
+        .iter()
+        .zip(roots)
+        .enumerate()
+        .map(complete)
+        .collect()
+}
+
+/// A point without its `y`.
+struct Compressed {
+    x: Fq,
+    odd: bool,
+    identity: bool,
+}
+
+impl Compressed {
+    fn parse(bytes: &[u8; 32]) -> Result<Self, EncodingError> {
+        let mut x = *bytes;
+        let [.., top] = &mut x;
+        let flags = *top & (PARITY | IDENTITY);
+        *top &= !(PARITY | IDENTITY);
+        let out = Self {
+            x: base_from_bytes(&x)?,
+            odd: flags & PARITY != 0,
+            identity: flags & IDENTITY != 0,
+        };
+        if out.identity && (out.odd || out.x != Fq::ZERO) {
             return Err(EncodingError::IdentityWithJunk);
         }
-        return Ok(G1Affine::identity());
+        Ok(out)
     }
-    let y = curve_y(x).ok_or(EncodingError::NotOnCurve)?;
-    let odd = y.into_bigint().is_odd();
-    let y = if odd == (flags & PARITY != 0) { y } else { -y };
-    Ok(G1Affine::new_unchecked(x, y))
+
+    /// `x^3 + 3`.
+    fn square(&self) -> Fq {
+        self.x.square() * self.x + Fq::from(3_u64)
+    }
+
+    /// The point, if the candidate is a root.
+    fn complete(&self, y: Fq) -> Result<G1Affine, EncodingError> {
+        if self.identity {
+            return Ok(G1Affine::identity());
+        }
+        if y.square() != self.square() {
+            return Err(EncodingError::NotOnCurve);
+        }
+        let odd = y.into_bigint().is_odd();
+        let y = if odd == self.odd { y } else { -y };
+        Ok(G1Affine::new_unchecked(self.x, y))
+    }
 }
 
 /// Writes a point of G1.
@@ -78,10 +133,42 @@ pub fn point_to_bytes(point: &G1Affine) -> [u8; 32] {
     bytes
 }
 
-/// A square root of `x^3 + 3`.
-fn curve_y(x: Fq) -> Option<Fq> {
-    let square = x.square() * x + Fq::from(3_u64);
-    square.sqrt()
+/// Raises each value to `(p + 1) / 4`: a square root, if it has one, since
+/// `p = 3 mod 4`. Digits of four bits; several values at a time, because the
+/// products of one chain wait for each other.
+fn root_candidates(values: &mut [Fq]) {
+    let mut exponent = Fq::MODULUS;
+    exponent.add_with_carry(&BigInt::from(1_u64));
+    exponent.div2();
+    exponent.div2();
+    let digits = exponent.0.map(u64::to_be_bytes);
+    let digits = digits.iter().rev().flatten();
+    let digits = digits.flat_map(|byte| [usize::from(byte >> 4), usize::from(byte & 15)]);
+    for chunk in values.chunks_mut(4) {
+        let powers = chunk.iter().map(|value| {
+            let mut power = Fq::ONE;
+            core::array::from_fn::<Fq, 16, _>(|index| {
+                if index > 0 {
+                    power *= value;
+                }
+                power
+            })
+        });
+        let powers: Vec<[Fq; 16]> = powers.collect();
+        chunk.fill(Fq::ONE);
+        for digit in digits.clone().skip_while(|digit| *digit == 0) {
+            for _ in 0..4 {
+                for value in chunk.iter_mut() {
+                    value.square_in_place();
+                }
+            }
+            for (value, powers) in chunk.iter_mut().zip(&powers) {
+                if let Some(power) = powers.get(digit) {
+                    *value *= power;
+                }
+            }
+        }
+    }
 }
 
 fn limbs(bytes: &[u8; 32]) -> BigInt<4> {
@@ -98,4 +185,65 @@ pub(crate) fn le_bytes(value: BigInt<4>) -> [u8; 32] {
         *chunk = limb.to_le_bytes();
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::{keccak256, to_scalar};
+    use ark_ec::CurveGroup;
+
+    fn point(index: u8) -> G1Affine {
+        (G1Affine::generator() * to_scalar(&keccak256(&[&[index]]))).into_affine()
+    }
+
+    #[test]
+    fn points_round_trip_one_by_one_and_together() {
+        let mut points: Vec<G1Affine> = (0..21).map(point).collect();
+        points.push(G1Affine::identity());
+        points.push(-point(3));
+        let bytes: Vec<[u8; 32]> = points.iter().map(point_to_bytes).collect();
+        assert_eq!(points_from_bytes(&bytes), Ok(points.clone()));
+        for (bytes, point) in bytes.iter().zip(&points) {
+            assert_eq!(point_from_bytes(bytes), Ok(*point));
+            assert!(point.is_on_curve());
+        }
+    }
+
+    #[test]
+    fn a_second_encoding_of_a_point_is_refused() {
+        let mut bytes = [0; 32];
+        bytes[31] = IDENTITY;
+        assert_eq!(point_from_bytes(&bytes), Ok(G1Affine::identity()));
+        for (at, bits) in [(31, IDENTITY | PARITY), (0, 1), (31, IDENTITY | 1)] {
+            let mut junk = bytes;
+            junk[at] |= bits;
+            assert_eq!(
+                point_from_bytes(&junk),
+                Err(EncodingError::IdentityWithJunk)
+            );
+        }
+        let modulus = le_bytes(Fq::MODULUS);
+        assert_eq!(point_from_bytes(&modulus), Err(EncodingError::NotCanonical));
+        // 0^3 + 3 is no square.
+        assert_eq!(point_from_bytes(&[0; 32]), Err(EncodingError::NotOnCurve));
+        let mut list = [point_to_bytes(&point(1)); 9];
+        list[7] = [0; 32];
+        assert_eq!(
+            points_from_bytes(&list),
+            Err((7, EncodingError::NotOnCurve))
+        );
+    }
+
+    #[test]
+    fn scalars_are_canonical() {
+        let largest = scalar_to_bytes(&-Fr::ONE);
+        assert_eq!(scalar_from_bytes(&largest), Ok(-Fr::ONE));
+        let order = le_bytes(Fr::MODULUS);
+        assert_eq!(scalar_from_bytes(&order), Err(EncodingError::NotCanonical));
+        assert_eq!(
+            scalar_from_bytes(&[0xff; 32]),
+            Err(EncodingError::NotCanonical)
+        );
+    }
 }

@@ -14,6 +14,7 @@ pub mod codec;
 pub mod digest;
 pub mod encoding;
 pub mod init;
+mod msm;
 mod openings;
 pub mod plan;
 pub mod proof;

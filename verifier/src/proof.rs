@@ -4,7 +4,7 @@
 //! Bytes: all points but the two of the opening, all evaluations, then the two
 //! points of the opening, 32 bytes each, in the order they enter the transcript.
 
-use crate::encoding::{EncodingError, point_from_bytes, scalar_from_bytes};
+use crate::encoding::{EncodingError, points_from_bytes, scalar_from_bytes};
 use crate::vk::VerifyingKey;
 use alloc::vec::Vec;
 use ark_bn254::{Fr, G1Affine};
@@ -30,16 +30,23 @@ impl Proof {
         }
         let before = vk.layout.points.saturating_sub(2);
         let after = before.saturating_add(vk.layout.evaluations);
-        let mut points = Vec::with_capacity(vk.layout.points);
-        let mut evaluations = Vec::with_capacity(vk.layout.evaluations);
-        for (word, bytes) in words.iter().enumerate() {
-            let error = |source| ProofError::Word { word, source };
-            if (before..after).contains(&word) {
-                evaluations.push(scalar_from_bytes(bytes).map_err(error)?);
-            } else {
-                points.push(point_from_bytes(bytes).map_err(error)?);
+        let (first, rest) = words.split_at_checked(before).unwrap_or((words, &[]));
+        let scalars = vk.layout.evaluations.min(rest.len());
+        let (scalars, last) = rest.split_at_checked(scalars).unwrap_or((rest, &[]));
+        let point_error = |start: usize| {
+            move |(position, source): (usize, _)| ProofError::Word {
+                word: start.saturating_add(position),
+                source,
             }
-        }
+        };
+        let mut points = points_from_bytes(first).map_err(point_error(0))?;
+        points.extend(points_from_bytes(last).map_err(point_error(after))?);
+        let scalar = |(word, bytes)| {
+            let error = |source| ProofError::Word { word, source };
+            scalar_from_bytes(bytes).map_err(error)
+        };
+        let evaluations = (before..).zip(scalars).map(scalar);
+        let evaluations = evaluations.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             points,
             evaluations,
