@@ -1,0 +1,141 @@
+//! The quotient polynomial, coset by coset.
+//!
+//! The numerator `N` (all constraints folded with `y`) has degree below `m n + n` and is a
+//! multiple of `X^n - 1`; the quotient `h` has degree below `m n`. On the coset `g_j H`, `X^n` is the
+//! constant `c_j = g_j^n`, so there
+//!
+//! ```text
+//! h mod (X^n - c_j) = sum over i < m of c_j^i h_i
+//! ```
+//!
+//! with `h_i` the pieces of `n` coefficients. `m` cosets give `m` such polynomials, and the pieces
+//! follow by an `m x m` Vandermonde inverse: no transform is larger than `n`, and only one coset
+//! is in memory at a time.
+
+use std::time::{Duration, Instant};
+
+use ff::{Field, PrimeField};
+use halo2_proofs::plonk::ConstraintSystem;
+use halo2curves::bn256::Fr;
+use rayon::prelude::*;
+
+use super::program::{Columns, Program, Scratch};
+use super::transform::{Domain, powers, reverse};
+
+/// Coefficients (bit-reversed) of all columns.
+pub(super) struct Polynomials<'a> {
+    pub(super) advice: &'a [Vec<Fr>],
+    pub(super) fixed: &'a [Vec<Fr>],
+    pub(super) instance: &'a [Vec<Fr>],
+}
+
+/// The pieces (natural order) and what they took.
+pub(super) struct Quotient {
+    pub(super) pieces: Vec<Vec<Fr>>,
+    pub(super) transforms: Duration,
+    pub(super) constraints: Duration,
+    pub(super) products: usize,
+}
+
+/// Rows that a worker evaluates at a time: registers then fit the cache.
+const BLOCK: usize = 64;
+
+/// Computes the `pieces` pieces of the quotient.
+pub(super) fn compute(
+    domain: &Domain,
+    meta: &ConstraintSystem<Fr>,
+    pieces: usize,
+    polynomials: &Polynomials<'_>,
+    challenges: &[Fr],
+    y: Fr,
+) -> Quotient {
+    let program = Program::compile(meta, challenges, y);
+    // Any `pieces` cosets serve; the generator keeps them off the subgroup.
+    let root = domain.extended_root(pieces.next_power_of_two().trailing_zeros());
+    let shifts = powers(root, Fr::MULTIPLICATIVE_GENERATOR, pieces);
+    let (mut transforms, mut constraints) = (Duration::ZERO, Duration::ZERO);
+    let mut residues: Vec<Vec<Fr>> = Vec::with_capacity(pieces);
+    for &shift in &shifts {
+        let start = Instant::now();
+        let weights = domain.reversed_powers(shift);
+        let onto = |columns: &[Vec<Fr>]| -> Vec<Vec<Fr>> {
+            columns.par_iter().map(|column| coset(domain, column, &weights)).collect()
+        };
+        let (advice, fixed, instance) =
+            (onto(polynomials.advice), onto(polynomials.fixed), onto(polynomials.instance));
+        transforms += start.elapsed();
+
+        let start = Instant::now();
+        let columns = Columns { advice: &advice, fixed: &fixed, instance: &instance };
+        let mut values = vec![Fr::ZERO; domain.size()];
+        values.par_chunks_mut(BLOCK).enumerate().for_each_init(Scratch::default, |scratch, (index, block)| {
+            program.run(&columns, index * BLOCK, block, scratch);
+        });
+        constraints += start.elapsed();
+
+        let start = Instant::now();
+        drop((advice, fixed, instance));
+        residues.push(residue(domain, values, shift));
+        transforms += start.elapsed();
+    }
+    let start = Instant::now();
+    let pieces = separate(domain, &residues, &shifts);
+    transforms += start.elapsed();
+    Quotient { pieces, transforms, constraints, products: program.products() }
+}
+
+/// Values of a polynomial on a coset, in natural order.
+fn coset(domain: &Domain, coefficients: &[Fr], weights: &[Fr]) -> Vec<Fr> {
+    let mut values: Vec<Fr> = coefficients.iter().zip(weights).map(|(c, w)| c * w).collect();
+    domain.to_values(&mut values);
+    values
+}
+
+/// From the numerator's values on a coset to `h mod (X^n - c)`, natural order.
+fn residue(domain: &Domain, mut values: Vec<Fr>, shift: Fr) -> Vec<Fr> {
+    domain.to_coefficients(&mut values);
+    reverse(&mut values);
+    let vanishing = shift.pow([domain.size() as u64]) - Fr::ONE;
+    let inverse = |x: Fr| x.invert().unwrap_or(Fr::ZERO);
+    let weights = powers(inverse(shift), inverse(vanishing), domain.size());
+    values.par_iter_mut().zip(&weights).for_each(|(value, weight)| *value *= weight);
+    values
+}
+
+/// The pieces from the residues: the inverse of the Vandermonde matrix of the `c_j`.
+fn separate(domain: &Domain, residues: &[Vec<Fr>], shifts: &[Fr]) -> Vec<Vec<Fr>> {
+    let constants: Vec<Fr> = shifts.iter().map(|s| s.pow([domain.size() as u64])).collect();
+    let inverse = vandermonde_inverse(&constants);
+    inverse
+        .iter()
+        .map(|row| {
+            let mut piece = vec![Fr::ZERO; domain.size()];
+            piece.par_iter_mut().enumerate().for_each(|(i, slot)| {
+                *slot = row.iter().zip(residues).map(|(factor, residue)| residue[i] * factor).sum();
+            });
+            piece
+        })
+        .collect()
+}
+
+/// Entry (i, j): coefficient of `X^i` in the Lagrange polynomial of node `j`.
+fn vandermonde_inverse(nodes: &[Fr]) -> Vec<Vec<Fr>> {
+    let mut inverse = vec![vec![Fr::ZERO; nodes.len()]; nodes.len()];
+    for (j, node) in nodes.iter().enumerate() {
+        let mut basis = vec![Fr::ONE];
+        let mut denominator = Fr::ONE;
+        for other in nodes.iter().enumerate().filter(|&(l, _)| l != j).map(|(_, other)| other) {
+            basis.push(Fr::ZERO);
+            for d in (1..basis.len()).rev() {
+                basis[d] = basis[d - 1] - basis[d] * other;
+            }
+            basis[0] = -basis[0] * other;
+            denominator *= *node - other;
+        }
+        let scale = denominator.invert().unwrap_or(Fr::ZERO);
+        for (i, coefficient) in basis.iter().enumerate() {
+            inverse[i][j] = *coefficient * scale;
+        }
+    }
+    inverse
+}

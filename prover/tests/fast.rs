@@ -1,0 +1,95 @@
+//! Our prover writes the library's proofs: the library's verifier accepts them, and everything that
+//! does not depend on fresh randomness is the same byte for byte.
+
+use halo2_proofs::{
+    plonk::{ProvingKey, create_proof, keygen_pk, keygen_vk, verify_proof},
+    poly::{
+        kzg::{
+            commitment::{KZGCommitmentScheme, ParamsKZG},
+            multiopen::{ProverSHPLONK, VerifierSHPLONK},
+            strategy::SingleStrategy,
+        },
+    },
+};
+use halo2curves::bn256::{Bn256, Fr, G1Affine};
+use nascent_circuits::{
+    seed::SeedMaterial,
+    tile::{TileCircuit, TileParams, TileWitness},
+};
+use nascent_params::{Silent, Srs};
+use nascent_prover::{fast, transcript::Keccak};
+use nascent_verifier::{Distribution, Precision};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+const PREFIX: [u8; 32] = [7; 32];
+
+fn setting(params: &TileParams) -> (Srs, ProvingKey<G1Affine>) {
+    let srs = Srs::development(params.k, &Silent).expect("development SRS");
+    let shape = TileCircuit::shape(params.clone());
+    let vk = keygen_vk(srs.params(), &shape).expect("verifying key");
+    let pk = keygen_pk(srs.params(), vk, &shape).expect("proving key");
+    (srs, pk)
+}
+
+fn witness() -> TileWitness {
+    let seed = SeedMaterial { secret: Fr::from(5), beacon: Fr::from(6), model: Fr::from(7) };
+    TileWitness { seed, first_block: 40 }
+}
+
+fn ours(srs: &Srs, pk: &ProvingKey<G1Affine>, params: &TileParams) -> Vec<u8> {
+    let mut transcript = Keccak::new(Vec::new(), &PREFIX);
+    let circuit = TileCircuit::new(params.clone(), witness());
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    fast::create_proof(srs.params(), pk, &circuit, &[&witness().instance()], &mut rng, &mut transcript)
+        .expect("proof");
+    transcript.into_inner()
+}
+
+fn library(srs: &Srs, pk: &ProvingKey<G1Affine>, params: &TileParams) -> Vec<u8> {
+    let mut transcript = Keccak::new(Vec::new(), &PREFIX);
+    create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+        srs.params(),
+        pk,
+        &[TileCircuit::new(params.clone(), witness())],
+        &[&[&witness().instance()]],
+        ChaCha20Rng::seed_from_u64(3),
+        &mut transcript,
+    )
+    .expect("proof");
+    transcript.into_inner()
+}
+
+fn accepts(params: &ParamsKZG<Bn256>, pk: &ProvingKey<G1Affine>, proof: &[u8], instance: &[Fr]) -> bool {
+    let mut transcript = Keccak::new(proof, &PREFIX);
+    verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
+        params,
+        pk.get_vk(),
+        SingleStrategy::new(params),
+        &[&[instance]],
+        &mut transcript,
+    )
+    .is_ok()
+}
+
+#[test]
+fn the_library_verifies_our_proofs() {
+    for (k, distribution, limb_bits) in
+        [(8, Distribution::Uniform, 8), (9, Distribution::Normal, 8), (8, Distribution::Normal, 10)]
+    {
+        let precision = Precision { limb_bits, fraction_bits: limb_bits - 3 };
+        let params = TileParams::new(k, distribution, precision).expect("shape");
+        let (srs, pk) = setting(&params);
+        let proof = ours(&srs, &pk, &params);
+        let reference = library(&srs, &pk, &params);
+        assert_eq!(proof.len(), reference.len());
+        let first_phase = pk.get_vk().cs().advice_column_phase().iter().filter(|&&p| p == 0).count();
+        assert_eq!(proof[..32 * first_phase], reference[..32 * first_phase]);
+        let instance = witness().instance();
+        assert!(accepts(srs.params(), &pk, &reference, &instance), "library, k = {k}");
+        assert!(accepts(srs.params(), &pk, &proof, &instance), "ours, k = {k}");
+        let mut wrong = instance;
+        wrong[3] += Fr::one();
+        assert!(!accepts(srs.params(), &pk, &proof, &wrong));
+    }
+}
