@@ -5,6 +5,7 @@ use super::wire;
 use crate::error::{CompileError, NodeRef, Result, at_most};
 use crate::graph::{Attr, DType, Dim, Graph, Node, Origin, Subgraph, Use, Value, ValueId};
 use crate::limits::Limits;
+use nascent_verifier::spec::MAX_RANK;
 use prost::Message;
 use std::collections::BTreeMap;
 use tract_onnx::pb::{
@@ -328,6 +329,12 @@ fn declared(proto: &ValueInfoProto) -> Result<(Option<DType>, Option<Vec<Dim>>)>
     let Some(shape) = &tensor.shape else {
         return Ok((DType::from_onnx(tensor.elem_type), None));
     };
+    if shape.dim.len() > MAX_RANK {
+        return Err(CompileError::Tensor {
+            name: proto.name.clone(),
+            reason: format!("{} dimensions, at most {MAX_RANK}", shape.dim.len()),
+        });
+    }
     let mut dims = Vec::with_capacity(shape.dim.len());
     for dim in &shape.dim {
         dims.push(match &dim.value {
