@@ -1,1 +1,1 @@
-//! Criterion benches and figure scripts.
+//! Criterion benches and figure programs; see `examples/` and `benches/`.

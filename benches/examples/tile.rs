@@ -1,0 +1,102 @@
+//! Proves one tile and prints what it took, one JSON object a line.
+//!
+//! `cargo run --release -p nascent-benches --example tile -- --k 18 --prover ours`
+//!
+//! Options: `--k` (18), `--limb-bits` (16), `--fraction-bits` (12), `--distribution`
+//! `normal|uniform` (normal), `--prover` `ours|library` (ours). The seed is hidden and the SRS the
+//! development one.
+
+use std::time::Instant;
+
+use halo2_proofs::{
+    plonk::{create_proof, keygen_pk, keygen_vk},
+    poly::kzg::{commitment::KZGCommitmentScheme, multiopen::ProverSHPLONK},
+};
+use halo2curves::bn256::{Bn256, Fr};
+use nascent_circuits::{
+    seed::SeedMaterial,
+    tile::{TileCircuit, TileParams, TileWitness},
+};
+use nascent_params::{Silent, Srs};
+use nascent_prover::{fast, transcript::Keccak};
+use nascent_verifier::{Distribution, Precision};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use serde_json::json;
+
+/// Processor seconds and peak resident mebibytes of this process so far.
+fn usage() -> (f64, u64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
+    let ticks: f64 = [11, 12].iter().filter_map(|&i| fields.get(i)?.parse::<f64>().ok()).sum();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: u64 = peak.and_then(|p| p.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
+    (ticks / 100.0, kib / 1024)
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let option = |name: &str, default: &str| {
+        let at = arguments.iter().position(|a| a == name);
+        at.and_then(|i| arguments.get(i + 1)).cloned().unwrap_or(default.to_owned())
+    };
+    let number = |name: &str, default: &str| option(name, default).parse::<u32>().expect("a number");
+    let k = number("--k", "18");
+    let precision = Precision {
+        limb_bits: number("--limb-bits", "16") as u8,
+        fraction_bits: number("--fraction-bits", "12") as u8,
+    };
+    let distribution = match option("--distribution", "normal").as_str() {
+        "uniform" => Distribution::Uniform,
+        _ => Distribution::Normal,
+    };
+    let params = TileParams::new(k, distribution, precision).expect("a shape that can be laid out");
+    let start = Instant::now();
+    let srs = Srs::development(k, &Silent).expect("development SRS");
+    println!("{}", json!({ "step": "srs", "k": k, "wall_s": start.elapsed().as_secs_f64() }));
+
+    let start = Instant::now();
+    let shape = TileCircuit::shape(params.clone());
+    let vk = keygen_vk(srs.params(), &shape).expect("verifying key");
+    let pk = keygen_pk(srs.params(), vk, &shape).expect("proving key");
+    println!("{}", json!({ "step": "keys", "k": k, "wall_s": start.elapsed().as_secs_f64(), "peak_mib": usage().1 }));
+
+    let seed = SeedMaterial { secret: Fr::from(5), beacon: Fr::from(6), model: Fr::from(7) };
+    let witness = TileWitness { seed, first_block: 0 };
+    let instance = witness.instance();
+    let circuit = TileCircuit::new(params.clone(), witness);
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let mut transcript = Keccak::new(Vec::new(), &[0; 32]);
+    let prover = option("--prover", "ours");
+    let (cpu, _) = usage();
+    let start = Instant::now();
+    let timings = if prover == "library" {
+        create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+            srs.params(),
+            &pk,
+            &[circuit],
+            &[&[&instance]],
+            rng,
+            &mut transcript,
+        )
+        .expect("proof");
+        None
+    } else {
+        let proof = fast::create_proof(srs.params(), &pk, &circuit, &[&instance], &mut rng, &mut transcript);
+        Some(proof.expect("proof"))
+    };
+    let wall = start.elapsed().as_secs_f64();
+    let (cpu_end, peak) = usage();
+    let weights = params.weights() as f64;
+    println!(
+        "{}",
+        json!({
+            "step": "prove", "prover": prover, "k": k, "distribution": format!("{distribution:?}"),
+            "limb_bits": precision.limb_bits, "weights": params.weights(), "wall_s": wall,
+            "cpu_s": cpu_end - cpu, "cpu_us_per_weight": (cpu_end - cpu) / weights * 1e6,
+            "weights_per_s": weights / wall, "peak_mib": peak, "proof_bytes": transcript.into_inner().len(),
+            "parts": timings.map(|t| format!("{t:.2?}")),
+        })
+    );
+}
