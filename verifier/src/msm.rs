@@ -14,25 +14,33 @@ use ark_ff::{Field, PrimeField};
 /// Bits of a scalar, with one for the carry of signed digits.
 const SCALAR_BITS: u32 = 255;
 
+/// Most points held in buckets at a time, unless one position has more.
+const MAX_POINTS: usize = 1 << 13;
+
 /// `sum_i scalars[i] points[i]`, over the shorter of both lists.
 pub(crate) fn msm(scalars: &[Fr], points: &[G1Affine]) -> G1Projective {
-    let terms: Vec<(G1Affine, [u64; 4])> = points
+    let (points, scalars): (Vec<G1Affine>, Vec<[u64; 4]>) = points
         .iter()
         .zip(scalars)
         .filter(|(point, scalar)| !point.is_zero() && **scalar != Fr::ZERO)
         .map(|(point, scalar)| (*point, scalar.into_bigint().0))
-        .collect();
-    let width = digit_width(terms.len());
-    let digits: Vec<Vec<i32>> = terms
-        .iter()
-        .map(|(_, scalar)| signed_digits(scalar, width))
-        .collect();
+        .unzip();
+    if points.is_empty() {
+        return G1Projective::ZERO;
+    }
+    let width = digit_width(points.len());
+    let digits = signed_digits(&scalars, width);
+    // As many digit positions at once as fit a bounded list of points.
+    let group = (MAX_POINTS / points.len()).max(1);
+    let positions: Vec<&[i32]> = digits.chunks(points.len()).rev().collect();
     let mut sum = G1Projective::ZERO;
-    for position in (0..digit_count(width)).rev() {
-        for _ in 0..width {
-            sum.double_in_place();
+    for group in positions.chunks(group) {
+        for of_position in digit_sums(&points, group, width) {
+            for _ in 0..width {
+                sum.double_in_place();
+            }
+            sum += of_position;
         }
-        sum += digit_sum(&terms, &digits, position, width);
     }
     sum
 }
@@ -52,21 +60,18 @@ fn digit_width(terms: usize) -> u32 {
     }
 }
 
-fn digit_count(width: u32) -> usize {
-    usize::try_from(SCALAR_BITS.div_ceil(width)).unwrap_or(0)
-}
-
-/// Digits in `[-2^(c-1), 2^(c-1))`, lowest first.
-fn signed_digits(scalar: &[u64; 4], width: u32) -> Vec<i32> {
+/// Digits in `[-2^(c-1), 2^(c-1))`: the lowest of all scalars, then the next.
+fn signed_digits(scalars: &[[u64; 4]], width: u32) -> Vec<i32> {
     let base = 1_i32 << width;
-    let mut carry = 0;
-    let mut digits = Vec::with_capacity(digit_count(width));
+    let mut carries = vec![0; scalars.len()];
+    let mut digits = Vec::new();
     let mut start = 0_u32;
     while start < SCALAR_BITS {
-        let mut digit = bits(scalar, start, width) + carry;
-        carry = i32::from(digit >= base / 2);
-        digit -= carry * base;
-        digits.push(digit);
+        for (scalar, carry) in scalars.iter().zip(&mut carries) {
+            let digit = bits(scalar, start, width) + *carry;
+            *carry = i32::from(digit >= base / 2);
+            digits.push(digit - *carry * base);
+        }
         start += width;
     }
     digits
@@ -83,59 +88,69 @@ fn bits(scalar: &[u64; 4], start: u32, width: u32) -> i32 {
     i32::try_from(value).unwrap_or(0)
 }
 
-/// `sum_i digit_i point_i` for the digits at one position.
-fn digit_sum(
-    terms: &[(G1Affine, [u64; 4])],
-    digits: &[Vec<i32>],
-    position: usize,
-    width: u32,
-) -> G1Projective {
+/// `sum_i digit_i point_i` for the digits at each of the positions.
+fn digit_sums(terms: &[G1Affine], positions: &[&[i32]], width: u32) -> Vec<G1Projective> {
     let buckets = usize::try_from(1_u32 << (width - 1)).unwrap_or(0);
-    let digit = |digits: &Vec<i32>| digits.get(position).copied().unwrap_or(0);
-    // Counting sort by |digit|: bucket b stands at starts[b]..starts[b + 1].
-    let mut starts = vec![0_usize; buckets + 2];
-    for of in digits {
-        if let Some(count) = starts.get_mut(magnitude(digit(of)) + 1) {
+    let mut points = Vec::with_capacity(terms.len().saturating_mul(positions.len()));
+    let mut sizes = Vec::with_capacity(buckets.saturating_mul(positions.len()));
+    for digits in positions {
+        fill_buckets(terms, digits, buckets, &mut points, &mut sizes);
+    }
+    sum_buckets(&mut points, &mut sizes);
+
+    // sum_b b bucket_b, from the highest bucket down.
+    let mut last = points.iter().rev();
+    let of_position = |sizes: &[usize]| {
+        let mut running = G1Projective::ZERO;
+        let mut sum = G1Projective::ZERO;
+        for size in sizes.iter().rev() {
+            if let Some(point) = last.by_ref().take(*size).next() {
+                running += point;
+            }
+            sum += running;
+        }
+        sum
+    };
+    let mut sums: Vec<G1Projective> = sizes.chunks(buckets).rev().map(of_position).collect();
+    sums.reverse();
+    sums
+}
+
+/// Appends the points in order of the size of their digit, and
+/// how many have digit 1 to `buckets`. Digit zero contributes nothing.
+fn fill_buckets(
+    terms: &[G1Affine],
+    digits: &[i32],
+    buckets: usize,
+    points: &mut Vec<G1Affine>,
+    sizes: &mut Vec<usize>,
+) {
+    let mut counts = vec![0_usize; buckets + 1];
+    for digit in digits {
+        if let Some(count) = counts.get_mut(magnitude(*digit)) {
             *count += 1;
         }
     }
-    let mut sizes: Vec<usize> = starts.iter().skip(1).copied().collect();
-    let mut total = 0;
-    for start in &mut starts {
-        total += *start;
-        *start = total;
+    sizes.extend(counts.iter().skip(1));
+    // Where the next point of each digit goes.
+    let mut end = points.len();
+    for count in counts.iter_mut().skip(1) {
+        let start = end;
+        end += *count;
+        *count = start;
     }
-    let mut sorted = vec![G1Affine::zero(); terms.len()];
-    for ((point, _), of) in terms.iter().zip(digits) {
-        let digit = digit(of);
-        if let Some(next) = starts.get_mut(magnitude(digit)) {
-            if let Some(slot) = sorted.get_mut(*next) {
+    points.resize(end, G1Affine::zero());
+    for (point, &digit) in terms.iter().zip(digits) {
+        if digit == 0 {
+            continue;
+        }
+        if let Some(next) = counts.get_mut(magnitude(digit)) {
+            if let Some(slot) = points.get_mut(*next) {
                 *slot = if digit < 0 { -*point } else { *point };
             }
             *next += 1;
         }
     }
-    // Digit zero contributes nothing.
-    let zeros = sizes.first().copied().unwrap_or(0);
-    sorted.drain(..zeros.min(sorted.len()));
-    if !sizes.is_empty() {
-        sizes.remove(0);
-    }
-    sum_buckets(&mut sorted, &mut sizes);
-
-    // sum_b b bucket_b, from the highest bucket down.
-    let mut ends = sorted.iter().rev();
-    let mut running = G1Projective::ZERO;
-    let mut sum = G1Projective::ZERO;
-    for size in sizes.iter().rev() {
-        if *size > 0 {
-            if let Some(point) = ends.next() {
-                running += point;
-            }
-        }
-        sum += running;
-    }
-    sum
 }
 
 fn magnitude(digit: i32) -> usize {
@@ -145,32 +160,21 @@ fn magnitude(digit: i32) -> usize {
 /// Sums each bucket to at most one point. `points` holds the buckets one after
 /// the other, `sizes` how many points each has.
 fn sum_buckets(points: &mut Vec<G1Affine>, sizes: &mut [usize]) {
-    let mut next = Vec::with_capacity(points.len());
-    let mut pairs: Vec<(G1Affine, G1Affine)> = Vec::with_capacity(points.len() / 2);
-    let mut denominators: Vec<Fq> = Vec::with_capacity(points.len() / 2);
+    let mut next = Vec::with_capacity(points.len() / 2 + sizes.len());
+    let mut inverses: Vec<Fq> = Vec::with_capacity(points.len() / 2);
     while sizes.iter().any(|size| *size > 1) {
-        pairs.clear();
-        denominators.clear();
-        let mut rest = points.as_slice();
-        for size in sizes.iter() {
-            let (bucket, after) = rest.split_at_checked(*size).unwrap_or((rest, &[]));
-            rest = after;
-            for pair in bucket.as_chunks::<2>().0 {
-                let [a, b] = *pair;
-                pairs.push((a, b));
-                denominators.push(denominator(&a, &b));
-            }
+        inverses.clear();
+        for (bucket, _) in split(points, sizes) {
+            let pairs = bucket.as_chunks::<2>().0.iter();
+            inverses.extend(pairs.map(|[a, b]| denominator(a, b)));
         }
-        ark_ff::batch_inversion(&mut denominators);
+        ark_ff::batch_inversion(&mut inverses);
         next.clear();
-        let mut sums = pairs.iter().zip(&denominators);
-        let mut rest = points.as_slice();
-        for size in sizes.iter_mut() {
-            let (bucket, after) = rest.split_at_checked(*size).unwrap_or((rest, &[]));
-            rest = after;
+        let mut inverses = inverses.iter();
+        for (bucket, size) in split(points, sizes) {
             let before = next.len();
-            let (chunks, odd) = bucket.as_chunks::<2>();
-            for ((a, b), inverse) in sums.by_ref().take(chunks.len()) {
+            let (pairs, odd) = bucket.as_chunks::<2>();
+            for ([a, b], inverse) in pairs.iter().zip(inverses.by_ref()) {
                 next.extend(add(a, b, inverse));
             }
             next.extend(odd);
@@ -178,6 +182,19 @@ fn sum_buckets(points: &mut Vec<G1Affine>, sizes: &mut [usize]) {
         }
         core::mem::swap(points, &mut next);
     }
+}
+
+/// The buckets, with their sizes.
+fn split<'a>(
+    points: &'a [G1Affine],
+    sizes: &'a mut [usize],
+) -> impl Iterator<Item = (&'a [G1Affine], &'a mut usize)> {
+    let mut rest = points;
+    sizes.iter_mut().map(move |size| {
+        let (bucket, after) = rest.split_at_checked(*size).unwrap_or((rest, &[]));
+        rest = after;
+        (bucket, size)
+    })
 }
 
 /// Denominator of the slope through two points: of the tangent if they are
@@ -259,7 +276,7 @@ mod tests {
         for width in 4..=13 {
             for index in 0..50 {
                 let value = if index == 0 { -Fr::ONE } else { scalar(index) };
-                let digits = signed_digits(&value.into_bigint().0, width);
+                let digits = signed_digits(&[value.into_bigint().0], width);
                 let base = Fr::from(1_u64 << width);
                 let sum = digits
                     .iter()
