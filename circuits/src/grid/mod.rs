@@ -4,7 +4,11 @@
 //! what follows, and see which constraints object. Unlike the library's mock prover it names the
 //! constraint, keeps the change, and gives the challenges.
 
-use std::collections::BTreeMap;
+mod formula;
+mod plan;
+
+pub use formula::{Formula, Slope};
+pub use plan::{Planner, Step};
 
 use ff::Field;
 use halo2_proofs::{
@@ -15,6 +19,7 @@ use halo2_proofs::{
     },
 };
 use halo2curves::bn256::Fr;
+use rayon::prelude::*;
 
 /// Cells of a circuit.
 #[derive(Clone, Debug)]
@@ -81,50 +86,104 @@ impl Grid {
         }
     }
 
+    /// Row at a rotation.
+    pub fn rotate(&self, row: usize, rotation: i32) -> usize {
+        (row as i64 + i64::from(rotation)).rem_euclid(self.rows as i64) as usize
+    }
+
     /// Value of an expression on a row.
     pub fn eval(&self, expression: &Expression<Fr>, row: usize) -> Fr {
-        let at = |column: &Vec<Fr>, rotation: i32| {
-            column[(row as i64 + i64::from(rotation)).rem_euclid(self.rows as i64) as usize]
-        };
-        expression.evaluate(
-            &|constant| constant,
-            &|_| Fr::ZERO,
-            &|query| at(&self.fixed[query.column_index()], query.rotation().0),
-            &|query| at(&self.advice[query.column_index()], query.rotation().0),
-            &|query| at(&self.instance[query.column_index()], query.rotation().0),
-            &|challenge| self.challenges[challenge.index()],
-            &|a| -a,
-            &|a, b| a + b,
-            &|a, b| a * b,
-            &|a, factor| a * factor,
-        )
+        let value = Formula::new([expression]).eval(self, row, &mut Vec::new()).next();
+        value.unwrap_or(Fr::ZERO)
     }
 
     /// All constraints that fail, each with its first row.
     pub fn failures(&self, meta: &ConstraintSystem<Fr>) -> Vec<Failure> {
-        self.failures_on(meta, 0..self.rows)
+        Constraints::new(meta).failures(self)
+    }
+}
+
+/// An advice cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    /// Index of the column.
+    pub column: usize,
+    /// Row.
+    pub row: usize,
+}
+
+/// The constraints of a circuit, compiled.
+#[derive(Clone, Debug)]
+pub struct Constraints {
+    names: Vec<(String, String)>,
+    each: Vec<Formula>,
+    all: Formula,
+}
+
+impl Constraints {
+    /// Compiles all constraints, in the order of the gates.
+    pub fn new(meta: &ConstraintSystem<Fr>) -> Self {
+        let gates = meta.gates().iter();
+        let polynomials: Vec<_> = gates.clone().flat_map(|gate| gate.polynomials()).collect();
+        let names = gates.flat_map(|gate| {
+            (0..gate.polynomials().len())
+                .map(|i| (gate.name().to_owned(), gate.constraint_name(i).to_owned()))
+        });
+        Self {
+            names: names.collect(),
+            each: polynomials.iter().map(|polynomial| Formula::new([*polynomial])).collect(),
+            all: Formula::new(polynomials),
+        }
     }
 
-    /// All constraints that fail on the given rows, each with its first row.
-    pub fn failures_on(
-        &self,
-        meta: &ConstraintSystem<Fr>,
-        rows: impl Iterator<Item = usize> + Clone,
-    ) -> Vec<Failure> {
-        let mut failures = BTreeMap::new();
-        for gate in meta.gates() {
-            for (index, polynomial) in gate.polynomials().iter().enumerate() {
-                let failing = rows.clone().find(|&row| !bool::from(self.eval(polynomial, row).is_zero()));
-                if let Some(row) = failing {
-                    let name = (gate.name().to_owned(), gate.constraint_name(index).to_owned());
-                    failures.insert(name, row);
-                }
-            }
-        }
-        failures
-            .into_iter()
-            .map(|((gate, constraint), row)| Failure { gate, constraint, row })
-            .collect()
+    /// Number of constraints.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Gate and name of each constraint.
+    pub fn names(&self) -> &[(String, String)] {
+        &self.names
+    }
+
+    /// Index of a constraint by gate and name.
+    pub fn find(&self, gate: &str, name: &str) -> Option<usize> {
+        self.names.iter().position(|(g, n)| g == gate && n == name)
+    }
+
+    /// One constraint's polynomial.
+    pub fn formula(&self, constraint: usize) -> &Formula {
+        &self.each[constraint]
+    }
+
+    /// Value of one constraint's polynomial on a row.
+    pub fn eval(&self, constraint: usize, grid: &Grid, row: usize, scratch: &mut Vec<Fr>) -> Fr {
+        self.each[constraint].eval(grid, row, scratch).next().unwrap_or(Fr::ZERO)
+    }
+
+    /// All constraints that fail, each with its first row, in the order of the gates.
+    pub fn failures(&self, grid: &Grid) -> Vec<Failure> {
+        let mut failing: Vec<(usize, usize)> = (0..grid.rows)
+            .into_par_iter()
+            .map_init(Vec::new, |scratch, row| {
+                let values = self.all.eval(grid, row, scratch).enumerate();
+                let failing = values.filter(|(_, value)| !bool::from(value.is_zero()));
+                failing.map(|(constraint, _)| (constraint, row)).collect::<Vec<_>>()
+            })
+            .flatten()
+            .collect();
+        failing.sort_unstable();
+        failing.dedup_by_key(|(constraint, _)| *constraint);
+        let failure = |(constraint, row): (usize, usize)| {
+            let (gate, constraint) = self.names[constraint].clone();
+            Failure { gate, constraint, row }
+        };
+        failing.into_iter().map(failure).collect()
     }
 }
 
