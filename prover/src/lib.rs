@@ -1,5 +1,13 @@
 //! Keys, witnesses, proofs, and the export of the verifier's data.
 
+pub mod backend;
 pub mod derive;
+pub mod error;
+pub mod estimate;
 pub mod export;
+pub mod fast;
+mod files;
+pub mod job;
+pub mod keys;
+pub mod tile;
 pub mod transcript;

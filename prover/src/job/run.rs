@@ -1,0 +1,424 @@
+//! The work itself.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nascent_params::Srs;
+use nascent_verifier::{Digest32, InitBundle, StreamProofs, TileProof, VerifyingKey, verify_init};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{CryptoRng, RngCore, SeedableRng};
+
+use super::directory::TileFileError;
+use super::error::JobError;
+use super::observer::{Event, Observer, Standing, TileId};
+use super::{Finished, Job};
+use crate::estimate::workers;
+use crate::keys::TileKeys;
+
+/// What the tiles of a run share.
+struct Run<'r> {
+    observer: &'r dyn Observer,
+    cancel: &'r AtomicBool,
+    meter: Mutex<Meter>,
+    /// Seeds of the tiles' blinding, drawn one by one from the caller's generator.
+    seeds: Mutex<&'r mut (dyn Randomness + 'r)>,
+}
+
+/// A generator fit for blinding that can be handed from thread to thread.
+trait Randomness: RngCore + CryptoRng + Send {}
+impl<R: RngCore + CryptoRng + Send> Randomness for R {}
+
+type Proofs = BTreeMap<TileId, Vec<u8>>;
+
+impl Job<'_> {
+    /// Proves what is missing and puts the bundle together. Blinding comes from `rng`.
+    ///
+    /// `cancel` is looked at between tiles.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that fails; tiles under way at that time are still finished and kept.
+    pub fn run(
+        &self,
+        mut rng: impl RngCore + CryptoRng + Send,
+        observer: &dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<Finished, JobError> {
+        let run = Run {
+            observer,
+            cancel,
+            meter: Mutex::new(Meter::new(self)),
+            seeds: Mutex::new(&mut rng),
+        };
+        let mut proofs = Proofs::new();
+        let mut keys = Vec::new();
+        let mut resumed = 0;
+        for (stream, _) in (0_u16..).zip(&self.plan.model.streams) {
+            let (vk, found, made) = self.stream(&run, stream)?;
+            resumed += found.len() as u64;
+            proofs.extend(found);
+            proofs.extend(made);
+            keys.push(vk);
+        }
+        let proved = proofs.len() as u64 - resumed;
+        observer.on_event(&Event::VerifyingBundle);
+        let bundle = self.bundle(&keys, proofs);
+        let find = |digest: &Digest32| keys.iter().find(|vk| vk.digest() == digest);
+        let report = verify_init(&bundle, find, &self.verifier_srs)?;
+        Ok(Finished {
+            bundle,
+            report,
+            keys,
+            resumed,
+            proved,
+        })
+    }
+
+    /// One stream: its key, the proofs found and the proofs made.
+    fn stream(
+        &self,
+        run: &Run<'_>,
+        stream: u16,
+    ) -> Result<(VerifyingKey, Proofs, Proofs), JobError> {
+        let params = &self.params[usize::from(stream)];
+        // With a stored key, a finished stream needs neither proving key nor SRS.
+        if let Some(vk) = self.keys.load(params, &self.srs_identity) {
+            let found = self.found(run, stream, &vk)?;
+            if self.missing(stream, &found).is_empty() {
+                return Ok((vk, found, Proofs::new()));
+            }
+            let (srs, keys) = self.keys(run, stream)?;
+            if keys.verifying_key().digest() == vk.digest() {
+                let made = self.prove(run, stream, &srs, &keys, &found)?;
+                return Ok((vk, found, made));
+            }
+            // The stored key was of another version: what was found is of no use.
+            run.meter().forget(found.keys());
+            return self.with_keys(run, stream, &srs, &keys);
+        }
+        let (srs, keys) = self.keys(run, stream)?;
+        self.with_keys(run, stream, &srs, &keys)
+    }
+
+    fn with_keys(
+        &self,
+        run: &Run<'_>,
+        stream: u16,
+        srs: &Srs,
+        keys: &TileKeys,
+    ) -> Result<(VerifyingKey, Proofs, Proofs), JobError> {
+        let vk = keys.verifying_key().clone();
+        let found = self.found(run, stream, &vk)?;
+        let made = self.prove(run, stream, srs, keys, &found)?;
+        Ok((vk, found, made))
+    }
+
+    fn keys(&self, run: &Run<'_>, stream: u16) -> Result<(Arc<Srs>, TileKeys), JobError> {
+        let params = &self.params[usize::from(stream)];
+        let k = params.k;
+        run.check_cancelled()?;
+        run.observer.on_event(&Event::LoadingSrs { k });
+        let srs = self
+            .srs
+            .load(k)
+            .map_err(|source| JobError::Srs { k, source })?;
+        let (expected, got) = (self.srs_identity, *srs.identity());
+        if expected != got {
+            return Err(JobError::SrsIdentity { expected, got });
+        }
+        run.check_cancelled()?;
+        run.observer.on_event(&Event::PreparingKeys { stream, k });
+        let (keys, source) = self
+            .keys
+            .load_or_generate(params, &srs)
+            .map_err(|source| JobError::Keys { stream, source })?;
+        run.observer.on_event(&Event::Keys { stream, source });
+        Ok((srs, keys))
+    }
+
+    /// Finished tiles whose proofs verify.
+    fn found(&self, run: &Run<'_>, stream: u16, vk: &VerifyingKey) -> Result<Proofs, JobError> {
+        let (srs, identity) = (&self.verifier_srs, &self.srs_identity);
+        let read = |tile: TileId| -> Result<Option<Vec<u8>>, TileFileError> {
+            let file = self
+                .directory
+                .read_tile(&self.subject, tile, vk.digest(), identity)?;
+            let Some(proof) = file else { return Ok(None) };
+            self.subject
+                .verify(vk, srs, tile.stream, tile.index, &proof)?;
+            Ok(Some(proof))
+        };
+        let mut found = Proofs::new();
+        for tile in self.tiles_of(stream) {
+            run.check_cancelled()?;
+            match read(tile) {
+                Ok(Some(proof)) => {
+                    found.insert(tile, proof);
+                    let standing = run.meter().found(tile);
+                    run.observer.on_event(&Event::Resumed { tile, standing });
+                }
+                Ok(None) => {}
+                Err(reason) => {
+                    run.observer.on_event(&Event::Discarded {
+                        tile,
+                        reason: &reason,
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn missing(&self, stream: u16, found: &Proofs) -> Vec<TileId> {
+        self.tiles_of(stream)
+            .filter(|tile| !found.contains_key(tile))
+            .collect()
+    }
+
+    fn tiles_of(&self, stream: u16) -> impl Iterator<Item = TileId> {
+        let spec = &self.plan.model.streams[usize::from(stream)];
+        let tiles = self.tiles[usize::from(stream)].tiles(spec);
+        (0..tiles).map(move |index| TileId { stream, index })
+    }
+
+    /// Proves the missing tiles of a stream, several at a time if they are small.
+    fn prove(
+        &self,
+        run: &Run<'_>,
+        stream: u16,
+        srs: &Srs,
+        keys: &TileKeys,
+        found: &Proofs,
+    ) -> Result<Proofs, JobError> {
+        let missing = self.missing(stream, found);
+        let tile = &self.tiles[usize::from(stream)];
+        let most = workers(tile, missing.len() as u64, &self.options.cost, &self.limits);
+        let workers = self
+            .options
+            .workers
+            .unwrap_or(most)
+            .clamp(1, missing.len().max(1));
+        let next = AtomicUsize::new(0);
+        let failed = AtomicBool::new(false);
+        let work = || -> Result<Proofs, JobError> {
+            let mut made = Proofs::new();
+            while let Some(&tile) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if failed.load(Ordering::Relaxed) {
+                    break;
+                }
+                let proof = self.tile(run, srs, keys, tile);
+                let proof = proof.inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+                made.insert(tile, proof);
+            }
+            Ok(made)
+        };
+        if workers == 1 {
+            return work();
+        }
+        // Threads of their own: a task of the pool that waits for a proof would begin another.
+        let results: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            threads
+                .into_iter()
+                .map(thread::ScopedJoinHandle::join)
+                .collect()
+        });
+        let mut made = Proofs::new();
+        for result in results {
+            made.extend(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(made)
+    }
+
+    /// Proves one tile, verifies the proof and writes it.
+    fn tile(
+        &self,
+        run: &Run<'_>,
+        srs: &Srs,
+        keys: &TileKeys,
+        tile: TileId,
+    ) -> Result<Vec<u8>, JobError> {
+        run.check_cancelled()?;
+        let standing = run.meter().begin();
+        run.observer.on_event(&Event::Proving { tile, standing });
+        let start = Instant::now();
+        let rng = run.tile_rng();
+        let proof = self
+            .subject
+            .prove(keys, srs, tile.stream, tile.index, rng)?;
+        let vk = keys.verifying_key().digest();
+        self.directory
+            .write_tile(&self.subject, tile, vk, srs.identity(), &proof)?;
+        let standing = run.meter().proved(tile);
+        run.observer.on_event(&Event::Proved {
+            tile,
+            time: start.elapsed(),
+            standing,
+        });
+        Ok(proof)
+    }
+
+    fn bundle(&self, keys: &[VerifyingKey], proofs: Proofs) -> InitBundle {
+        let streams = self
+            .params
+            .iter()
+            .zip(keys)
+            .map(|(params, vk)| StreamProofs {
+                // `TileParams` bounds k far below.
+                k: u8::try_from(params.k).unwrap_or(u8::MAX),
+                vk_digest: *vk.digest(),
+            });
+        let tiles = proofs
+            .into_iter()
+            .map(|(TileId { stream, index }, proof)| TileProof {
+                stream,
+                index,
+                proof,
+            });
+        InitBundle {
+            plan: self.plan.clone(),
+            beacon: self.beacon.clone(),
+            srs_digest: self.srs_identity,
+            streams: streams.collect(),
+            tiles: tiles.collect(),
+        }
+    }
+}
+
+impl Run<'_> {
+    fn meter(&self) -> std::sync::MutexGuard<'_, Meter> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_cancelled(&self) -> Result<(), JobError> {
+        if !self.cancel.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let standing = self.meter().standing();
+        Err(JobError::Cancelled {
+            done: standing.tiles,
+            total: standing.total_tiles,
+        })
+    }
+
+    fn tile_rng(&self) -> ChaCha20Rng {
+        let mut seed = [0; 32];
+        let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
+        seeds.fill_bytes(&mut seed);
+        ChaCha20Rng::from_seed(seed)
+    }
+}
+
+/// Counts tiles and looks at the clock.
+struct Meter {
+    /// For each stream: weights and predicted wall time of a tile, weights of all.
+    streams: Vec<(u64, f64, u64)>,
+    total_tiles: u64,
+    total_weights: u64,
+    predicted: f64,
+    tiles: u64,
+    weights: u64,
+    /// Predicted time of the tiles found and proved so far.
+    done: f64,
+    /// When the first proof of this run began.
+    began: Option<Instant>,
+    proved_weights: u64,
+    proved_predicted: f64,
+}
+
+impl Meter {
+    fn new(job: &Job<'_>) -> Self {
+        let streams = job
+            .plan
+            .model
+            .streams
+            .iter()
+            .zip(&job.tiles)
+            .zip(&job.estimate.streams);
+        let streams: Vec<_> = streams
+            .map(|((spec, tile), predicted)| {
+                let time = predicted.wall_seconds / predicted.tiles.max(1) as f64;
+                // A stream ends with a row, a tile with a block.
+                let weights = spec.rows.saturating_mul(spec.precision.lanes());
+                (tile.weights, time, weights)
+            })
+            .collect();
+        Self {
+            total_tiles: job.estimate.tiles(),
+            total_weights: streams
+                .iter()
+                .map(|stream| stream.2)
+                .fold(0, u64::saturating_add),
+            predicted: job.estimate.wall_seconds(),
+            streams,
+            tiles: 0,
+            weights: 0,
+            done: 0.0,
+            began: None,
+            proved_weights: 0,
+            proved_predicted: 0.0,
+        }
+    }
+
+    /// Weights of a tile, fewer for the last one, and its predicted time.
+    fn tile(&self, id: TileId) -> (u64, f64) {
+        let (full, time, total) = self.streams[usize::from(id.stream)];
+        let before = full.saturating_mul(id.index);
+        (full.min(total.saturating_sub(before)), time)
+    }
+
+    fn found(&mut self, id: TileId) -> Standing {
+        let (weights, time) = self.tile(id);
+        self.tiles += 1;
+        self.weights += weights;
+        self.done += time;
+        self.standing()
+    }
+
+    fn forget<'t>(&mut self, tiles: impl Iterator<Item = &'t TileId>) {
+        for &id in tiles {
+            let (weights, time) = self.tile(id);
+            self.tiles -= 1;
+            self.weights -= weights;
+            self.done -= time;
+        }
+    }
+
+    fn proved(&mut self, id: TileId) -> Standing {
+        let (weights, time) = self.tile(id);
+        self.proved_weights += weights;
+        self.proved_predicted += time;
+        self.found(id)
+    }
+
+    fn begin(&mut self) -> Standing {
+        self.began.get_or_insert_with(Instant::now);
+        self.standing()
+    }
+
+    fn standing(&self) -> Standing {
+        let seconds = self
+            .began
+            .map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let left = (self.predicted - self.done).max(0.0);
+        let (correction, weights_per_second) = if self.proved_predicted > 0.0 && seconds > 0.0 {
+            (
+                seconds / self.proved_predicted,
+                self.proved_weights as f64 / seconds,
+            )
+        } else {
+            (1.0, 0.0)
+        };
+        Standing {
+            tiles: self.tiles,
+            total_tiles: self.total_tiles,
+            weights: self.weights,
+            total_weights: self.total_weights,
+            weights_per_second,
+            remaining: Duration::try_from_secs_f64(left * correction).unwrap_or(Duration::MAX),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Keys between runs.
+//!
+//! What is worth keeping of a key is small: the verifying key, a few kilobytes. It holds the
+//! commitments to the fixed columns, the slow part of key generation; the rest of the proving key
+//! (columns and their transforms, about 500 bytes a row) is computed faster than it is read and
+//! checked.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use halo2_proofs::SerdeFormat;
+use halo2_proofs::plonk;
+use halo2curves::bn256::G1Affine;
+use nascent_circuits::tile::{TileCircuit, TileParams};
+use nascent_params::Srs;
+use nascent_verifier::{Digest32, Distribution, Format, TileShape, VerifyingKey, VkData};
+
+use super::TileKeys;
+use crate::error::{Hex, KeyError};
+
+/// In the name of every file: raised when a fixed column changes in a way that the constraints
+/// do not show, so that older files are passed over.
+const LAYOUT: u32 = 1;
+const EXTENSION: &str = "vk";
+/// Version of the library's encoding of a verifying key.
+const LIBRARY_VERSION: u8 = 2;
+
+/// A directory of verifying keys, one file for each (`k`, distribution, precision) and SRS.
+///
+/// Files are written under a temporary name, synced and renamed. The directory belongs to its
+/// user: a damaged file is found and made anew, a forged one is not.
+#[derive(Clone, Debug)]
+pub struct KeyStore {
+    directory: PathBuf,
+}
+
+/// Where keys came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// From nothing.
+    Generated,
+    /// With the help of a stored verifying key.
+    Stored,
+}
+
+/// A key of the store.
+#[derive(Clone, Debug)]
+pub struct StoredKey {
+    /// Its file.
+    pub path: PathBuf,
+    /// Digest of the key.
+    pub digest: Digest32,
+    /// What it proves.
+    pub tile: TileShape,
+}
+
+impl KeyStore {
+    /// The store in a directory, which is created when something is first stored.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+        }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The file of a key, whether it exists or not.
+    pub fn path(&self, params: &TileParams, srs: &Digest32) -> PathBuf {
+        let kind = match params.distribution {
+            Distribution::Normal => "normal".into(),
+            Distribution::Uniform => "uniform".into(),
+            Distribution::TruncatedNormal { lo, hi } => format!("truncated-{lo}-{hi}"),
+        };
+        let precision = params.precision;
+        self.directory.join(format!(
+            "tile{LAYOUT}-k{}-{kind}-b{}-f{}-{}.{EXTENSION}",
+            params.k,
+            precision.limb_bits,
+            precision.fraction_bits,
+            Hex(&srs[..8]),
+        ))
+    }
+
+    /// Keys of these tiles: with the stored verifying key if there is a sound one, else from
+    /// nothing, and then stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`TileKeys::generate`], or if the key cannot be written.
+    pub fn load_or_generate(
+        &self,
+        params: &TileParams,
+        srs: &Srs,
+    ) -> Result<(TileKeys, KeySource), KeyError> {
+        if let Some(vk) = self.load(params, srs.identity()) {
+            match TileKeys::with_verifying_key(params.clone(), srs, vk) {
+                Ok(keys) => return Ok((keys, KeySource::Stored)),
+                // Of another version of the circuit: replaced below.
+                Err(KeyError::Mismatch { .. } | KeyError::Commitments { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let keys = TileKeys::generate(params.clone(), srs)?;
+        self.store(params, srs.identity(), keys.verifying_key())?;
+        Ok((keys, KeySource::Generated))
+    }
+
+    /// The stored verifying key of these tiles; `None` if there is none, or none that is sound.
+    pub fn load(&self, params: &TileParams, srs: &Digest32) -> Option<VerifyingKey> {
+        let vk = read(&self.path(params, srs)).ok()?;
+        let expected = super::tile_shape(params).ok()?;
+        (vk.tile() == Some(&expected)).then_some(vk)
+    }
+
+    /// Writes a verifying key, replacing that of the same tiles and SRS.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the file system.
+    pub fn store(
+        &self,
+        params: &TileParams,
+        srs: &Digest32,
+        vk: &VerifyingKey,
+    ) -> Result<PathBuf, KeyError> {
+        let path = self.path(params, srs);
+        let bytes = vk.encode().map_err(|source| KeyError::Format {
+            path: path.clone(),
+            source,
+        })?;
+        fs::create_dir_all(&self.directory).map_err(io_error(&self.directory))?;
+        crate::files::write_atomically(&path, |file| file.write_all(&bytes))
+            .map_err(io_error(&path))?;
+        Ok(path)
+    }
+
+    /// The stored key with this digest.
+    ///
+    /// # Errors
+    ///
+    /// Failures to list the directory; one that does not exist is empty.
+    pub fn find(&self, digest: &Digest32) -> Result<Option<VerifyingKey>, KeyError> {
+        let keys = self.keys()?;
+        Ok(keys
+            .into_iter()
+            .map(|(_, vk)| vk)
+            .find(|vk| vk.digest() == digest))
+    }
+
+    /// All sound keys, in order of path; other files are passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeyStore::find`].
+    pub fn entries(&self) -> Result<Vec<StoredKey>, KeyError> {
+        let entry = |(path, vk): (PathBuf, VerifyingKey)| {
+            let (digest, tile) = (*vk.digest(), vk.tile()?.clone());
+            Some(StoredKey { path, digest, tile })
+        };
+        Ok(self.keys()?.into_iter().filter_map(entry).collect())
+    }
+
+    fn keys(&self) -> Result<Vec<(PathBuf, VerifyingKey)>, KeyError> {
+        let listing = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listing => listing.map_err(io_error(&self.directory))?,
+        };
+        let mut paths = Vec::new();
+        for entry in listing {
+            let path = entry.map_err(io_error(&self.directory))?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == EXTENSION)
+            {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let sound = |path: PathBuf| read(&path).ok().map(|vk| (path, vk));
+        Ok(paths.into_iter().filter_map(sound).collect())
+    }
+}
+
+/// Reads a key file of any origin.
+///
+/// # Errors
+///
+/// If it cannot be read, is too long, or is not a sound key.
+pub fn read(path: &Path) -> Result<VerifyingKey, KeyError> {
+    let limit = VkData::MAX_BYTES as u64;
+    let file = fs::File::open(path).map_err(io_error(path))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed, for the format's own check to refuse.
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error(path))?;
+    VerifyingKey::decode(&bytes).map_err(|source| KeyError::Format {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// The library's key with the commitments of ours, which are known to be good points.
+pub(super) fn library_key(
+    params: &TileParams,
+    vk: &VerifyingKey,
+) -> Result<plonk::VerifyingKey<G1Affine>, KeyError> {
+    let commitments = &vk.data().fixed_commitments;
+    let mut meta = plonk::ConstraintSystem::default();
+    let _ = <TileCircuit as plonk::Circuit<_>>::configure_with_params(&mut meta, params.clone());
+    if commitments.len() != meta.num_fixed_columns() {
+        return Err(KeyError::Commitments {
+            expected: meta.num_fixed_columns(),
+            got: commitments.len(),
+        });
+    }
+    let count = u32::try_from(commitments.len()).map_err(|_| KeyError::TooLarge)?;
+    let mut bytes = vec![LIBRARY_VERSION];
+    bytes.extend_from_slice(&params.k.to_le_bytes());
+    bytes.push(0); // selectors are not compressed
+    bytes.extend_from_slice(&count.to_le_bytes());
+    for commitment in commitments {
+        bytes.extend_from_slice(commitment);
+    }
+    let format = SerdeFormat::Processed;
+    plonk::VerifyingKey::from_bytes::<TileCircuit>(&bytes, format, params.clone())
+        .map_err(KeyError::LibraryKey)
+}
+
+fn io_error(path: &Path) -> impl Fn(io::Error) -> KeyError {
+    move |source| KeyError::Io {
+        path: path.to_path_buf(),
+        source,
+    }
+}

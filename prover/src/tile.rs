@@ -1,0 +1,172 @@
+//! One tile of a stream: statement, witness, proof, check.
+
+use ff::{Field, PrimeField};
+use halo2_proofs::plonk;
+use halo2curves::bn256::Fr;
+use nascent_circuits::seed::SeedMaterial;
+use nascent_circuits::tile::{TileCircuit, TileWitness};
+use nascent_params::Srs;
+use nascent_verifier::encoding::scalar_from_bytes;
+use nascent_verifier::{
+    Beacon, Digest32, Plan, ProofError, Srs as VerifierSrs, TileStatement, VerifyingKey,
+    verify_proof,
+};
+use rand_core::{CryptoRng, RngCore};
+
+use crate::backend;
+use crate::error::{ProveError, SubjectError};
+use crate::keys::TileKeys;
+use crate::transcript::digest_to_scalar;
+
+/// What all tiles of an initialization have in common.
+#[derive(Clone)]
+pub struct Subject {
+    plan: Digest32,
+    beacon: Digest32,
+    public_key: [u8; 32],
+    seed: SeedMaterial,
+}
+
+/// Without the secret.
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subject")
+            .field("plan", &self.plan)
+            .field("beacon", &self.beacon)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Subject {
+    /// A plan with the value its beacon took; `secret` is `None` for a public seed.
+    ///
+    /// # Errors
+    ///
+    /// If plan or value are not valid, or the secret is not the one that the plan commits to.
+    pub fn new(plan: &Plan, beacon: &Beacon, secret: Option<Fr>) -> Result<Self, SubjectError> {
+        beacon.validate().map_err(SubjectError::Beacon)?;
+        let plan_digest = plan.digest()?;
+        let secret = match (&plan.publisher_key, secret) {
+            (None, None) => Fr::ZERO,
+            (Some(_), Some(secret)) => secret,
+            (None, Some(_)) => return Err(SubjectError::SecretForPublicSeed),
+            (Some(_), None) => return Err(SubjectError::MissingSecret),
+        };
+        let beacon = beacon.digest();
+        let seed = SeedMaterial {
+            secret,
+            beacon: digest_to_scalar(&beacon),
+            model: digest_to_scalar(&plan.model.digest().map_err(SubjectError::Model)?),
+        };
+        let public_key = plan.public_key_bytes();
+        if seed.public_key().to_repr() != public_key {
+            return Err(SubjectError::WrongSecret);
+        }
+        Ok(Self {
+            plan: plan_digest,
+            beacon,
+            public_key,
+            seed,
+        })
+    }
+
+    /// Digest of the plan.
+    pub fn plan(&self) -> &Digest32 {
+        &self.plan
+    }
+
+    /// Digest of the beacon value.
+    pub fn beacon(&self) -> &Digest32 {
+        &self.beacon
+    }
+
+    /// Statement of a tile.
+    pub fn statement(&self, stream: u16, index: u64) -> TileStatement {
+        TileStatement {
+            plan: self.plan,
+            beacon: self.beacon,
+            stream,
+            index,
+        }
+    }
+
+    /// Proves a tile and verifies the proof with our own verifier: what this returns is accepted
+    /// by [`nascent_verifier::verify_init`].
+    ///
+    /// # Errors
+    ///
+    /// If the keys and the SRS do not fit, the stream has an output without a witness, or the
+    /// backend fails.
+    pub fn prove(
+        &self,
+        keys: &TileKeys,
+        srs: &Srs,
+        stream: u16,
+        index: u64,
+        rng: impl RngCore + CryptoRng,
+    ) -> Result<Vec<u8>, ProveError> {
+        let first_block = keys
+            .blocks()
+            .checked_mul(index)
+            .ok_or(ProveError::IndexOverflow { index })?;
+        let witness = TileWitness {
+            seed: self.seed,
+            first_block,
+        };
+        let circuit = TileCircuit::new(keys.params().clone(), witness);
+        let vk = keys.verifying_key();
+        let prefix = self
+            .statement(stream, index)
+            .transcript_prefix(vk.digest(), srs.identity());
+        let instance = witness.instance();
+        let proof = backend::create_proof(srs, keys, circuit.clone(), &instance, prefix, rng);
+        let proof = proof.map_err(|error| match (error, circuit.check()) {
+            // The circuit itself can only say that synthesis failed.
+            (ProveError::Library(plonk::Error::Synthesis), Err(source)) => ProveError::Unprovable {
+                stream,
+                index,
+                source,
+            },
+            (error, _) => error,
+        })?;
+        self.verify(vk, srs.verifier_srs(), stream, index, &proof)
+            .map_err(|source| ProveError::Refused {
+                stream,
+                index,
+                source,
+            })?;
+        Ok(proof)
+    }
+
+    /// Verifies the proof of a tile.
+    ///
+    /// # Errors
+    ///
+    /// The verifier's.
+    pub fn verify(
+        &self,
+        vk: &VerifyingKey,
+        srs: &VerifierSrs,
+        stream: u16,
+        index: u64,
+        proof: &[u8],
+    ) -> Result<(), ProofError> {
+        let blocks = vk.tile().map_or(0, |tile| tile.blocks);
+        let first_block = Fr::from(blocks) * Fr::from(index);
+        let values = [
+            self.public_key,
+            self.seed.beacon.to_repr(),
+            self.seed.model.to_repr(),
+            first_block.to_repr(),
+        ];
+        // All four are canonical; one that were not would only be refused.
+        let instance = values
+            .iter()
+            .filter_map(|bytes| scalar_from_bytes(bytes).ok())
+            .collect();
+        let prefix = self
+            .statement(stream, index)
+            .transcript_prefix(vk.digest(), &srs.digest());
+        verify_proof(vk, srs, &prefix, &[instance], proof)
+    }
+}
