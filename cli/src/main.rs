@@ -1,3 +1,145 @@
-//! The `nascent` command.
+//! The `nascent` command: a thin layer over the crates, one file for each subcommand.
 
-fn main() {}
+mod commands;
+mod failure;
+mod files;
+mod machine;
+mod output;
+mod secret;
+
+use clap::{Parser, Subcommand};
+use failure::{Failure, Kind, Result};
+use output::{Context, Outcome};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, and every check held
+  1  a check came out false: a proof refused, weights that differ
+  2  the arguments are wrong or do not fit together
+  3  an input file is not what it should be
+  4  the machine lacks something: a file, a permission, memory, an SRS, a key
+  5  a fault of this program, please report it
+
+With --json, standard output is one JSON object in every case:
+  {\"command\": ..., \"ok\": ..., \"exit_code\": ..., ...} and, after an error,
+  {\"error\": {\"kind\": ..., \"messages\": [...], \"help\": ...}}.";
+
+/// Proofs that a model's starting weights came from public randomness by a public rule.
+#[derive(Debug, Parser)]
+#[command(name = "nascent", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Print one JSON object instead of words
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print only the result
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Folder for SRS, keys and unfinished work [default: the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR", env = "NASCENT_CACHE")]
+    cache: Option<PathBuf>,
+    /// Worker threads [default: one for each core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fix a model, its rules, a publisher and a future beacon value
+    Plan(commands::plan::Args),
+    /// Derive the weights once the beacon value is known
+    Init(commands::init::Args),
+    /// Prove that the weights of a plan come from its seed
+    Prove(commands::prove::Args),
+    /// Verify the proofs of an initialization
+    Verify(commands::verify::Args),
+    /// Derive weights again and compare them with given ones
+    Audit(commands::audit::Args),
+    /// The publisher's secret for a hidden seed
+    Secret(commands::secret::Args),
+    /// Structured reference strings: import, check, derive, list
+    Srs(commands::srs::Args),
+    /// Proving and verifying keys
+    Keys(commands::keys::Args),
+    /// Say what a file is and what it holds
+    Inspect(commands::inspect::Args),
+    /// The whole chain on a bundled model, and its refusals
+    Demo(commands::demo::Args),
+    /// Print a completion script for a shell
+    Completions(commands::completions::Args),
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "plan",
+            Self::Init(_) => "init",
+            Self::Prove(_) => "prove",
+            Self::Verify(_) => "verify",
+            Self::Audit(_) => "audit",
+            Self::Secret(_) => "secret",
+            Self::Srs(_) => "srs",
+            Self::Keys(_) => "keys",
+            Self::Inspect(_) => "inspect",
+            Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
+        }
+    }
+
+    fn run(self, context: &Context) -> Result<Outcome> {
+        match self {
+            Self::Plan(args) => commands::plan::run(context, args),
+            Self::Init(args) => commands::init::run(context, args),
+            Self::Prove(args) => commands::prove::run(context, args),
+            Self::Verify(args) => commands::verify::run(context, args),
+            Self::Audit(args) => commands::audit::run(context, args),
+            Self::Secret(args) => commands::secret::run(context, args),
+            Self::Srs(args) => commands::srs::run(context, args),
+            Self::Keys(args) => commands::keys::run(context, args),
+            Self::Inspect(args) => commands::inspect::run(context, args),
+            Self::Demo(args) => commands::demo::run(context, args),
+            Self::Completions(args) => commands::completions::run(context, args),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let name = cli.command.name();
+    let json = cli.global.json;
+    let result = start(&cli.global).and_then(|context| cli.command.run(&context));
+    ExitCode::from(output::conclude(json, name, result))
+}
+
+fn start(global: &Global) -> Result<Context> {
+    if let Some(threads) = global.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
+        pool.build_global()
+            .map_err(|error| Failure::new(Kind::Environment, format!("threads: {error}")))?;
+    }
+    let cache = match &global.cache {
+        Some(cache) => cache.clone(),
+        None => machine::cache_folder()?,
+    };
+    Ok(Context { json: global.json, quiet: global.quiet, cache })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_argument_parser_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

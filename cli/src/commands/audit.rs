@@ -1,0 +1,108 @@
+//! `nascent audit`: derive again, compare with given weights, bit by bit.
+
+use super::common::{self, BeaconArgs};
+use super::init;
+use crate::failure::{Failure, Kind, Result};
+use crate::output::{self, Context, Outcome, count};
+use crate::secret::Secret;
+use nascent_prover::derive::{AuditError, AuditReport, SafetensorsError, SafetensorsFile, audit};
+use nascent_verifier::Beacon;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The plan, or the proof bundle, which holds plan and beacon value
+    plan: PathBuf,
+    /// The weights to check, as safetensors
+    weights: PathBuf,
+    #[command(flatten)]
+    beacon: BeaconArgs,
+    /// The publisher's secret, for a hidden seed
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
+}
+
+pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    let (plan, bundled) = common::read_plan(&args.plan)?;
+    let beacon = beacon(args.beacon.read()?, bundled)?;
+    let secret = args.secret.as_deref().map(Secret::read).transpose()?;
+    if plan.publisher_key.is_some() && secret.is_none() {
+        return Err(Failure::new(Kind::Usage, "the plan has a hidden seed: only its publisher can derive the weights")
+            .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
+    }
+    let started = Instant::now();
+    let deriver = init::deriver(&plan, &beacon, secret)?;
+    let failed = |error| given_failure(&args.weights, error);
+    let mut given = SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
+    let bar = context.bar("deriving and comparing");
+    let report = audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
+    bar.finish();
+    print(context, &report, deriver.elements(), &args.weights);
+    context.note(format!("in {}", output::duration(started.elapsed())));
+    let json = json!({
+        "weights": args.weights,
+        "plan": common::plan_json(&plan)?,
+        "beacon_digest": hex::encode(beacon.digest()),
+        "elements": deriver.elements(),
+        "mismatches": report.mismatches(),
+        "tensors": report.tensors,
+        "unexpected": report.unexpected,
+        "seconds": started.elapsed().as_secs_f64(),
+    });
+    Ok(Outcome::verdict(report.is_match(), json))
+}
+
+fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
+    match (given, bundled) {
+        (Some(given), Some(bundled)) if given != bundled => {
+            Err(Failure::new(Kind::Refused, "the bundle was made with another beacon value than the one given"))
+        }
+        (Some(beacon), _) | (None, Some(beacon)) => Ok(beacon),
+        (None, None) => Err(Failure::new(Kind::Usage, "no beacon value given")
+            .help("give it with --beacon-value HEX or --beacon-file FILE")),
+    }
+}
+
+fn given_failure(path: &Path, error: AuditError) -> Failure {
+    let failure = match error {
+        AuditError::Derive(error) => return common::derive_failure(error),
+        AuditError::Given(SafetensorsError::Io(error)) => Failure::from_error(Kind::Environment, error),
+        AuditError::Given(error) => Failure::from_error(Kind::Input, error),
+        error => Failure::from_error(Kind::Internal, error),
+    };
+    failure.context(format!("weights {}", path.display()))
+}
+
+fn print(context: &Context, report: &AuditReport, elements: u64, path: &Path) {
+    for tensor in report.tensors.iter().filter(|tensor| tensor.mismatches > 0) {
+        let first = tensor.first.map_or_else(String::new, |first| {
+            format!(
+                "; the first, element {}, is {:?} and should be {:?}",
+                first.element,
+                f32::from_bits(first.got),
+                f32::from_bits(first.expected)
+            )
+        });
+        context.result(format!(
+            "{}: {} of {} elements differ{first}",
+            tensor.name,
+            count(tensor.mismatches),
+            count(tensor.elements)
+        ));
+    }
+    for name in &report.unexpected {
+        context.result(format!("{name}: not a tensor of the model"));
+    }
+    if report.is_match() {
+        context.result(format!(
+            "MATCH: all {} weights of {} are the ones that plan and beacon value give, bit for bit.\n\
+             Not checked: that the beacon value is the announced one, and that the plan was published before it was known.",
+            count(elements),
+            path.display()
+        ));
+    } else {
+        context.result("DIFFERENT: these are not the weights that plan and beacon value give.");
+    }
+}

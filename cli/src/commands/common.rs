@@ -1,0 +1,240 @@
+//! Arguments and words that several subcommands share.
+
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use crate::files;
+use crate::output::{Context, count};
+use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
+use nascent_prover::derive::DeriveError;
+use nascent_verifier::codec::Format;
+use nascent_verifier::plan::MAX_BEACON;
+use nascent_verifier::{Beacon, Distribution, InitBundle, ModelSpec, Plan, Precision, StreamSpec};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// The notice that goes with everything made or checked under the development SRS.
+pub const DEVELOPMENT_NOTICE: &str = "\
+DEVELOPMENT SRS: its trapdoor is public. Anyone can forge proofs under it; they are
+no evidence of anything. Use it to try things out. For real proofs, import a ceremony's
+file: nascent srs import FILE.ptau --k K";
+
+/// Rules: a file, or one of the presets.
+#[derive(Debug, clap::Args)]
+pub struct RulesArgs {
+    /// Rules file (TOML) that says how each weight is filled
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub rules: Option<PathBuf>,
+    /// Rules without a file: default, torch, gpt2, he-normal, he-uniform, xavier-normal,
+    /// xavier-uniform, lecun-normal, lecun-uniform
+    #[arg(long, value_name = "NAME", value_parser = preset)]
+    pub preset: Option<Preset>,
+}
+
+fn preset(name: &str) -> std::result::Result<Preset, String> {
+    Preset::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = Preset::NAMES.iter().map(|(_, name)| *name).collect();
+        format!("known are {}", names.join(", "))
+    })
+}
+
+impl RulesArgs {
+    /// Reads the rules.
+    pub fn load(&self, limits: &Limits) -> Result<Rules> {
+        let Some(path) = &self.rules else {
+            return Ok(Rules::preset(self.preset.unwrap_or(Preset::Default)));
+        };
+        let limit = usize::try_from(limits.toml_bytes).unwrap_or(usize::MAX);
+        let bytes = files::read_bounded(path, limit)?;
+        let text = String::from_utf8(bytes).or_fail(Kind::Input);
+        text.and_then(|text| Ok(Rules::parse(&text, limits)?))
+            .doing(format!("rules file {}", path.display()))
+    }
+}
+
+/// Compiles a model file.
+pub fn compile(path: &Path, name: Option<&str>, rules: &RulesArgs) -> Result<Model> {
+    let limits = Limits::default();
+    let rules = rules.load(&limits)?;
+    let compile = || {
+        let architecture = Architecture::open(path, &limits)?;
+        let name = match (name, &architecture) {
+            (Some(name), _) => name.to_owned(),
+            (None, Architecture::Description(description)) => description.name.clone(),
+            (None, Architecture::Onnx(_)) => stem(path),
+        };
+        architecture.compile(&name, &rules, &limits)
+    };
+    compile().map_err(|error| {
+        Failure::from(error)
+            .context(format!("model {}", path.display()))
+            .help("a model is an ONNX file, or a TOML description whose name ends in .toml")
+    })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The value that the beacon took.
+#[derive(Debug, clap::Args)]
+#[group(required = false, multiple = false)]
+pub struct BeaconArgs {
+    /// The beacon's value, in hexadecimal
+    #[arg(long, value_name = "HEX", value_parser = beacon_bytes)]
+    pub beacon_value: Option<BeaconBytes>,
+    /// A file that holds exactly the bytes of the beacon's value
+    #[arg(long, value_name = "FILE")]
+    pub beacon_file: Option<PathBuf>,
+}
+
+/// Bytes given on the command line; a type of its own, or the parser takes it for a list.
+#[derive(Debug, Clone)]
+pub struct BeaconBytes(Vec<u8>);
+
+fn beacon_bytes(text: &str) -> std::result::Result<BeaconBytes, String> {
+    files::hex_bytes(text).map(BeaconBytes)
+}
+
+impl BeaconArgs {
+    /// The value, if one was given.
+    pub fn read(&self) -> Result<Option<Beacon>> {
+        let bytes = match (&self.beacon_value, &self.beacon_file) {
+            (Some(bytes), _) => bytes.0.clone(),
+            (None, Some(path)) => files::read_bounded(path, MAX_BEACON)?,
+            (None, None) => return Ok(None),
+        };
+        let beacon = Beacon::Raw(bytes);
+        beacon.validate().or_fail(Kind::Input)?;
+        Ok(Some(beacon))
+    }
+
+    /// The value.
+    pub fn require(&self) -> Result<Beacon> {
+        self.read()?.ok_or_else(|| {
+            Failure::new(Kind::Usage, "no beacon value given")
+                .help("give the value that the plan announced with --beacon-value HEX or --beacon-file FILE")
+        })
+    }
+}
+
+/// A plan from its own file or from a bundle, with the beacon value if the bundle has it.
+pub fn read_plan(path: &Path) -> Result<(Plan, Option<Beacon>)> {
+    let bytes = files::read_bounded(path, InitBundle::MAX_BYTES)?;
+    if bytes.starts_with(&InitBundle::MAGIC) {
+        let bundle: InitBundle = files::decode(path, &bytes)?;
+        return Ok((bundle.plan, Some(bundle.beacon)));
+    }
+    Ok((files::decode(path, &bytes)?, None))
+}
+
+/// Errors of the derivation: the publisher's secret, the file system, or the plan.
+pub fn derive_failure(error: DeriveError) -> Failure {
+    let (kind, help) = match &error {
+        DeriveError::WrongSecret => (
+            Kind::Usage,
+            Some("give the secret that the plan was made with: --secret FILE"),
+        ),
+        DeriveError::SecretForPublicSeed => (Kind::Usage, Some("leave --secret away")),
+        DeriveError::Write { .. } | DeriveError::Sink(_) => (Kind::Environment, None),
+        _ => (Kind::Input, None),
+    };
+    let failure = Failure::from_error(kind, error);
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+/// A distribution in words.
+pub fn distribution(distribution: Distribution, precision: Precision) -> String {
+    let name = match distribution {
+        Distribution::Normal => "normal".to_owned(),
+        Distribution::Uniform => "uniform".to_owned(),
+        Distribution::TruncatedNormal { lo, hi } => {
+            let unit = f64::from(1_u32 << precision.fraction_bits.min(31));
+            format!("normal cut to [{}, {}]", f64::from(lo) / unit, f64::from(hi) / unit)
+        }
+    };
+    format!("{name}, {}-bit limbs, {} fraction bits", precision.limb_bits, precision.fraction_bits)
+}
+
+/// A distribution for `--json`.
+pub fn distribution_json(distribution: Distribution, precision: Precision) -> Value {
+    let mut object = match distribution {
+        Distribution::Normal => json!({ "kind": "normal" }),
+        Distribution::Uniform => json!({ "kind": "uniform" }),
+        Distribution::TruncatedNormal { lo, hi } => json!({ "kind": "truncated-normal", "lo": lo, "hi": hi }),
+    };
+    object["limb_bits"] = precision.limb_bits.into();
+    object["fraction_bits"] = precision.fraction_bits.into();
+    object
+}
+
+/// A model specification for `--json`.
+pub fn spec_json(spec: &ModelSpec) -> Result<Value> {
+    let stream = |stream: &StreamSpec| {
+        json!({
+            "distribution": distribution_json(stream.distribution, stream.precision),
+            "rows": stream.rows,
+        })
+    };
+    Ok(json!({
+        "name": spec.name,
+        "digest": hex::encode(spec.digest().or_fail(Kind::Input)?),
+        "graph_digest": hex::encode(spec.graph_digest),
+        "rules_digest": hex::encode(spec.rules_digest),
+        "tensors": spec.tensors.len(),
+        "sampled_weights": spec.sampled_elements(),
+        "constant_weights": spec.constant_elements(),
+        "streams": spec.streams.iter().map(stream).collect::<Vec<_>>(),
+    }))
+}
+
+/// A plan for `--json`.
+pub fn plan_json(plan: &Plan) -> Result<Value> {
+    Ok(json!({
+        "digest": hex::encode(plan.digest().or_fail(Kind::Input)?),
+        "beacon": plan.beacon,
+        "created": plan.created,
+        "seed": if plan.publisher_key.is_some() { "hidden" } else { "public" },
+        "publisher_key": plan.publisher_key.map(hex::encode),
+        "model": spec_json(&plan.model)?,
+    }))
+}
+
+/// Prints a plan.
+pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
+    let model = &plan.model;
+    let line = |name: &str, value: &str| context.result(format!("{name:<18}{value}"));
+    line("plan", &hex::encode(plan.digest().or_fail(Kind::Input)?));
+    line("model", &model.name);
+    line("model digest", &hex::encode(model.digest().or_fail(Kind::Input)?));
+    line(
+        "weights",
+        &format!(
+            "{} sampled, {} constant, {} tensors",
+            count(model.sampled_elements()),
+            count(model.constant_elements()),
+            model.tensors.len()
+        ),
+    );
+    for stream in &model.streams {
+        line("stream", &distribution(stream.distribution, stream.precision));
+    }
+    match plan.publisher_key {
+        Some(key) => line("hidden seed", &format!("publisher key {}", hex::encode(key))),
+        None => line("public seed", "anyone can derive the weights"),
+    }
+    line("beacon", &plan.beacon);
+    Ok(())
+}
+
+/// Whether this is the digest of the development SRS.
+pub fn is_development(digest: &[u8; 32]) -> bool {
+    digest == nascent_params::development_identity()
+}
+
+/// The digest of an SRS, with a word about it.
+pub fn srs_words(digest: &[u8; 32]) -> String {
+    let word = if is_development(digest) { " (DEVELOPMENT: proofs are forgeable)" } else { "" };
+    format!("{}{word}", hex::encode(digest))
+}

@@ -1,0 +1,208 @@
+//! `nascent inspect`: what a file is, how large, and what it holds.
+
+use super::common;
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use crate::files;
+use crate::output::{self, Context, Outcome, count};
+use nascent_compiler::{Architecture, Limits};
+use nascent_params::SrsCache;
+use nascent_prover::derive::SafetensorsFile;
+use nascent_verifier::codec::Format;
+use nascent_verifier::digest::keccak256;
+use nascent_verifier::{InitBundle, ModelSpec, Plan, Srs, VerifyingKey};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Any file: plan, proof bundle, key, SRS, weights, model
+    file: PathBuf,
+}
+
+/// Files up to here are read whole and hashed.
+const MAX_BYTES: usize = InitBundle::MAX_BYTES;
+
+pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    let path = &args.file;
+    let doing = || format!("reading {}", path.display());
+    let metadata = std::fs::metadata(path).or_fail(Kind::Environment).doing(doing())?;
+    if !metadata.is_file() {
+        return Err(Failure::new(Kind::Environment, format!("{} is not a file", path.display())));
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).or_fail(Kind::Environment).doing(doing())?;
+    file.take(16).read_to_end(&mut start).or_fail(Kind::Environment).doing(doing())?;
+    context.result(format!("{}: {}", path.display(), output::bytes(metadata.len())));
+    let (kind, details) = describe(context, path, &start)?;
+    let mut json = json!({ "file": path, "bytes": metadata.len(), "kind": kind, "details": details });
+    if metadata.len() <= MAX_BYTES as u64 {
+        let digest = hex::encode(keccak256(&[&files::read_bounded(path, MAX_BYTES)?]));
+        context.result(format!("{:<18}{digest}", "Keccak-256"));
+        json["keccak256"] = digest.into();
+    }
+    Ok(Outcome::ok(json))
+}
+
+fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str, Value)> {
+    let kind = files::what_is(start);
+    if let Some(kind) = kind {
+        context.result(format!("{:<18}{kind}", "kind"));
+    }
+    let details = match kind {
+        Some("plan") => plan(context, path)?,
+        Some("proof bundle") => bundle(context, path)?,
+        Some("model specification") => common::spec_json(&files::read::<ModelSpec>(path)?)?,
+        Some("verifying key") => key(context, path)?,
+        Some("verifier SRS") => verifier_srs(context, path)?,
+        Some("cached SRS") => cached_srs(context, path)?,
+        _ => return foreign(context, path, start),
+    };
+    Ok((kind.unwrap_or_default(), details))
+}
+
+fn plan(context: &Context, path: &Path) -> Result<Value> {
+    let plan: Plan = files::read(path)?;
+    common::print_plan(context, &plan)?;
+    common::plan_json(&plan)
+}
+
+fn bundle(context: &Context, path: &Path) -> Result<Value> {
+    let bundle: InitBundle = files::read(path)?;
+    common::print_plan(context, &bundle.plan)?;
+    let line = |name: &str, value: String| context.result(format!("{name:<18}{value}"));
+    let proof_bytes: u64 = bundle.tiles.iter().map(|tile| tile.proof.len() as u64).sum();
+    line("beacon digest", hex::encode(bundle.beacon.digest()));
+    line("SRS", common::srs_words(&bundle.srs_digest));
+    line("proofs", format!("{}, {} in all", count(bundle.tiles.len() as u64), output::bytes(proof_bytes)));
+    for (index, stream) in bundle.streams.iter().enumerate() {
+        line("key", format!("stream {index}: k {}, {}", stream.k, hex::encode(stream.vk_digest)));
+    }
+    context.result("Nothing is verified by looking: use `nascent verify`.");
+    let streams = bundle.streams.iter();
+    let streams = streams.map(|stream| json!({ "k": stream.k, "key": hex::encode(stream.vk_digest) }));
+    Ok(json!({
+        "plan": common::plan_json(&bundle.plan)?,
+        "beacon_digest": hex::encode(bundle.beacon.digest()),
+        "srs": hex::encode(bundle.srs_digest),
+        "development_srs": common::is_development(&bundle.srs_digest),
+        "streams": streams.collect::<Vec<_>>(),
+        "proofs": bundle.tiles.len(),
+        "proof_bytes": proof_bytes,
+    }))
+}
+
+fn key(context: &Context, path: &Path) -> Result<Value> {
+    let key = read_key(path)?;
+    for line in key_lines(&key) {
+        context.result(line);
+    }
+    Ok(key_json(&key))
+}
+
+/// Reads a verifying key.
+pub fn read_key(path: &Path) -> Result<VerifyingKey> {
+    let data: nascent_verifier::VkData = files::read(path)?;
+    VerifyingKey::new(data)
+        .or_fail(Kind::Input)
+        .doing(format!("{} is not a valid verifying key", path.display()))
+}
+
+/// A key in words.
+pub fn key_lines(key: &VerifyingKey) -> Vec<String> {
+    let mut lines = vec![
+        format!("{:<18}{}", "key", hex::encode(key.digest())),
+        format!("{:<18}2^{} rows, proofs of {}", "size", key.data().k, output::bytes(key.proof_len() as u64)),
+    ];
+    if let Some(tile) = key.tile() {
+        lines.push(format!("{:<18}{}", "distribution", common::distribution(tile.distribution, tile.precision)));
+        let weights = tile.blocks.saturating_mul(15).saturating_mul(tile.precision.lanes());
+        lines.push(format!("{:<18}{} weights", "tile", count(weights)));
+    }
+    lines
+}
+
+/// A key for `--json`.
+pub fn key_json(key: &VerifyingKey) -> Value {
+    json!({
+        "key": hex::encode(key.digest()),
+        "k": key.data().k,
+        "degree": key.data().degree,
+        "advice_columns": key.data().advice_phases.len(),
+        "fixed_columns": key.data().fixed_commitments.len(),
+        "constraints": key.data().constraints.len(),
+        "proof_bytes": key.proof_len(),
+        "tile": key.tile().map(|tile| json!({
+            "distribution": common::distribution_json(tile.distribution, tile.precision),
+            "blocks": tile.blocks,
+        })),
+    })
+}
+
+fn verifier_srs(context: &Context, path: &Path) -> Result<Value> {
+    let srs = read_verifier_srs(path)?;
+    context.result(format!("{:<18}{}", "SRS", common::srs_words(&srs.digest())));
+    Ok(json!({ "srs": hex::encode(srs.digest()), "development": srs.is_development() }))
+}
+
+/// Reads `[tau]_2`.
+pub fn read_verifier_srs(path: &Path) -> Result<Srs> {
+    let bytes = files::read_bounded(path, 256)?;
+    Srs::decode(&bytes)
+        .or_fail(Kind::Input)
+        .doing(format!("{} is not a valid verifier SRS", path.display()))
+        .help("`nascent srs export` makes one")
+}
+
+fn cached_srs(context: &Context, path: &Path) -> Result<Value> {
+    let full = path.canonicalize().or_fail(Kind::Environment)?;
+    let entries = SrsCache::new(full.parent().unwrap_or(Path::new("."))).entries()?;
+    let entry = entries.into_iter().find(|entry| entry.path == full).ok_or_else(|| {
+        Failure::new(Kind::Input, format!("{} is damaged, or not under the name it was given", path.display()))
+    })?;
+    context.result(format!("{:<18}{}", "SRS", common::srs_words(&entry.identity)));
+    context.result(format!("{:<18}2^{}", "size", entry.k));
+    Ok(json!({
+        "srs": hex::encode(entry.identity),
+        "k": entry.k,
+        "development": common::is_development(&entry.identity),
+    }))
+}
+
+/// Files of other makers.
+fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str, Value)> {
+    let line = |kind: &str| context.result(format!("{:<18}{kind}", "kind"));
+    if start.starts_with(b"ptau") {
+        line("powers of tau; `nascent srs import` checks and keeps it");
+        return Ok(("ptau", json!({})));
+    }
+    // A safetensors file starts with the length of its header and an opening brace.
+    if start.get(8) == Some(&b'{') {
+        let file = SafetensorsFile::open(path)
+            .or_fail(Kind::Input)
+            .doing(format!("{} is not a valid safetensors file", path.display()))?;
+        line("safetensors");
+        for (name, value) in file.metadata() {
+            context.result(format!("{name:<18}  {value}"));
+        }
+        return Ok(("safetensors", json!({ "metadata": file.metadata() })));
+    }
+    let architecture = Architecture::open(path, &Limits::default()).map_err(|error| {
+        Failure::from(error)
+            .context(format!("{} is no file that nascent knows", path.display()))
+            .help("known are plans, bundles, keys, SRS, .ptau, safetensors, ONNX and TOML descriptions (*.toml)")
+    })?;
+    match architecture {
+        Architecture::Onnx(graph) => {
+            line("ONNX model");
+            context.result(format!("{:<18}{}", "nodes", graph.nodes.len()));
+            context.result(format!("{:<18}{}", "initializers", graph.initializers.len()));
+            Ok(("onnx", json!({ "nodes": graph.nodes.len(), "initializers": graph.initializers.len() })))
+        }
+        Architecture::Description(description) => {
+            line("model description");
+            context.result(format!("{:<18}{}", "parameters", description.parameters.len()));
+            Ok(("description", json!({ "name": description.name, "parameters": description.parameters.len() })))
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The subcommands, and the arguments that several of them share.
+
+pub mod audit;
+pub mod common;
+pub mod completions;
+pub mod demo;
+pub mod init;
+pub mod inspect;
+pub mod keys;
+pub mod plan;
+pub mod prove;
+pub mod secret;
+pub mod srs;
+pub mod verify;

@@ -1,0 +1,116 @@
+//! `nascent plan`: fix everything before the beacon value is known.
+
+use super::common::{self, RulesArgs};
+use crate::failure::{Classify, Failure, Kind, Result};
+use crate::files;
+use crate::machine;
+use crate::output::{Context, Outcome, count};
+use crate::secret::Secret;
+use nascent_compiler::{Model, TensorReport};
+use nascent_verifier::Plan;
+use nascent_verifier::codec::Format;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The architecture: an ONNX file (its weights do not matter), or a TOML description
+    model: PathBuf,
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// Name of the model [default: the file's]
+    #[arg(long)]
+    name: Option<String>,
+    /// Which future beacon value will be used, in words that anyone can follow
+    #[arg(long, value_name = "TEXT")]
+    beacon: String,
+    #[command(flatten)]
+    seed: SeedArgs,
+    /// Where the plan goes
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    /// List every tensor with its rule
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct SeedArgs {
+    /// Hidden seed: the weights stay private, and only a proof can show where they came from
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
+    /// Public seed: anyone can derive the weights, and check them with `nascent audit`
+    #[arg(long)]
+    public_seed: bool,
+}
+
+pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    files::check_output(&args.out, args.force)?;
+    let publisher_key = match &args.seed.secret {
+        Some(path) => Some(Secret::read(path)?.public_key()),
+        None => None,
+    };
+    let model = common::compile(&args.model, args.name.as_deref(), &args.rules)?;
+    let plan = Plan {
+        model: model.spec.clone(),
+        publisher_key,
+        beacon: args.beacon,
+        created: machine::now(),
+    };
+    plan.validate()
+        .map_err(|error| Failure::from_error(Kind::Usage, error))?;
+    files::write(&args.out, &plan.encode().or_fail(Kind::Input)?)?;
+    common::print_plan(context, &plan)?;
+    if args.verbose {
+        print_tensors(context, &model);
+    }
+    context.note(format!(
+        "\nPublish {} where its date can be checked, before the beacon value is known:\n\
+         a plan shown later proves nothing about who chose what. Then: nascent init",
+        args.out.display()
+    ));
+    let mut json = json!({ "file": args.out, "plan": common::plan_json(&plan)? });
+    json["tensors"] = model.tensors.iter().map(tensor_json).collect();
+    json["untouched"] = model
+        .untouched
+        .iter()
+        .map(|kept| json!({ "name": kept.name, "dims": kept.dims, "dtype": kept.dtype, "why": kept.why }))
+        .collect();
+    json["inputs"] = model.inputs.into();
+    Ok(Outcome::ok(json))
+}
+
+fn tensor_json(tensor: &TensorReport) -> Value {
+    let parameter = &tensor.parameter;
+    json!({
+        "name": parameter.name,
+        "dims": parameter.dims,
+        "role": parameter.role.name(),
+        "fan_in": parameter.fans.map(|fans| fans.fan_in),
+        "fan_out": parameter.fans.map(|fans| fans.fan_out),
+        "fill": tensor.init.to_string(),
+        "why": tensor.why,
+    })
+}
+
+fn print_tensors(context: &Context, model: &Model) {
+    context.result("");
+    for tensor in &model.tensors {
+        let parameter = &tensor.parameter;
+        context.result(format!(
+            "{:<28} {:>12}  {:<12} {:<38} {}",
+            parameter.name,
+            count(parameter.elements()),
+            parameter.role.name(),
+            tensor.init.to_string(),
+            tensor.why
+        ));
+    }
+    for kept in &model.untouched {
+        context.result(format!("{:<28} {:>12}  kept: {}", kept.name, kept.dtype, kept.why));
+    }
+}

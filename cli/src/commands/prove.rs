@@ -1,0 +1,347 @@
+//! `nascent prove`: a bundle of proofs, resumable.
+
+use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
+use super::keys::{self, SrsArgs};
+use super::srs;
+use crate::failure::{Classify, Failure, Kind, Result};
+use crate::files;
+use crate::machine;
+use crate::output::{self, Bar, Context, Outcome, count};
+use crate::secret::Secret;
+use nascent_circuits::tile::TileParams;
+use nascent_prover::estimate::{ChoiceError, Estimate, available_memory};
+use nascent_prover::job::{
+    CachedSrs, DevelopmentSrs, Event, Finished, Job, JobError, MemoryLimit, Options, Request, SrsSource, Standing,
+    TileSize,
+};
+use nascent_verifier::codec::Format;
+use nascent_verifier::{Beacon, Plan};
+use rand_core::OsRng;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The plan
+    plan: PathBuf,
+    #[command(flatten)]
+    beacon: BeaconArgs,
+    /// The publisher's secret, for a hidden seed
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
+    #[command(flatten)]
+    srs: SrsArgs,
+    /// Where the proofs go; their verifying keys go beside it
+    #[arg(long, short, value_name = "FILE", required_unless_present = "estimate")]
+    out: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    size: SizeArgs,
+    /// Folder of finished tiles [default: one in the cache, removed when all is done]
+    #[arg(long, value_name = "DIR")]
+    job: Option<PathBuf>,
+    /// Only predict time, memory and size
+    #[arg(long)]
+    estimate: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SizeArgs {
+    /// Tiles of 2^K rows [default: what is predicted to be fastest]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(TileParams::MIN_K)..=i64::from(TileParams::MAX_K)))]
+    pub k: Option<u32>,
+    /// Memory that may be taken, in MiB [default: what is free]
+    #[arg(long, value_name = "MIB", conflicts_with = "any_memory")]
+    pub memory: Option<u64>,
+    /// Go on even if memory is predicted to be short
+    #[arg(long)]
+    pub any_memory: bool,
+}
+
+impl SizeArgs {
+    fn options(&self) -> Options {
+        Options {
+            size: self.k.map_or(TileSize::Automatic, TileSize::Fixed),
+            memory: match (self.any_memory, self.memory) {
+                (true, _) => MemoryLimit::Unlimited,
+                (false, Some(mib)) => MemoryLimit::Bytes(mib.saturating_mul(1 << 20)),
+                (false, None) => MemoryLimit::Available,
+            },
+            ..Options::default()
+        }
+    }
+}
+
+/// What is to be proved.
+pub struct Task<'a> {
+    pub plan: &'a Plan,
+    pub beacon: &'a Beacon,
+    pub secret: Option<Secret>,
+    pub srs: [u8; 32],
+    pub size: &'a SizeArgs,
+    pub job: &'a Path,
+}
+
+pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    if let Some(out) = &args.out {
+        files::check_output(out, args.force)?;
+    }
+    let plan: Plan = files::read(&args.plan)?;
+    let beacon = args.beacon.require()?;
+    let secret = args.secret.as_deref().map(Secret::read).transpose()?;
+    let srs = args.srs.identity(context)?;
+    let default_job = job_folder(context, &plan, &beacon, &srs)?;
+    let job = args.job.clone().unwrap_or_else(|| default_job.clone());
+    let task = Task { plan: &plan, beacon: &beacon, secret, srs, size: &args.size, job: &job };
+    if args.estimate {
+        return estimate_only(context, &task, args.job.is_none());
+    }
+    let started = Instant::now();
+    let (finished, estimate) = prove(context, &task)?;
+    let elapsed = started.elapsed();
+    let out = args.out.unwrap_or_default();
+    let bundle = finished.bundle.encode().or_fail(Kind::Internal)?;
+    let key_files = write_keys(&out, &finished)?;
+    files::write(&out, &bundle)?;
+    if args.job.is_none() {
+        // Done and written: what is left is only in the way, and in the cache.
+        let _ = std::fs::remove_dir_all(&default_job);
+    }
+    let rate = print(context, &finished, &out, bundle.len() as u64, elapsed);
+    if finished.report.development_srs {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    Ok(Outcome::ok(json!({
+        "bundle": out,
+        "bundle_bytes": bundle.len(),
+        "keys": key_files,
+        "plan": common::plan_json(&plan)?,
+        "beacon_digest": hex::encode(beacon.digest()),
+        "srs": hex::encode(srs),
+        "development_srs": finished.report.development_srs,
+        "proofs": finished.report.proofs,
+        "proof_bytes": finished.report.proof_bytes,
+        "proved": finished.proved,
+        "resumed": finished.resumed,
+        "weight_commitments": hex::encode(finished.report.weight_commitments),
+        "seconds": elapsed.as_secs_f64(),
+        "weights_per_second": rate,
+        "peak_memory_bytes": machine::peak_memory(),
+        "predicted": estimate_json(&estimate),
+    })))
+}
+
+/// Unfinished work on the same plan, value and SRS is found again.
+fn job_folder(context: &Context, plan: &Plan, beacon: &Beacon, srs: &[u8; 32]) -> Result<PathBuf> {
+    let short = |digest: &[u8; 32]| hex::encode(digest).chars().take(16).collect::<String>();
+    let name = [
+        short(&plan.digest().or_fail(Kind::Input)?),
+        short(&beacon.digest()),
+        short(srs),
+    ]
+    .join("-");
+    Ok(context.cache.join("jobs").join(name))
+}
+
+/// Predicts, warns, proves.
+pub fn prove(context: &Context, task: &Task<'_>) -> Result<(Finished, Estimate)> {
+    with_job(context, task, |job| {
+        let estimate = job.estimate().clone();
+        print_estimate(context, &estimate, job.files());
+        let bar = context.countdown("starting");
+        let observer = |event: &Event<'_>| observe(context, &bar, event);
+        let finished = job.run(OsRng, &observer, &AtomicBool::new(false)).map_err(job_failure)?;
+        bar.finish();
+        Ok((finished, estimate))
+    })
+}
+
+fn with_job<T>(
+    context: &Context,
+    task: &Task<'_>,
+    work: impl FnOnce(&Job<'_>) -> Result<T>,
+) -> Result<T> {
+    let cache = srs::cache(context);
+    let development = DevelopmentSrs { cache: Some(cache.clone()) };
+    let imported = CachedSrs::new(cache, task.srs);
+    let source: &dyn SrsSource = if common::is_development(&task.srs) { &development } else { &imported };
+    let store = keys::store(context);
+    let job = Job::open(Request {
+        plan: task.plan,
+        beacon: task.beacon,
+        secret: task.secret.map(|secret| secret.scalar()),
+        srs: source,
+        keys: &store,
+        directory: task.job,
+        options: task.size.options(),
+    })
+    .map_err(job_failure)?;
+    work(&job)
+}
+
+fn estimate_only(context: &Context, task: &Task<'_>, remove: bool) -> Result<Outcome> {
+    let fresh = !task.job.exists();
+    let estimate = with_job(context, task, |job| {
+        print_estimate(context, job.estimate(), job.files());
+        Ok(job.estimate().clone())
+    })?;
+    if remove && fresh {
+        // Only the lock and the sizes are in it.
+        let _ = std::fs::remove_dir_all(task.job);
+    }
+    Ok(Outcome::ok(json!({
+        "predicted": estimate_json(&estimate),
+        "available_memory_bytes": available_memory(),
+    })))
+}
+
+fn observe(context: &Context, bar: &Bar, event: &Event<'_>) {
+    let show = |standing: &Standing| {
+        bar.set(standing.tiles, standing.total_tiles);
+        bar.expect(standing.remaining);
+        bar.say(if standing.weights_per_second > 0.0 {
+            format!("proving, {} weights/s", count(standing.weights_per_second as u64))
+        } else {
+            "proving".to_owned()
+        });
+    };
+    match event {
+        Event::LoadingSrs { k } => bar.say(format!("SRS of 2^{k}")),
+        Event::PreparingKeys { k, .. } => bar.say(format!("keys of 2^{k} rows")),
+        Event::Proving { standing, .. } | Event::Proved { standing, .. } | Event::Resumed { standing, .. } => {
+            show(standing);
+        }
+        Event::Discarded { tile, reason } => {
+            context.warn(format!(
+                "tile {} of stream {} is proved again: its file is of no use ({reason})",
+                tile.index, tile.stream
+            ));
+        }
+        Event::VerifyingBundle => bar.say("verifying the bundle".to_owned()),
+        _ => {}
+    }
+}
+
+fn print_estimate(context: &Context, estimate: &Estimate, files: u64) {
+    let seconds = Duration::try_from_secs_f64(estimate.wall_seconds()).unwrap_or(Duration::MAX);
+    context.note(format!(
+        "predicted: {} on {} threads, {} of memory, {} of proofs in {} tiles ({})",
+        output::duration(seconds),
+        estimate.threads,
+        output::bytes(estimate.peak_memory()),
+        output::bytes(estimate.proof_bytes()),
+        count(estimate.tiles()),
+        estimate.backend
+    ));
+    for (index, stream) in estimate.streams.iter().enumerate() {
+        context.note(format!(
+            "  stream {index}: {} tiles of 2^{} rows, {} weights and {} each, {} at a time",
+            count(stream.tiles),
+            stream.k,
+            count(stream.weights_per_tile),
+            output::bytes(stream.proof_bytes),
+            stream.workers
+        ));
+    }
+    if files > 0 {
+        context.note(format!("  {} tiles are there already, and are verified first", count(files)));
+    }
+    if let Some(free) = available_memory() {
+        if estimate.peak_memory() > free {
+            context.warn(format!(
+                "memory is short: {} predicted, {} free. Smaller tiles take less: --k",
+                output::bytes(estimate.peak_memory()),
+                output::bytes(free)
+            ));
+        }
+    }
+}
+
+fn estimate_json(estimate: &Estimate) -> Value {
+    let streams = estimate.streams.iter().map(|stream| {
+        json!({
+            "k": stream.k,
+            "tiles": stream.tiles,
+            "weights_per_tile": stream.weights_per_tile,
+            "workers": stream.workers,
+            "proof_bytes": stream.proof_bytes,
+        })
+    });
+    json!({
+        "seconds": estimate.wall_seconds(),
+        "cpu_seconds": estimate.cpu_seconds(),
+        "memory_bytes": estimate.peak_memory(),
+        "proof_bytes": estimate.proof_bytes(),
+        "tiles": estimate.tiles(),
+        "threads": estimate.threads,
+        "backend": estimate.backend,
+        "machine": estimate.machine,
+        "streams": streams.collect::<Vec<_>>(),
+    })
+}
+
+/// Where the verifying key of a digest lies beside a bundle.
+pub fn key_file(bundle: &Path, digest: &[u8; 32]) -> PathBuf {
+    let short: String = hex::encode(digest).chars().take(16).collect();
+    bundle.with_file_name(format!("{short}.vk"))
+}
+
+/// Writes the verifying keys beside the bundle.
+pub fn write_keys(bundle: &Path, finished: &Finished) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for key in &finished.keys {
+        let path = key_file(bundle, key.digest());
+        if !paths.contains(&path) {
+            files::write(&path, &key.encode().or_fail(Kind::Internal)?)?;
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// Prints what was done; gives the weights proved per second.
+fn print(context: &Context, finished: &Finished, out: &Path, bytes: u64, elapsed: Duration) -> Option<f64> {
+    let report = &finished.report;
+    context.result(format!(
+        "{}: {} proofs for {} weights, {}",
+        out.display(),
+        count(report.proofs),
+        count(report.sampled_weights),
+        output::bytes(bytes)
+    ));
+    context.result(format!("weight commitments {}", hex::encode(report.weight_commitments)));
+    let memory = machine::peak_memory().map_or_else(String::new, |peak| format!(", peak memory {}", output::bytes(peak)));
+    context.note(format!("in {}{memory}; {} tiles were there already", output::duration(elapsed), finished.resumed));
+    context.note(format!("Verify: nascent verify {}", out.display()));
+    // Tiles of an earlier run would flatter the rate.
+    (finished.resumed == 0).then(|| report.sampled_weights as f64 / elapsed.as_secs_f64().max(1e-9))
+}
+
+fn job_failure(error: JobError) -> Failure {
+    use nascent_prover::error::SubjectError as Subject;
+    let (kind, help) = match &error {
+        JobError::Subject(Subject::WrongSecret | Subject::MissingSecret) => {
+            (Kind::Usage, "give the secret that the plan was made with: --secret FILE")
+        }
+        JobError::Subject(Subject::SecretForPublicSeed) => (Kind::Usage, "leave --secret away"),
+        JobError::Subject(_) => (Kind::Input, "`nascent inspect` shows what the plan holds"),
+        JobError::Choice(ChoiceError::Memory { .. }) => (
+            Kind::Environment,
+            "smaller tiles take less: --k K, or --memory MIB; --any-memory goes on anyway",
+        ),
+        JobError::Choice(ChoiceError::NoSize { .. }) | JobError::Srs { .. } | JobError::VerifierSrs(_) => {
+            (Kind::Environment, "import a larger SRS: nascent srs import FILE.ptau --k K")
+        }
+        JobError::Choice(_) => (Kind::Usage, "choose another size with --k"),
+        JobError::Locked { .. } | JobError::ForeignDirectory { .. } | JobError::Io { .. } => {
+            (Kind::Environment, "name another folder with --job DIR")
+        }
+        JobError::Cancelled { .. } => (Kind::Environment, "run the same command again"),
+        _ => (Kind::Internal, "run the same command again: finished tiles are kept; if it stays, report it"),
+    };
+    Failure::from_error(kind, error).help(help)
+}

@@ -1,0 +1,280 @@
+//! `nascent srs`: structured reference strings.
+
+use super::common::DEVELOPMENT_NOTICE;
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use crate::files;
+use crate::output::{self, Context, Outcome};
+use nascent_params::{ImportOptions, MAX_K, MIN_K, Provenance, Srs, SrsCache, development_identity};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Import a ceremony's file, check all of it, and keep it
+    ///
+    /// The check says that the file is a reference string. That nobody knows its trapdoor is the
+    /// ceremony's doing: compare the file's BLAKE2b hash with the published one.
+    Import {
+        /// A `.ptau` file (perpetual powers of tau), or one that halo2's `ParamsKZG::write` made
+        file: PathBuf,
+        /// Keep 2^K powers [default: as many as the file has, for halo2 files]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MIN_K)..=i64::from(MAX_K)))]
+        k: Option<u32>,
+        /// Kind of file [default: ptau if its name ends so]
+        #[arg(long)]
+        format: Option<FileFormat>,
+        /// Largest k for which a missing Lagrange basis is computed
+        #[arg(long, value_name = "K", default_value_t = ImportOptions::default().max_transform_k)]
+        max_transform_k: u32,
+    },
+    /// Check a kept SRS again: points, powers by pairings, both bases
+    Check {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Make a smaller SRS of a kept one
+    Derive {
+        #[command(flatten)]
+        which: Which,
+        /// The smaller size
+        #[arg(long, value_name = "K")]
+        to: u32,
+    },
+    /// Generate the development SRS: for trying things out, worth nothing as evidence
+    Develop {
+        /// 2^K powers
+        #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MIN_K)..=24))]
+        k: u32,
+    },
+    /// List what is kept
+    Info,
+    /// Write the few bytes of a kept SRS that a verifier needs
+    Export {
+        /// The SRS
+        #[arg(long, value_name = "DIGEST", value_parser = files::digest)]
+        srs: [u8; 32],
+        /// The new file
+        #[arg(long, short, value_name = "FILE")]
+        out: PathBuf,
+        /// Replace the file if it exists
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FileFormat {
+    Ptau,
+    Halo2,
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Digest of the SRS [default: the development one]
+    #[arg(long, value_name = "DIGEST", value_parser = files::digest)]
+    srs: Option<[u8; 32]>,
+    /// Its size
+    #[arg(long)]
+    k: u32,
+}
+
+pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    match args.command {
+        Command::Import { file, k, format, max_transform_k } => {
+            let options = ImportOptions { max_transform_k };
+            import(context, &file, k, format, &options)
+        }
+        Command::Check { which } => check(context, &which),
+        Command::Derive { which, to } => derive(context, &which, to),
+        Command::Develop { k } => develop(context, k),
+        Command::Info => info(context),
+        Command::Export { srs, out, force } => export(context, &srs, &out, force),
+    }
+}
+
+/// The part of the cache that holds SRS.
+pub fn cache(context: &Context) -> SrsCache {
+    SrsCache::new(context.cache.join("srs"))
+}
+
+/// The SRS of a digest and a size: from the cache, derived from a larger one, or, for the
+/// development one, generated.
+pub fn load(context: &Context, identity: &[u8; 32], k: u32) -> Result<Srs> {
+    let bar = context.bar("SRS");
+    let cache = cache(context);
+    if identity == development_identity() {
+        return Ok(cache.load_or_create_development(k, &bar)?);
+    }
+    cache.load_or_derive(identity, k, &bar).map_err(|error| {
+        let missing = matches!(error, nascent_params::ParamsError::Io { .. });
+        let failure = Failure::from(error).context(format!("SRS {} of size 2^{k}", hex::encode(identity)));
+        if missing {
+            failure.help(format!("import it: nascent srs import FILE.ptau --k {k}"))
+        } else {
+            failure.help("remove the damaged file and import the SRS again")
+        }
+    })
+}
+
+fn import(
+    context: &Context,
+    file: &Path,
+    k: Option<u32>,
+    format: Option<FileFormat>,
+    options: &ImportOptions,
+) -> Result<Outcome> {
+    let ptau = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ptau"));
+    let format = format.unwrap_or(if ptau { FileFormat::Ptau } else { FileFormat::Halo2 });
+    let bar = context.bar("SRS");
+    let srs = match format {
+        FileFormat::Ptau => {
+            let k = k.ok_or_else(|| {
+                Failure::new(Kind::Usage, "how many powers of the .ptau file?")
+                    .help("--k K keeps 2^K; proofs of large models use 18 to 20")
+            })?;
+            Srs::import_ptau(file, k, options, &bar)?
+        }
+        FileFormat::Halo2 => {
+            let srs = Srs::import_halo2_raw(file, &bar)?;
+            match k {
+                Some(k) if k != srs.k() => srs.derive(k, &bar)?,
+                _ => srs,
+            }
+        }
+    };
+    let path = cache(context).store(&srs, &bar)?;
+    bar.finish();
+    report(context, &srs, &path)
+}
+
+fn check(context: &Context, which: &Which) -> Result<Outcome> {
+    let identity = which.srs.unwrap_or(*development_identity());
+    let bar = context.bar("SRS");
+    let cache = cache(context);
+    let srs = cache
+        .load(&identity, which.k, &bar)
+        .map_err(Failure::from)
+        .help("`nascent srs info` lists what is kept")?;
+    srs.check(&bar)?;
+    bar.finish();
+    context.result("every check holds: points, subgroup, powers of one tau, both bases");
+    report(context, &srs, &cache.path(&identity, which.k))
+}
+
+fn derive(context: &Context, which: &Which, to: u32) -> Result<Outcome> {
+    let identity = which.srs.unwrap_or(*development_identity());
+    let bar = context.bar("SRS");
+    let cache = cache(context);
+    let large = cache
+        .load(&identity, which.k, &bar)
+        .map_err(Failure::from)
+        .help("`nascent srs info` lists what is kept")?;
+    let srs = large.derive(to, &bar)?;
+    let path = cache.store(&srs, &bar)?;
+    bar.finish();
+    report(context, &srs, &path)
+}
+
+fn develop(context: &Context, k: u32) -> Result<Outcome> {
+    let bar = context.bar("SRS");
+    let cache = cache(context);
+    let srs = cache.load_or_create_development(k, &bar)?;
+    bar.finish();
+    report(context, &srs, &cache.path(srs.identity(), k))
+}
+
+fn info(context: &Context) -> Result<Outcome> {
+    let cache = cache(context);
+    let entries = cache.entries()?;
+    context.result(format!("in {}:", cache.directory().display()));
+    if entries.is_empty() {
+        context.result("nothing yet: nascent srs import FILE.ptau --k K, or nascent srs develop --k K");
+    }
+    let mut list = Vec::new();
+    for entry in entries {
+        let size = std::fs::metadata(&entry.path).map_or(0, |metadata| metadata.len());
+        context.result(format!(
+            "{}  k {:>2}  {:>10}  {}",
+            hex::encode(entry.identity),
+            entry.k,
+            output::bytes(size),
+            origin(&entry.provenance)
+        ));
+        list.push(json!({
+            "file": entry.path,
+            "srs": hex::encode(entry.identity),
+            "k": entry.k,
+            "bytes": size,
+            "development": entry.identity == *development_identity(),
+            "provenance": provenance_json(&entry.provenance),
+        }));
+    }
+    Ok(Outcome::ok(json!({ "folder": cache.directory(), "entries": list })))
+}
+
+fn export(context: &Context, identity: &[u8; 32], out: &Path, force: bool) -> Result<Outcome> {
+    files::check_output(out, force)?;
+    let srs = smallest(context, identity)?;
+    files::write(out, &srs.encode().or_fail(Kind::Internal)?)?;
+    context.result(format!("{}: [tau]_2 of SRS {}", out.display(), hex::encode(identity)));
+    Ok(Outcome::ok(json!({ "file": out, "srs": hex::encode(identity), "development": srs.is_development() })))
+}
+
+/// What a verifier needs of a kept SRS, read from the smallest size there is.
+pub fn smallest(context: &Context, identity: &[u8; 32]) -> Result<nascent_verifier::Srs> {
+    if identity == development_identity() {
+        return nascent_verifier::Srs::development().or_fail(Kind::Internal);
+    }
+    let cache = cache(context);
+    let entries = cache.entries()?;
+    let sizes = entries.iter().filter(|entry| entry.identity == *identity).map(|entry| entry.k);
+    let k = sizes.min().ok_or_else(|| {
+        Failure::new(Kind::Environment, format!("SRS {} is not at hand", hex::encode(identity)))
+            .help("give the publisher's SRS file with --srs FILE, or import the ceremony: nascent srs import")
+    })?;
+    let srs = cache.load(identity, k, &context.bar("SRS"))?;
+    Ok(*srs.verifier_srs())
+}
+
+fn report(context: &Context, srs: &Srs, path: &Path) -> Result<Outcome> {
+    context.result(format!("SRS    {}", hex::encode(srs.identity())));
+    context.result(format!("size   2^{}", srs.k()));
+    context.result(format!("from   {}", origin(srs.provenance())));
+    context.result(format!("file   {}", path.display()));
+    if srs.is_development() {
+        context.warn(DEVELOPMENT_NOTICE);
+    } else {
+        context.note("compare the BLAKE2b hash with the one that the ceremony published");
+    }
+    Ok(Outcome::ok(json!({
+        "srs": hex::encode(srs.identity()),
+        "k": srs.k(),
+        "development": srs.is_development(),
+        "provenance": provenance_json(srs.provenance()),
+        "file": path,
+    })))
+}
+
+fn origin(provenance: &Provenance) -> String {
+    match provenance {
+        Provenance::Development => "DEVELOPMENT: generated here, trapdoor public".to_owned(),
+        Provenance::Ceremony(file) => format!("ceremony file, BLAKE2b {}", hex::encode(file.blake2b)),
+    }
+}
+
+fn provenance_json(provenance: &Provenance) -> Value {
+    match provenance {
+        Provenance::Development => json!({ "kind": "development" }),
+        Provenance::Ceremony(file) => json!({
+            "kind": "ceremony",
+            "blake2b": hex::encode(file.blake2b),
+            "file": file.path,
+        }),
+    }
+}

@@ -1,0 +1,340 @@
+//! `nascent verify`: check a bundle, and say in plain words what that shows and what not.
+//!
+//! The check itself is `nascent_verifier::verify_init`. The prover's crate is only called to make
+//! a key anew (`--rederive-key`) and to find keys that this machine made earlier.
+
+use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
+use super::inspect::{read_key, read_verifier_srs};
+use super::prove::key_file;
+use super::{keys, srs};
+use crate::failure::{Classify, Failure, Kind, Result};
+use crate::files;
+use crate::output::{self, Context, Outcome, count};
+use nascent_circuits::tile::TileParams;
+use nascent_verifier::{
+    InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError, VerifyingKey, verify_init,
+};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The proof bundle
+    bundle: PathBuf,
+    /// The plan as it was published; the bundle's must be the same
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    beacon: BeaconArgs,
+    /// The model; with the same rules it must give the bundle's model digest
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RulesArgs,
+    /// SRS of the verifier (`nascent srs export`) [default: an imported one with the right digest]
+    #[arg(long, value_name = "FILE", conflicts_with = "development_srs")]
+    srs: Option<PathBuf>,
+    /// Accept the development SRS, under which anyone can forge proofs
+    #[arg(long)]
+    development_srs: bool,
+    /// A verifying key [default: one made here, else the file beside the bundle]
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    /// Make the verifying keys anew from the circuit's source, and compare
+    #[arg(long)]
+    rederive_key: bool,
+}
+
+/// Where a verifying key came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyOrigin {
+    /// Derived in this run.
+    Rederived,
+    /// Derived on this machine earlier.
+    MadeHere,
+    /// A file that the caller named.
+    Given,
+    /// A file beside the bundle.
+    Beside,
+}
+
+impl KeyOrigin {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rederived => "rederived",
+            Self::MadeHere => "made-here",
+            Self::Given => "given",
+            Self::Beside => "beside-bundle",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Rederived => "derived anew from the circuit's source, and the same",
+            Self::MadeHere => "derived on this machine earlier",
+            Self::Given => "the file you gave; its origin is for you to know",
+            Self::Beside => "came WITH THE PROOFS: whoever made them could have made a key for which lies pass",
+        }
+    }
+
+    /// Whether the key is known to be the circuit's.
+    fn is_known(self) -> bool {
+        matches!(self, Self::Rederived | Self::MadeHere)
+    }
+}
+
+/// What the caller gave to compare the bundle with.
+#[derive(Debug, Default)]
+struct Compared {
+    plan: bool,
+    beacon: bool,
+    model: bool,
+}
+
+pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    let bundle: InitBundle = files::read(&args.bundle)?;
+    let srs = verifier_srs(context, &args, &bundle)?;
+    let compared = compare(&args, &bundle)?;
+    let keys = find_keys(context, &args, &bundle)?;
+    let (report, time) = check(&bundle, keys.iter().map(|(key, _)| key), &srs)
+        .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
+    let origins: Vec<KeyOrigin> = keys.iter().map(|(_, origin)| *origin).collect();
+    let not_proved = not_proved(&report, &compared, &origins);
+    print(context, &report, &compared, &origins, &not_proved);
+    context.result(format!("\n{} proofs verified in {}.", count(report.proofs), output::duration(time)));
+    if report.development_srs {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    let mut json = report_json(&report, &not_proved);
+    json["bundle"] = json!(args.bundle);
+    json["checked"] = json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
+    json["keys"] = report
+        .streams
+        .iter()
+        .zip(&origins)
+        .map(|(stream, origin)| json!({ "key": hex::encode(stream.vk_digest), "origin": origin.name() }))
+        .collect();
+    json["verify_seconds"] = time.as_secs_f64().into();
+    Ok(Outcome::ok(json))
+}
+
+/// Verifies; gives the time that it took.
+pub fn check<'k>(
+    bundle: &InitBundle,
+    keys: impl Iterator<Item = &'k VerifyingKey> + Clone,
+    srs: &Srs,
+) -> Result<(Report, Duration)> {
+    let started = Instant::now();
+    let report = verify_init(bundle, |digest| keys.clone().find(|key| key.digest() == digest), srs);
+    let time = started.elapsed();
+    report.map(|report| (report, time)).map_err(refusal)
+}
+
+fn refusal(error: VerifyError) -> Failure {
+    let help = match &error {
+        VerifyError::MissingTile { .. } => "the bundle is not complete: get it again",
+        VerifyError::Srs { .. } => "give the SRS that the proofs were made under: --srs FILE",
+        _ => "these proofs show nothing; get plan and bundle again from the publisher, or do not trust them",
+    };
+    Failure::from_error(Kind::Refused, error).help(help)
+}
+
+fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<Srs> {
+    let development = common::is_development(&bundle.srs_digest);
+    if development && !args.development_srs {
+        let message = format!(
+            "REFUSED: {} was made under the development SRS, whose trapdoor is public: anyone can forge such proofs",
+            args.bundle.display()
+        );
+        return Err(Failure::new(Kind::Refused, message)
+            .help("if it is only a trial, add --development-srs; else ask for proofs under a ceremony's SRS"));
+    }
+    if !development && args.development_srs {
+        return Err(Failure::new(Kind::Usage, "the bundle was not made under the development SRS")
+            .help("leave --development-srs away"));
+    }
+    match &args.srs {
+        Some(path) => read_verifier_srs(path),
+        None => srs::smallest(context, &bundle.srs_digest),
+    }
+}
+
+/// Compares the bundle with what the caller has from elsewhere.
+fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
+    let mut compared = Compared::default();
+    let differs = |what: &str| {
+        Failure::new(Kind::Refused, format!("REFUSED: {} was made for another {what}", args.bundle.display()))
+            .help("the proofs may hold, but not for what you gave")
+    };
+    if let Some(path) = &args.plan {
+        let plan: Plan = files::read(path)?;
+        if plan != bundle.plan {
+            return Err(differs("plan"));
+        }
+        compared.plan = true;
+    }
+    if let Some(beacon) = args.beacon.read()? {
+        if beacon != bundle.beacon {
+            return Err(differs("beacon value"));
+        }
+        compared.beacon = true;
+    }
+    if let Some(path) = &args.model {
+        let model = common::compile(path, Some(&bundle.plan.model.name), &args.rules)?;
+        if model.spec != bundle.plan.model {
+            return Err(differs("model, or other rules"));
+        }
+        compared.model = true;
+    }
+    Ok(compared)
+}
+
+/// One key for each stream.
+fn find_keys(context: &Context, args: &Args, bundle: &InitBundle) -> Result<Vec<(VerifyingKey, KeyOrigin)>> {
+    let given = args.key.iter().map(|path| read_key(path)).collect::<Result<Vec<_>>>()?;
+    let mut keys: Vec<(VerifyingKey, KeyOrigin)> = Vec::new();
+    for (spec, proofs) in bundle.plan.model.streams.iter().zip(&bundle.streams) {
+        let digest = &proofs.vk_digest;
+        if args.rederive_key {
+            let params = TileParams::new(u32::from(proofs.k), spec.distribution, spec.precision)
+                .or_fail(Kind::Input)?;
+            let key = keys::derive(context, params, &bundle.srs_digest)?;
+            if key.digest() != digest {
+                let message = format!(
+                    "REFUSED: the proofs use the verifying key {}, this circuit's is {}",
+                    hex::encode(digest),
+                    hex::encode(key.digest())
+                );
+                return Err(Failure::new(Kind::Refused, message)
+                    .help("the bundle was made by another version of nascent, or with a key made up to deceive"));
+            }
+            keys.push((key, KeyOrigin::Rederived));
+            continue;
+        }
+        keys.push(find_key(context, &args.bundle, &given, digest)?);
+    }
+    Ok(keys)
+}
+
+fn find_key(
+    context: &Context,
+    bundle: &Path,
+    given: &[VerifyingKey],
+    digest: &[u8; 32],
+) -> Result<(VerifyingKey, KeyOrigin)> {
+    if let Some(key) = keys::store(context).find(digest).map_err(keys::key_failure)? {
+        return Ok((key, KeyOrigin::MadeHere));
+    }
+    if let Some(key) = given.iter().find(|key| key.digest() == digest) {
+        return Ok((key.clone(), KeyOrigin::Given));
+    }
+    let path = key_file(bundle, digest);
+    if path.is_file() {
+        let key = read_key(&path)?;
+        if key.digest() == digest {
+            return Ok((key, KeyOrigin::Beside));
+        }
+    }
+    let message = format!("no verifying key {} at hand", hex::encode(digest));
+    Err(Failure::new(Kind::Environment, message).help(format!(
+        "--rederive-key makes it anew, --key FILE gives one; {} was looked for",
+        path.display()
+    )))
+}
+
+/// What stays open after what was compared here.
+fn not_proved(report: &Report, compared: &Compared, origins: &[KeyOrigin]) -> Vec<NotProved> {
+    let open = |item: &NotProved| match item {
+        NotProved::KeyOrigin => !origins.iter().all(|origin| origin.is_known()),
+        NotProved::ModelFile => !compared.model,
+        NotProved::BeaconOrigin => !compared.beacon,
+        _ => true,
+    };
+    report.not_proved.iter().copied().filter(open).collect()
+}
+
+fn print(context: &Context, report: &Report, compared: &Compared, origins: &[KeyOrigin], not_proved: &[NotProved]) {
+    let line = |text: &str| context.result(text);
+    line(if report.development_srs {
+        "PROOFS HOLD, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
+    } else if origins.iter().all(|origin| origin.is_known()) {
+        "ACCEPTED"
+    } else {
+        "ACCEPTED, if the verifying keys are honest (see below)"
+    });
+    line("\nAbout");
+    line(&format!("  model        {} ({} weights sampled, {} constant)", report.model, count(report.sampled_weights), count(report.constant_weights)));
+    line(&format!("  digest       {}", hex::encode(report.model_digest)));
+    line(&format!("  plan         {}", hex::encode(report.plan_digest)));
+    match report.seed {
+        Seed::Hidden { publisher_key } => line(&format!("  hidden seed  of the publisher key {}", hex::encode(publisher_key))),
+        Seed::Public => line("  public seed  anyone can derive the weights: nascent audit"),
+    }
+    line(&format!("  beacon       {}", report.beacon));
+    line(&format!("  its value    has the digest {}", hex::encode(report.beacon_digest)));
+    line(&format!("  SRS          {}", common::srs_words(&report.srs_digest)));
+    line(&format!("  commitments  {}", hex::encode(report.weight_commitments)));
+    for (stream, origin) in report.streams.iter().zip(origins) {
+        line(&format!("  key          {}: {}", hex::encode(stream.vk_digest), origin.words()));
+    }
+    line("\nProved");
+    for item in &report.proved {
+        line(&format!("  - {item}"));
+    }
+    for (checked, what) in [
+        (compared.plan, "the plan is the one you gave"),
+        (compared.beacon, "the beacon value is the one you gave"),
+        (compared.model, "the model digest is that of the model and rules you gave"),
+    ] {
+        if checked {
+            line(&format!("  - compared: {what}"));
+        }
+    }
+    line("\nNot proved");
+    for item in not_proved {
+        line(&format!("  - {item}"));
+    }
+}
+
+/// The report for `--json`: digests in hexadecimal.
+pub fn report_json(report: &Report, not_proved: &[NotProved]) -> Value {
+    let stream = |stream: &StreamReport| {
+        json!({
+            "distribution": common::distribution_json(stream.distribution, stream.precision),
+            "rows": stream.rows,
+            "k": stream.k,
+            "key": hex::encode(stream.vk_digest),
+            "blocks_per_tile": stream.blocks_per_tile,
+            "tiles": stream.tiles,
+        })
+    };
+    let publisher_key = match report.seed {
+        Seed::Hidden { publisher_key } => Some(hex::encode(publisher_key)),
+        Seed::Public => None,
+    };
+    let item = |name: String, text: String| json!({ "name": name, "text": text });
+    let proved = report.proved.iter().map(|it| item(format!("{it:?}"), it.to_string()));
+    let open = not_proved.iter().map(|it| item(format!("{it:?}"), it.to_string()));
+    json!({
+        "model": report.model,
+        "model_digest": hex::encode(report.model_digest),
+        "graph_digest": hex::encode(report.graph_digest),
+        "rules_digest": hex::encode(report.rules_digest),
+        "plan_digest": hex::encode(report.plan_digest),
+        "beacon": report.beacon,
+        "beacon_digest": hex::encode(report.beacon_digest),
+        "seed": if publisher_key.is_some() { "hidden" } else { "public" },
+        "publisher_key": publisher_key,
+        "srs": hex::encode(report.srs_digest),
+        "development_srs": report.development_srs,
+        "streams": report.streams.iter().map(stream).collect::<Vec<_>>(),
+        "proofs": report.proofs,
+        "proof_bytes": report.proof_bytes,
+        "sampled_weights": report.sampled_weights,
+        "constant_weights": report.constant_weights,
+        "weight_commitments": hex::encode(report.weight_commitments),
+        "proved": proved.collect::<Vec<_>>(),
+        "not_proved": open.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,176 @@
+//! Errors of the command: a cause chain, a kind that decides the exit code, and advice.
+
+use std::fmt::Display;
+
+/// What kind of failure it is. The numbers are part of the command's interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A check came out false: a proof refused, weights that differ.
+    Refused = 1,
+    /// The arguments do not fit together. (The argument parser uses the same number.)
+    Usage = 2,
+    /// A file is not what it should be.
+    Input = 3,
+    /// The machine does not have what is needed: a file, a permission, memory, an SRS, a key.
+    Environment = 4,
+    /// A fault of this program.
+    Internal = 5,
+}
+
+impl Kind {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The name in `--json` output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Usage => "usage",
+            Self::Input => "input",
+            Self::Environment => "environment",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub struct Failure {
+    kind: Kind,
+    error: anyhow::Error,
+    help: Option<String>,
+}
+
+/// Result of a command's steps.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// A failure without a cause of its own.
+    pub fn new(kind: Kind, message: impl Display) -> Self {
+        Self {
+            kind,
+            error: anyhow::anyhow!("{message}"),
+            help: None,
+        }
+    }
+
+    /// A failure with a cause chain.
+    pub fn from_error(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            kind,
+            error: error.into(),
+            help: None,
+        }
+    }
+
+    /// Says what was being done.
+    pub fn context(mut self, what: impl Display + Send + Sync + 'static) -> Self {
+        self.error = self.error.context(what);
+        self
+    }
+
+    /// Says what to do next, unless something nearer to the cause already did.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The messages, outermost first, without a cause that its parent's text already ends with.
+    pub fn messages(&self) -> Vec<String> {
+        let mut messages: Vec<String> = Vec::new();
+        for cause in self.error.chain() {
+            let text = cause.to_string();
+            if messages.last().is_none_or(|last| !last.ends_with(&text)) {
+                messages.push(text);
+            }
+        }
+        messages
+    }
+
+    /// The advice.
+    pub fn advice(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+/// Gives a library's error its kind.
+pub trait Classify<T> {
+    /// Fails with this kind.
+    fn or_fail(self, kind: Kind) -> Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Classify<T> for std::result::Result<T, E> {
+    fn or_fail(self, kind: Kind) -> Result<T> {
+        self.map_err(|error| Failure::from_error(kind, error))
+    }
+}
+
+/// Adds to a failure that is already classified.
+pub trait Explain<T> {
+    /// Says what was being done.
+    fn doing(self, what: impl Display + Send + Sync + 'static) -> Result<T>;
+
+    /// Says what to do next.
+    fn help(self, help: impl Into<String>) -> Result<T>;
+}
+
+impl<T> Explain<T> for Result<T> {
+    fn doing(self, what: impl Display + Send + Sync + 'static) -> Result<T> {
+        self.map_err(|failure| failure.context(what))
+    }
+
+    fn help(self, help: impl Into<String>) -> Result<T> {
+        self.map_err(|failure| failure.help(help))
+    }
+}
+
+/// Errors of the compiler: the file system's, or the file's.
+impl From<nascent_compiler::CompileError> for Failure {
+    fn from(error: nascent_compiler::CompileError) -> Self {
+        let kind = match error {
+            nascent_compiler::CompileError::Io { .. } => Kind::Environment,
+            nascent_compiler::CompileError::Source { .. } => Kind::Internal,
+            _ => Kind::Input,
+        };
+        Self::from_error(kind, error)
+    }
+}
+
+/// Errors of the reference string: the file's, or the machine's.
+impl From<nascent_params::ParamsError> for Failure {
+    fn from(error: nascent_params::ParamsError) -> Self {
+        use nascent_params::ParamsError as E;
+        let kind = match error {
+            E::Format { .. } | E::Check { .. } | E::NotPrepared { .. } => Kind::Input,
+            E::SizeOutOfRange { .. } => Kind::Usage,
+            _ => Kind::Environment,
+        };
+        Self::from_error(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_advice_stays_and_causes_are_not_repeated() {
+        let io = std::io::Error::other("disk on fire");
+        let failure = Failure::from_error(Kind::Environment, io)
+            .help("first")
+            .context("reading x: disk on fire")
+            .help("second");
+        assert_eq!(failure.advice(), Some("first"));
+        assert_eq!(failure.messages(), ["reading x: disk on fire"]);
+        let failure = failure.context("plan");
+        assert_eq!(failure.messages(), ["plan", "reading x: disk on fire"]);
+        assert_eq!(failure.kind().code(), 4);
+    }
+}

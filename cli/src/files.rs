@@ -1,0 +1,160 @@
+//! Files in and out: bounded reads, atomic writes, hexadecimal.
+
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use nascent_verifier::codec::Format;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// Reads a file of at most `limit` bytes.
+pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>> {
+    let doing = || format!("reading {}", path.display());
+    let read = || -> std::io::Result<(u64, Vec<u8>)> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(std::io::Error::other("is a directory"));
+        }
+        let mut bytes = Vec::new();
+        let limit = limit as u64;
+        let length = file.metadata()?.len();
+        if length <= limit {
+            // The file may grow while it is read.
+            file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        }
+        Ok((length.max(bytes.len() as u64), bytes))
+    };
+    let (length, bytes) = read().or_fail(Kind::Environment).map_err(|failure| failure.context(doing()))?;
+    if length > limit as u64 {
+        let message = format!("{length} bytes, at most {limit} are read");
+        return Err(Failure::new(Kind::Input, message).context(doing()));
+    }
+    Ok(bytes)
+}
+
+/// Reads and decodes one of our files.
+pub fn read<T: Format>(path: &Path) -> Result<T>
+where
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    decode(path, &read_bounded(path, T::MAX_BYTES)?)
+}
+
+/// Decodes one of our files; `path` is for messages.
+pub fn decode<T: Format>(path: &Path, bytes: &[u8]) -> Result<T>
+where
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    let expected = kind_name(T::MAGIC);
+    let help = match what_is(bytes) {
+        Some(name) if name != expected => format!("this is a {name}; `nascent inspect` tells more"),
+        _ => "get the file again, whole, from where it was published".to_owned(),
+    };
+    T::decode(bytes)
+        .or_fail(Kind::Input)
+        .doing(format!("{} is not a valid {expected}", path.display()))
+        .help(help)
+}
+
+/// The kinds of file this project has, by magic.
+const KINDS: [([u8; 8], &str); 6] = [
+    (*b"nsc.plan", "plan"),
+    (*b"nsc.init", "proof bundle"),
+    (*b"nsc.modl", "model specification"),
+    (*b"nsc.vkey", "verifying key"),
+    (*b"nsc.srs2", "verifier SRS"),
+    (*b"NASCSRS\0", "cached SRS"),
+];
+
+/// Name of a kind of file.
+pub fn kind_name(magic: [u8; 8]) -> &'static str {
+    let known = KINDS.iter().find(|(known, _)| *known == magic);
+    known.map_or("file of this project", |(_, name)| name)
+}
+
+/// Which of our files these bytes start like.
+pub fn what_is(bytes: &[u8]) -> Option<&'static str> {
+    let magic = bytes.first_chunk::<8>()?;
+    KINDS.iter().find(|(known, _)| known == magic).map(|(_, name)| *name)
+}
+
+/// Writes a file that appears under its name only when it is whole and on disk.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = parent(path);
+    let write = || -> std::io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".nascent-").suffix(".tmp");
+        // Temporary files are their owner's alone unless asked; results are what the umask allows.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().or_fail(Kind::Environment).doing(format!("writing {}", path.display()))
+}
+
+/// Refuses to replace a file unless asked to.
+pub fn check_output(path: &Path, force: bool) -> Result<()> {
+    if !parent(path).is_dir() {
+        let message = format!("{}: the folder {} does not exist", path.display(), parent(path).display());
+        return Err(Failure::new(Kind::Environment, message).help("create the folder first"));
+    }
+    if !force && path.exists() {
+        let message = format!("{} exists already", path.display());
+        return Err(Failure::new(Kind::Environment, message)
+            .help("give another name, or --force to replace it"));
+    }
+    Ok(())
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Parses a digest of 64 hexadecimal digits, with or without `0x`.
+pub fn digest(text: &str) -> std::result::Result<[u8; 32], String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let bytes = hex::decode(digits).map_err(|error| error.to_string())?;
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| format!("{length} bytes, expected 32"))
+}
+
+/// Parses bytes in hexadecimal, with or without `0x`.
+pub fn hex_bytes(text: &str) -> std::result::Result<Vec<u8>, String> {
+    hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_digest_has_32_bytes() {
+        assert!(digest(&"ab".repeat(32)).is_ok());
+        assert!(digest(&format!("0x{}", "ab".repeat(32))).is_ok());
+        assert!(digest("abcd").is_err());
+        assert!(digest("zz").is_err());
+    }
+
+    #[test]
+    fn reads_are_bounded_and_writes_replace_whole_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x");
+        write(&path, b"first").expect("written");
+        write(&path, b"second").expect("written");
+        assert_eq!(read_bounded(&path, 6).expect("fits"), b"second");
+        let failure = read_bounded(&path, 5).expect_err("too large");
+        assert_eq!(failure.kind(), Kind::Input);
+        let failure = read_bounded(folder.path(), 5).expect_err("a folder");
+        assert_eq!(failure.kind(), Kind::Environment);
+        assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+        assert!(check_output(&path, false).is_err());
+        assert!(check_output(&path, true).is_ok());
+    }
+}
