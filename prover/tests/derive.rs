@@ -600,6 +600,42 @@ fn hostile_files_are_typed_errors() {
 }
 
 #[test]
+fn no_flipped_bit_of_a_header_goes_through_or_panics() {
+    let zero = Fill::Constant { bits: 0 };
+    let model = model(&[], &[("a", &[2, 3], zero), ("b", &[4], zero)]);
+    let (a, b) = (&[2usize, 3][..], &[4usize][..]);
+    let good = reference_file(&[("a", Dtype::F32, a), ("b", Dtype::F32, b)]);
+    let header = good.len() - 40;
+    for bit in 0..8 * header {
+        let mut bytes = good.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        // What still parses differs only in white space, so that it is the same file.
+        if audit_bytes(&model, &bytes).is_ok_and(|report| report.is_match()) {
+            assert!(
+                matches!(good[bit / 8], b' ' | b'\t' | b'\n' | b'\r'),
+                "{bit}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_model_without_tensors_is_a_file_without_tensors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = model(&[], &[]);
+    let path = folder.path().join("empty.safetensors");
+    let written = write_safetensors(&deriver(&model), &path, &Metadata::default(), &|_, _| ());
+    let content = std::fs::read(&path).expect("readable");
+    assert_eq!(written.expect("written"), content.len() as u64);
+    assert!(
+        SafeTensors::deserialize(&content)
+            .expect("accepted")
+            .is_empty()
+    );
+    assert!(audit_bytes(&model, &content).expect("a verdict").is_match());
+}
+
+#[test]
 fn a_sample_has_the_statistics_of_its_table() {
     let n = 600_000u64;
     let model = model(
