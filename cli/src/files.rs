@@ -23,7 +23,9 @@ pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>> {
         }
         Ok((length.max(bytes.len() as u64), bytes))
     };
-    let (length, bytes) = read().or_fail(Kind::Environment).map_err(|failure| failure.context(doing()))?;
+    let (length, bytes) = read()
+        .or_fail(Kind::Environment)
+        .map_err(|failure| failure.context(doing()))?;
     if length > limit as u64 {
         let message = format!("{length} bytes, at most {limit} are read");
         return Err(Failure::new(Kind::Input, message).context(doing()));
@@ -74,7 +76,10 @@ pub fn kind_name(magic: [u8; 8]) -> &'static str {
 /// Which of our files these bytes start like.
 pub fn what_is(bytes: &[u8]) -> Option<&'static str> {
     let magic = bytes.first_chunk::<8>()?;
-    KINDS.iter().find(|(known, _)| known == magic).map(|(_, name)| *name)
+    KINDS
+        .iter()
+        .find(|(known, _)| known == magic)
+        .map(|(_, name)| *name)
 }
 
 /// Writes a file that appears under its name only when it is whole and on disk.
@@ -92,13 +97,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    write().or_fail(Kind::Environment).doing(format!("writing {}", path.display()))
+    write()
+        .or_fail(Kind::Environment)
+        .doing(format!("writing {}", path.display()))
 }
 
 /// Refuses to replace a file unless asked to.
 pub fn check_output(path: &Path, force: bool) -> Result<()> {
     if !parent(path).is_dir() {
-        let message = format!("{}: the folder {} does not exist", path.display(), parent(path).display());
+        let message = format!(
+            "{}: the folder {} does not exist",
+            path.display(),
+            parent(path).display()
+        );
         return Err(Failure::new(Kind::Environment, message).help("create the folder first"));
     }
     if !force && path.exists() {
@@ -121,7 +132,9 @@ pub fn digest(text: &str) -> std::result::Result<[u8; 32], String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let bytes = hex::decode(digits).map_err(|error| error.to_string())?;
     let length = bytes.len();
-    bytes.try_into().map_err(|_| format!("{length} bytes, expected 32"))
+    bytes
+        .try_into()
+        .map_err(|_| format!("{length} bytes, expected 32"))
 }
 
 /// Parses bytes in hexadecimal, with or without `0x`.

@@ -6,19 +6,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `$XDG_CACHE_HOME/nascent`, or `~/.cache/nascent`.
 pub fn cache_folder() -> Result<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|folder| folder.join("nascent"))
         .ok_or_else(|| {
-            Failure::new(Kind::Environment, "no folder for the cache: neither XDG_CACHE_HOME nor HOME is set")
-                .help("name one with --cache DIR or NASCENT_CACHE")
+            Failure::new(
+                Kind::Environment,
+                "no folder for the cache: neither XDG_CACHE_HOME nor HOME is set",
+            )
+            .help("name one with --cache DIR or NASCENT_CACHE")
         })
 }
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
 }
 
 /// The most memory this process has held, in bytes, where the system tells.

@@ -130,7 +130,11 @@ fn start(global: &Global) -> Result<Context> {
         Some(cache) => cache.clone(),
         None => machine::cache_folder()?,
     };
-    Ok(Context { json: global.json, quiet: global.quiet, cache })
+    Ok(Context {
+        json: global.json,
+        quiet: global.quiet,
+        cache,
+    })
 }
 
 #[cfg(test)]

@@ -31,12 +31,18 @@ pub struct Outcome {
 impl Outcome {
     /// Success.
     pub fn ok(json: Value) -> Self {
-        Self { json, refused: false }
+        Self {
+            json,
+            refused: false,
+        }
     }
 
     /// A check that came out true or false.
     pub fn verdict(accepted: bool, json: Value) -> Self {
-        Self { json, refused: !accepted }
+        Self {
+            json,
+            refused: !accepted,
+        }
     }
 }
 
@@ -66,7 +72,11 @@ impl Context {
     /// A progress bar with the time left; hidden when nobody watches.
     pub fn bar(&self, what: &str) -> Bar {
         let style = "{msg:30} {bar:24} {percent:>3}%  {elapsed} gone, {eta} left";
-        self.styled_bar(what, ProgressStyle::with_template(style).ok(), Arc::default())
+        self.styled_bar(
+            what,
+            ProgressStyle::with_template(style).ok(),
+            Arc::default(),
+        )
     }
 
     /// As [`Context::bar`], for few and long units: the time left comes from the work itself,
@@ -77,26 +87,48 @@ impl Context {
         let left = move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
             let end = shared.lock().ok().and_then(|end| *end);
             let text = end.map_or_else(String::new, |end| {
-                format!(", about {:#} left", HumanDuration(end.saturating_duration_since(Instant::now())))
+                format!(
+                    ", about {:#} left",
+                    HumanDuration(end.saturating_duration_since(Instant::now()))
+                )
             });
             // Only a broken terminal refuses it.
             let _ = out.write_str(&text);
         };
-        let style = ProgressStyle::with_template("{spinner} {msg:28} {bar:24} {pos}/{len}  {elapsed} gone{left}");
-        let bar = self.styled_bar(what, style.ok().map(|style| style.with_key("left", left)), end);
+        let style = ProgressStyle::with_template(
+            "{spinner} {msg:28} {bar:24} {pos}/{len}  {elapsed} gone{left}",
+        );
+        let bar = self.styled_bar(
+            what,
+            style.ok().map(|style| style.with_key("left", left)),
+            end,
+        );
         bar.bar.enable_steady_tick(Duration::from_millis(250));
         bar
     }
 
-    fn styled_bar(&self, what: &str, style: Option<ProgressStyle>, end: Arc<Mutex<Option<Instant>>>) -> Bar {
+    fn styled_bar(
+        &self,
+        what: &str,
+        style: Option<ProgressStyle>,
+        end: Arc<Mutex<Option<Instant>>>,
+    ) -> Bar {
         let hidden = self.json || self.quiet || !std::io::stderr().is_terminal();
-        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if hidden {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         if let Some(style) = style {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        Bar { bar, step: Mutex::new(None), end }
+        Bar {
+            bar,
+            step: Mutex::new(None),
+            end,
+        }
     }
 }
 
@@ -177,8 +209,11 @@ pub fn conclude(json: bool, command: &str, result: Result<Outcome, Failure>) -> 
         Ok(outcome) => {
             let code = u8::from(outcome.refused);
             if json {
-                let mut object = json!({ "command": command, "ok": !outcome.refused, "exit_code": code });
-                if let (Some(object), Value::Object(fields)) = (object.as_object_mut(), outcome.json) {
+                let mut object =
+                    json!({ "command": command, "ok": !outcome.refused, "exit_code": code });
+                if let (Some(object), Value::Object(fields)) =
+                    (object.as_object_mut(), outcome.json)
+                {
                     object.extend(fields);
                 }
                 print_json(&object);

@@ -32,9 +32,12 @@ impl Secret {
         loop {
             let mut probe = [0; 8];
             // `Fr::random` would panic if the system had no randomness.
-            OsRng
-                .try_fill_bytes(&mut probe)
-                .map_err(|error| Failure::new(Kind::Environment, format!("no randomness from the system: {error}")))?;
+            OsRng.try_fill_bytes(&mut probe).map_err(|error| {
+                Failure::new(
+                    Kind::Environment,
+                    format!("no randomness from the system: {error}"),
+                )
+            })?;
             let scalar = Fr::random(OsRng);
             if !bool::from(scalar.is_zero()) {
                 return Ok(Self(scalar));
@@ -50,7 +53,13 @@ impl Secret {
     /// `pk`, little-endian.
     pub fn public_key(&self) -> [u8; 32] {
         let (beacon, model) = (Fr::ZERO, Fr::ZERO);
-        SeedMaterial { secret: self.0, beacon, model }.public_key().to_repr()
+        SeedMaterial {
+            secret: self.0,
+            beacon,
+            model,
+        }
+        .public_key()
+        .to_repr()
     }
 
     /// Writes a new file that only its owner can read. Never replaces one.
@@ -62,10 +71,15 @@ impl Secret {
             file.sync_all()
         };
         let result = write();
-        let exists = result.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
-        let result = result.or_fail(Kind::Environment).doing(format!("writing {}", path.display()));
+        let exists = result
+            .as_ref()
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
+        let result = result
+            .or_fail(Kind::Environment)
+            .doing(format!("writing {}", path.display()));
         if exists {
-            return result.help("a secret is never replaced: a plan may depend on it; give another name");
+            return result
+                .help("a secret is never replaced: a plan may depend on it; give another name");
         }
         result
     }
@@ -75,13 +89,21 @@ impl Secret {
         check_private(path)?;
         let bytes = files::read_bounded(path, MAX_BYTES)?;
         Self::parse(&bytes)
-            .ok_or_else(|| Failure::new(Kind::Input, format!("{} is not a secret file", path.display())))
+            .ok_or_else(|| {
+                Failure::new(
+                    Kind::Input,
+                    format!("{} is not a secret file", path.display()),
+                )
+            })
             .help("`nascent secret new --out FILE` makes one")
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
-        let digits = text.strip_prefix(HEADER)?.strip_prefix('\n')?.strip_suffix('\n')?;
+        let digits = text
+            .strip_prefix(HEADER)?
+            .strip_prefix('\n')?
+            .strip_suffix('\n')?;
         let repr: [u8; 32] = hex::decode(digits).ok()?.try_into().ok()?;
         let scalar = Option::<Fr>::from(Fr::from_repr(repr))?;
         (!bool::from(scalar.is_zero())).then_some(Self(scalar))
@@ -107,8 +129,10 @@ fn check_private(path: &Path) -> Result<()> {
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             let message = format!("{} can be read by others (mode {mode:o})", path.display());
-            return Err(Failure::new(Kind::Environment, message)
-                .help(format!("chmod 600 {}; if others had access, make a new secret", path.display())));
+            return Err(Failure::new(Kind::Environment, message).help(format!(
+                "chmod 600 {}; if others had access, make a new secret",
+                path.display()
+            )));
         }
     }
     let _ = path;
@@ -134,8 +158,14 @@ mod tests {
     #[test]
     fn bad_secrets_are_refused() {
         let line = |digits: &str| format!("{HEADER}\n{digits}\n").into_bytes();
-        assert!(Secret::parse(&line(&"00".repeat(32))).is_none(), "zero is the public seed");
-        assert!(Secret::parse(&line(&"ff".repeat(32))).is_none(), "not canonical");
+        assert!(
+            Secret::parse(&line(&"00".repeat(32))).is_none(),
+            "zero is the public seed"
+        );
+        assert!(
+            Secret::parse(&line(&"ff".repeat(32))).is_none(),
+            "not canonical"
+        );
         assert!(Secret::parse(&line("01")).is_none());
         assert!(Secret::parse(b"").is_none());
         let one = format!("01{}", "00".repeat(31));
@@ -149,8 +179,14 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
-        Secret::random().and_then(|secret| secret.create(&path)).expect("written");
-        let mode = std::fs::metadata(&path).expect("there").permissions().mode() & 0o777;
+        Secret::random()
+            .and_then(|secret| secret.create(&path))
+            .expect("written");
+        let mode = std::fs::metadata(&path)
+            .expect("there")
+            .permissions()
+            .mode()
+            & 0o777;
         assert_eq!(mode, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
         assert!(Secret::read(&path).is_err());

@@ -29,15 +29,20 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let beacon = beacon(args.beacon.read()?, bundled)?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     if plan.publisher_key.is_some() && secret.is_none() {
-        return Err(Failure::new(Kind::Usage, "the plan has a hidden seed: only its publisher can derive the weights")
-            .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "the plan has a hidden seed: only its publisher can derive the weights",
+        )
+        .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
     }
     let started = Instant::now();
     let deriver = init::deriver(&plan, &beacon, secret)?;
     let failed = |error| given_failure(&args.weights, error);
-    let mut given = SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
+    let mut given =
+        SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
     let bar = context.bar("deriving and comparing");
-    let report = audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
+    let report =
+        audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
     bar.finish();
     print(context, &report, deriver.elements(), &args.weights);
     context.note(format!("in {}", output::duration(started.elapsed())));
@@ -56,9 +61,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
 
 fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
     match (given, bundled) {
-        (Some(given), Some(bundled)) if given != bundled => {
-            Err(Failure::new(Kind::Refused, "the bundle was made with another beacon value than the one given"))
-        }
+        (Some(given), Some(bundled)) if given != bundled => Err(Failure::new(
+            Kind::Refused,
+            "the bundle was made with another beacon value than the one given",
+        )),
         (Some(beacon), _) | (None, Some(beacon)) => Ok(beacon),
         (None, None) => Err(Failure::new(Kind::Usage, "no beacon value given")
             .help("give it with --beacon-value HEX or --beacon-file FILE")),
@@ -68,7 +74,9 @@ fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
 fn given_failure(path: &Path, error: AuditError) -> Failure {
     let failure = match error {
         AuditError::Derive(error) => return common::derive_failure(error),
-        AuditError::Given(SafetensorsError::Io(error)) => Failure::from_error(Kind::Environment, error),
+        AuditError::Given(SafetensorsError::Io(error)) => {
+            Failure::from_error(Kind::Environment, error)
+        }
         AuditError::Given(error) => Failure::from_error(Kind::Input, error),
         error => Failure::from_error(Kind::Internal, error),
     };

@@ -71,7 +71,10 @@ pub fn compile(path: &Path, name: Option<&str>, rules: &RulesArgs) -> Result<Mod
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    path.file_stem().map_or_else(
+        || "model".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
 }
 
 /// The value that the beacon took.
@@ -151,10 +154,17 @@ pub fn distribution(distribution: Distribution, precision: Precision) -> String 
         Distribution::Uniform => "uniform".to_owned(),
         Distribution::TruncatedNormal { lo, hi } => {
             let unit = f64::from(1_u32 << precision.fraction_bits.min(31));
-            format!("normal cut to [{}, {}]", f64::from(lo) / unit, f64::from(hi) / unit)
+            format!(
+                "normal cut to [{}, {}]",
+                f64::from(lo) / unit,
+                f64::from(hi) / unit
+            )
         }
     };
-    format!("{name}, {}-bit limbs, {} fraction bits", precision.limb_bits, precision.fraction_bits)
+    format!(
+        "{name}, {}-bit limbs, {} fraction bits",
+        precision.limb_bits, precision.fraction_bits
+    )
 }
 
 /// A distribution for `--json`.
@@ -162,7 +172,9 @@ pub fn distribution_json(distribution: Distribution, precision: Precision) -> Va
     let mut object = match distribution {
         Distribution::Normal => json!({ "kind": "normal" }),
         Distribution::Uniform => json!({ "kind": "uniform" }),
-        Distribution::TruncatedNormal { lo, hi } => json!({ "kind": "truncated-normal", "lo": lo, "hi": hi }),
+        Distribution::TruncatedNormal { lo, hi } => {
+            json!({ "kind": "truncated-normal", "lo": lo, "hi": hi })
+        }
     };
     object["limb_bits"] = precision.limb_bits.into();
     object["fraction_bits"] = precision.fraction_bits.into();
@@ -207,7 +219,10 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
     let line = |name: &str, value: &str| context.result(format!("{name:<18}{value}"));
     line("plan", &hex::encode(plan.digest().or_fail(Kind::Input)?));
     line("model", &model.name);
-    line("model digest", &hex::encode(model.digest().or_fail(Kind::Input)?));
+    line(
+        "model digest",
+        &hex::encode(model.digest().or_fail(Kind::Input)?),
+    );
     line(
         "weights",
         &format!(
@@ -218,10 +233,16 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
         ),
     );
     for stream in &model.streams {
-        line("stream", &distribution(stream.distribution, stream.precision));
+        line(
+            "stream",
+            &distribution(stream.distribution, stream.precision),
+        );
     }
     match plan.publisher_key {
-        Some(key) => line("hidden seed", &format!("publisher key {}", hex::encode(key))),
+        Some(key) => line(
+            "hidden seed",
+            &format!("publisher key {}", hex::encode(key)),
+        ),
         None => line("public seed", "anyone can derive the weights"),
     }
     line("beacon", &plan.beacon);
@@ -235,6 +256,10 @@ pub fn is_development(digest: &[u8; 32]) -> bool {
 
 /// The digest of an SRS, with a word about it.
 pub fn srs_words(digest: &[u8; 32]) -> String {
-    let word = if is_development(digest) { " (DEVELOPMENT: proofs are forgeable)" } else { "" };
+    let word = if is_development(digest) {
+        " (DEVELOPMENT: proofs are forgeable)"
+    } else {
+        ""
+    };
     format!("{}{word}", hex::encode(digest))
 }

@@ -14,8 +14,15 @@ pub struct Args {
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut crate::Cli::command(), "nascent", &mut script);
+    clap_complete::generate(
+        args.shell,
+        &mut crate::Cli::command(),
+        "nascent",
+        &mut script,
+    );
     let script = String::from_utf8_lossy(&script).into_owned();
     context.result(script.trim_end());
-    Ok(Outcome::ok(json!({ "shell": args.shell.to_string(), "script": script })))
+    Ok(Outcome::ok(
+        json!({ "shell": args.shell.to_string(), "script": script }),
+    ))
 }

@@ -4,10 +4,10 @@ use super::common::{self, DEVELOPMENT_NOTICE, RulesArgs};
 use super::prove::{SizeArgs, Task};
 use super::{init, prove, verify};
 use crate::failure::{Classify, Failure, Kind, Result};
+use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::Secret;
-use crate::files;
 use nascent_prover::derive::{SafetensorsFile, audit};
 use nascent_prover::job::Finished;
 use nascent_verifier::codec::Format;
@@ -73,7 +73,12 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             path
         }
     };
-    let demo = Demo { context, folder, model, k: args.k };
+    let demo = Demo {
+        context,
+        folder,
+        model,
+        k: args.k,
+    };
     demo.run()
 }
 
@@ -116,51 +121,97 @@ impl Demo<'_> {
     }
 
     fn plan(&self, secret: &Secret) -> Result<Plan> {
-        self.step(1, "PLAN: before the beacon value is known, fix model, rules and publisher.");
-        let rules = RulesArgs { rules: None, preset: None };
+        self.step(
+            1,
+            "PLAN: before the beacon value is known, fix model, rules and publisher.",
+        );
+        let rules = RulesArgs {
+            rules: None,
+            preset: None,
+        };
         let model = common::compile(&self.model, None, &rules)?;
         let plan = Plan {
             model: model.spec,
             publisher_key: Some(secret.public_key()),
-            beacon: "a value drawn during the demo; a real plan names a public one, to come".to_owned(),
+            beacon: "a value drawn during the demo; a real plan names a public one, to come"
+                .to_owned(),
             created: machine::now(),
         };
-        files::write(&self.folder.join("plan.nsc"), &plan.encode().or_fail(Kind::Input)?)?;
+        files::write(
+            &self.folder.join("plan.nsc"),
+            &plan.encode().or_fail(Kind::Input)?,
+        )?;
         let digest = |digest: [u8; 32]| hex::encode(digest);
-        self.line(format!("model          {}: {} weights in {} tensors", plan.model.name, count(plan.model.sampled_elements()), plan.model.tensors.len()));
-        self.line(format!("plan digest    {}", digest(plan.digest().or_fail(Kind::Input)?)));
-        self.line(format!("publisher key  {} (its secret stays private)", digest(secret.public_key())));
+        self.line(format!(
+            "model          {}: {} weights in {} tensors",
+            plan.model.name,
+            count(plan.model.sampled_elements()),
+            plan.model.tensors.len()
+        ));
+        self.line(format!(
+            "plan digest    {}",
+            digest(plan.digest().or_fail(Kind::Input)?)
+        ));
+        self.line(format!(
+            "publisher key  {} (its secret stays private)",
+            digest(secret.public_key())
+        ));
         Ok(plan)
     }
 
     fn beacon(&self) -> Result<Beacon> {
-        self.step(2, "BEACON: the value is published. Nobody could choose it, or know it before.");
+        self.step(
+            2,
+            "BEACON: the value is published. Nobody could choose it, or know it before.",
+        );
         let mut value = vec![0; 32];
-        OsRng
-            .try_fill_bytes(&mut value)
-            .map_err(|error| Failure::new(Kind::Environment, format!("no randomness from the system: {error}")))?;
+        OsRng.try_fill_bytes(&mut value).map_err(|error| {
+            Failure::new(
+                Kind::Environment,
+                format!("no randomness from the system: {error}"),
+            )
+        })?;
         self.line(format!("value          {}", hex::encode(&value)));
         Ok(Beacon::Raw(value))
     }
 
     fn derive(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<Duration> {
-        self.step(3, "INIT: secret and beacon value give the weights. There is nothing left to choose.");
+        self.step(
+            3,
+            "INIT: secret and beacon value give the weights. There is nothing left to choose.",
+        );
         let started = Instant::now();
         let deriver = init::deriver(plan, beacon, Some(secret))?;
         let bytes = init::weights(self.context, plan, &deriver, &self.weights())?;
         let time = started.elapsed();
-        self.line(format!("weights        {} in {}", output::bytes(bytes), output::duration(time)));
-        if self.model.extension().is_some_and(|extension| extension == "onnx") {
+        self.line(format!(
+            "weights        {} in {}",
+            output::bytes(bytes),
+            output::duration(time)
+        ));
+        if self
+            .model
+            .extension()
+            .is_some_and(|extension| extension == "onnx")
+        {
             let path = self.folder.join("initialized.onnx");
             let written = init::onnx(self.context, plan, &deriver, &self.model, &path)?;
-            self.line(format!("ONNX           {}, {} tensors filled", output::bytes(written.bytes), written.tensors));
+            self.line(format!(
+                "ONNX           {}, {} tensors filled",
+                output::bytes(written.bytes),
+                written.tensors
+            ));
         }
         Ok(time)
     }
 
     fn prove(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<(Finished, Duration)> {
         self.step(4, "PROVE: the committed weights are exactly those; neither they nor the secret are shown.");
-        let size = SizeArgs { k: self.k, memory: None, any_memory: false };
+        let size = SizeArgs {
+            k: self.k,
+            memory: None,
+            any_memory: false,
+        };
         let task = Task {
             plan,
             beacon,
@@ -194,7 +245,11 @@ impl Demo<'_> {
         let bundle: InitBundle = files::read(&self.folder.join("proofs.nsc"))?;
         let srs = Srs::development().or_fail(Kind::Internal)?;
         let (report, time) = verify::check(&bundle, finished.keys.iter(), &srs)?;
-        self.line(format!("accepted       {} proofs in {}", count(report.proofs), output::duration(time)));
+        self.line(format!(
+            "accepted       {} proofs in {}",
+            count(report.proofs),
+            output::duration(time)
+        ));
         for proved in &report.proved {
             self.line(format!("  proved       {proved}"));
         }
@@ -209,7 +264,13 @@ impl Demo<'_> {
     }
 
     /// Every lie must be refused; one that passes ends the demo with a failure.
-    fn lies(&self, finished: &Finished, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<Value> {
+    fn lies(
+        &self,
+        finished: &Finished,
+        plan: &Plan,
+        beacon: &Beacon,
+        secret: Secret,
+    ) -> Result<Value> {
         self.step(6, "TAMPER: the same proofs, with a lie each.");
         let srs = Srs::development().or_fail(Kind::Internal)?;
         let mut refused = Vec::new();
@@ -249,7 +310,10 @@ impl Demo<'_> {
         let mut file = SafetensorsFile::open(&path).or_fail(Kind::Internal)?;
         let report = audit(&deriver, &mut file, &|_, _| ()).or_fail(Kind::Internal)?;
         if report.is_match() {
-            return Err(Failure::new(Kind::Internal, "the audit did not see a changed weight"));
+            return Err(Failure::new(
+                Kind::Internal,
+                "the audit did not see a changed weight",
+            ));
         }
         Ok(report.mismatches())
     }
@@ -257,11 +321,30 @@ impl Demo<'_> {
     fn print_figures(&self, figures: &Figures, total: Duration) {
         self.context.result("\nFIGURES of this machine");
         let rate = figures.rate();
-        self.line(format!("derived        {} weights in {}", count(figures.weights), output::duration(figures.derive)));
-        self.line(format!("proved         in {}: {} weights/s", output::duration(figures.prove), count(rate as u64)));
-        self.line(format!("proofs         {}: {} each", count(figures.tiles), output::bytes(figures.proof_bytes / figures.tiles.max(1))));
-        self.line(format!("verified       in {}", output::duration(figures.verify)));
-        self.line(format!("bundle         {}, verifying key {}", output::bytes(figures.bundle_bytes), output::bytes(figures.key_bytes)));
+        self.line(format!(
+            "derived        {} weights in {}",
+            count(figures.weights),
+            output::duration(figures.derive)
+        ));
+        self.line(format!(
+            "proved         in {}: {} weights/s",
+            output::duration(figures.prove),
+            count(rate as u64)
+        ));
+        self.line(format!(
+            "proofs         {}: {} each",
+            count(figures.tiles),
+            output::bytes(figures.proof_bytes / figures.tiles.max(1))
+        ));
+        self.line(format!(
+            "verified       in {}",
+            output::duration(figures.verify)
+        ));
+        self.line(format!(
+            "bundle         {}, verifying key {}",
+            output::bytes(figures.bundle_bytes),
+            output::bytes(figures.key_bytes)
+        ));
         if let Some(peak) = machine::peak_memory() {
             self.line(format!("peak memory    {}", output::bytes(peak)));
         }
@@ -312,8 +395,15 @@ fn lies(honest: &InitBundle) -> Vec<(&'static str, InitBundle)> {
     };
     lie("other weights committed", &|bundle| {
         // The first two words of a proof commit to the first two lanes of weights.
-        if let Some((first, rest)) = bundle.tiles.first_mut().and_then(|tile| tile.proof.split_at_mut_checked(32)) {
-            first.iter_mut().zip(rest).for_each(|(a, b)| std::mem::swap(a, b));
+        if let Some((first, rest)) = bundle
+            .tiles
+            .first_mut()
+            .and_then(|tile| tile.proof.split_at_mut_checked(32))
+        {
+            first
+                .iter_mut()
+                .zip(rest)
+                .for_each(|(a, b)| std::mem::swap(a, b));
         }
     });
     lie("another beacon value", &|bundle| {
@@ -323,7 +413,12 @@ fn lies(honest: &InitBundle) -> Vec<(&'static str, InitBundle)> {
         }
     });
     lie("another model", &|bundle| {
-        let fills = bundle.plan.model.tensors.iter_mut().map(|tensor| &mut tensor.fill);
+        let fills = bundle
+            .plan
+            .model
+            .tensors
+            .iter_mut()
+            .map(|tensor| &mut tensor.fill);
         for fill in fills {
             if let Fill::Sampled { scale_bits, .. } = fill {
                 *scale_bits ^= 1;

@@ -37,8 +37,9 @@ pub struct Args {
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     if args.weights.is_none() && args.onnx.is_none() {
-        return Err(Failure::new(Kind::Usage, "nothing to write")
-            .help("--weights FILE.safetensors, or --model MODEL.onnx --onnx FILE.onnx, or all of them"));
+        return Err(Failure::new(Kind::Usage, "nothing to write").help(
+            "--weights FILE.safetensors, or --model MODEL.onnx --onnx FILE.onnx, or all of them",
+        ));
     }
     for path in args.weights.iter().chain(&args.onnx) {
         files::check_output(path, args.force)?;
@@ -48,7 +49,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     let started = Instant::now();
     let deriver = deriver(&plan, &beacon, secret)?;
-    let mut json = json!({ "plan": common::plan_json(&plan)?, "beacon_digest": hex::encode(beacon.digest()) });
+    let mut json =
+        json!({ "plan": common::plan_json(&plan)?, "beacon_digest": hex::encode(beacon.digest()) });
     if let Some(path) = &args.weights {
         let bytes = weights(context, &plan, &deriver, path)?;
         let rate = deriver.elements() as f64 / started.elapsed().as_secs_f64().max(1e-9);
@@ -70,7 +72,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         ));
         json["onnx"] = json!({ "file": path, "bytes": written.bytes, "tensors": written.tensors, "elements": written.elements, "rounded_tensors": written.rounded });
     }
-    context.note(format!("derived in {}", output::duration(started.elapsed())));
+    context.note(format!(
+        "derived in {}",
+        output::duration(started.elapsed())
+    ));
     json["seconds"] = started.elapsed().as_secs_f64().into();
     Ok(Outcome::ok(json))
 }
@@ -88,15 +93,34 @@ pub fn weights(context: &Context, plan: &Plan, deriver: &Deriver<'_>, path: &Pat
         ..Metadata::default()
     };
     let bar = context.bar("deriving weights");
-    write_safetensors(deriver, path, &metadata, &|done, total| bar.set(done, total)).map_err(common::derive_failure)
+    write_safetensors(deriver, path, &metadata, &|done, total| {
+        bar.set(done, total)
+    })
+    .map_err(common::derive_failure)
 }
 
 /// Writes the ONNX model with its weights filled in.
-pub fn onnx(context: &Context, plan: &Plan, deriver: &Deriver<'_>, model: &Path, out: &Path) -> Result<Written> {
+pub fn onnx(
+    context: &Context,
+    plan: &Plan,
+    deriver: &Deriver<'_>,
+    model: &Path,
+    out: &Path,
+) -> Result<Written> {
     let bar = context.bar("filling the model");
     let total = plan.model.sampled_elements();
-    let mut source = Source { deriver, done: 0, progress: &|done| bar.set(done, total) };
-    Ok(write_onnx(model, &plan.model, &mut source, out, &Limits::default())?)
+    let mut source = Source {
+        deriver,
+        done: 0,
+        progress: &|done| bar.set(done, total),
+    };
+    Ok(write_onnx(
+        model,
+        &plan.model,
+        &mut source,
+        out,
+        &Limits::default(),
+    )?)
 }
 
 /// Gives the compiler the values it asks for.

@@ -26,16 +26,31 @@ const MAX_BYTES: usize = InitBundle::MAX_BYTES;
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let path = &args.file;
     let doing = || format!("reading {}", path.display());
-    let metadata = std::fs::metadata(path).or_fail(Kind::Environment).doing(doing())?;
+    let metadata = std::fs::metadata(path)
+        .or_fail(Kind::Environment)
+        .doing(doing())?;
     if !metadata.is_file() {
-        return Err(Failure::new(Kind::Environment, format!("{} is not a file", path.display())));
+        return Err(Failure::new(
+            Kind::Environment,
+            format!("{} is not a file", path.display()),
+        ));
     }
     let mut start = Vec::new();
-    let file = std::fs::File::open(path).or_fail(Kind::Environment).doing(doing())?;
-    file.take(16).read_to_end(&mut start).or_fail(Kind::Environment).doing(doing())?;
-    context.result(format!("{}: {}", path.display(), output::bytes(metadata.len())));
+    let file = std::fs::File::open(path)
+        .or_fail(Kind::Environment)
+        .doing(doing())?;
+    file.take(16)
+        .read_to_end(&mut start)
+        .or_fail(Kind::Environment)
+        .doing(doing())?;
+    context.result(format!(
+        "{}: {}",
+        path.display(),
+        output::bytes(metadata.len())
+    ));
     let (kind, details) = describe(context, path, &start)?;
-    let mut json = json!({ "file": path, "bytes": metadata.len(), "kind": kind, "details": details });
+    let mut json =
+        json!({ "file": path, "bytes": metadata.len(), "kind": kind, "details": details });
     if metadata.len() <= MAX_BYTES as u64 {
         let digest = hex::encode(keccak256(&[&files::read_bounded(path, MAX_BYTES)?]));
         context.result(format!("{:<18}{digest}", "Keccak-256"));
@@ -71,16 +86,35 @@ fn bundle(context: &Context, path: &Path) -> Result<Value> {
     let bundle: InitBundle = files::read(path)?;
     common::print_plan(context, &bundle.plan)?;
     let line = |name: &str, value: String| context.result(format!("{name:<18}{value}"));
-    let proof_bytes: u64 = bundle.tiles.iter().map(|tile| tile.proof.len() as u64).sum();
+    let proof_bytes: u64 = bundle
+        .tiles
+        .iter()
+        .map(|tile| tile.proof.len() as u64)
+        .sum();
     line("beacon digest", hex::encode(bundle.beacon.digest()));
     line("SRS", common::srs_words(&bundle.srs_digest));
-    line("proofs", format!("{}, {} in all", count(bundle.tiles.len() as u64), output::bytes(proof_bytes)));
+    line(
+        "proofs",
+        format!(
+            "{}, {} in all",
+            count(bundle.tiles.len() as u64),
+            output::bytes(proof_bytes)
+        ),
+    );
     for (index, stream) in bundle.streams.iter().enumerate() {
-        line("key", format!("stream {index}: k {}, {}", stream.k, hex::encode(stream.vk_digest)));
+        line(
+            "key",
+            format!(
+                "stream {index}: k {}, {}",
+                stream.k,
+                hex::encode(stream.vk_digest)
+            ),
+        );
     }
     context.result("Nothing is verified by looking: use `nascent verify`.");
     let streams = bundle.streams.iter();
-    let streams = streams.map(|stream| json!({ "k": stream.k, "key": hex::encode(stream.vk_digest) }));
+    let streams =
+        streams.map(|stream| json!({ "k": stream.k, "key": hex::encode(stream.vk_digest) }));
     Ok(json!({
         "plan": common::plan_json(&bundle.plan)?,
         "beacon_digest": hex::encode(bundle.beacon.digest()),
@@ -112,11 +146,23 @@ pub fn read_key(path: &Path) -> Result<VerifyingKey> {
 pub fn key_lines(key: &VerifyingKey) -> Vec<String> {
     let mut lines = vec![
         format!("{:<18}{}", "key", hex::encode(key.digest())),
-        format!("{:<18}2^{} rows, proofs of {}", "size", key.data().k, output::bytes(key.proof_len() as u64)),
+        format!(
+            "{:<18}2^{} rows, proofs of {}",
+            "size",
+            key.data().k,
+            output::bytes(key.proof_len() as u64)
+        ),
     ];
     if let Some(tile) = key.tile() {
-        lines.push(format!("{:<18}{}", "distribution", common::distribution(tile.distribution, tile.precision)));
-        let weights = tile.blocks.saturating_mul(15).saturating_mul(tile.precision.lanes());
+        lines.push(format!(
+            "{:<18}{}",
+            "distribution",
+            common::distribution(tile.distribution, tile.precision)
+        ));
+        let weights = tile
+            .blocks
+            .saturating_mul(15)
+            .saturating_mul(tile.precision.lanes());
         lines.push(format!("{:<18}{} weights", "tile", count(weights)));
     }
     lines
@@ -157,10 +203,23 @@ pub fn read_verifier_srs(path: &Path) -> Result<Srs> {
 fn cached_srs(context: &Context, path: &Path) -> Result<Value> {
     let full = path.canonicalize().or_fail(Kind::Environment)?;
     let entries = SrsCache::new(full.parent().unwrap_or(Path::new("."))).entries()?;
-    let entry = entries.into_iter().find(|entry| entry.path == full).ok_or_else(|| {
-        Failure::new(Kind::Input, format!("{} is damaged, or not under the name it was given", path.display()))
-    })?;
-    context.result(format!("{:<18}{}", "SRS", common::srs_words(&entry.identity)));
+    let entry = entries
+        .into_iter()
+        .find(|entry| entry.path == full)
+        .ok_or_else(|| {
+            Failure::new(
+                Kind::Input,
+                format!(
+                    "{} is damaged, or not under the name it was given",
+                    path.display()
+                ),
+            )
+        })?;
+    context.result(format!(
+        "{:<18}{}",
+        "SRS",
+        common::srs_words(&entry.identity)
+    ));
     context.result(format!("{:<18}2^{}", "size", entry.k));
     Ok(json!({
         "srs": hex::encode(entry.identity),
@@ -180,7 +239,10 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
     if start.get(8) == Some(&b'{') {
         let file = SafetensorsFile::open(path)
             .or_fail(Kind::Input)
-            .doing(format!("{} is not a valid safetensors file", path.display()))?;
+            .doing(format!(
+                "{} is not a valid safetensors file",
+                path.display()
+            ))?;
         line("safetensors");
         for (name, value) in file.metadata() {
             context.result(format!("{name:<18}  {value}"));
@@ -196,13 +258,27 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
         Architecture::Onnx(graph) => {
             line("ONNX model");
             context.result(format!("{:<18}{}", "nodes", graph.nodes.len()));
-            context.result(format!("{:<18}{}", "initializers", graph.initializers.len()));
-            Ok(("onnx", json!({ "nodes": graph.nodes.len(), "initializers": graph.initializers.len() })))
+            context.result(format!(
+                "{:<18}{}",
+                "initializers",
+                graph.initializers.len()
+            ));
+            Ok((
+                "onnx",
+                json!({ "nodes": graph.nodes.len(), "initializers": graph.initializers.len() }),
+            ))
         }
         Architecture::Description(description) => {
             line("model description");
-            context.result(format!("{:<18}{}", "parameters", description.parameters.len()));
-            Ok(("description", json!({ "name": description.name, "parameters": description.parameters.len() })))
+            context.result(format!(
+                "{:<18}{}",
+                "parameters",
+                description.parameters.len()
+            ));
+            Ok((
+                "description",
+                json!({ "name": description.name, "parameters": description.parameters.len() }),
+            ))
         }
     }
 }

@@ -122,7 +122,12 @@ impl SrsArgs {
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     match args.command {
-        Command::Generate { tile, srs, out, force } => generate(context, &tile, &srs, out.as_deref(), force),
+        Command::Generate {
+            tile,
+            srs,
+            out,
+            force,
+        } => generate(context, &tile, &srs, out.as_deref(), force),
         Command::List => list(context),
         Command::Show { file } => {
             let key = read_key(&file)?;
@@ -158,7 +163,10 @@ pub fn key_failure(error: KeyError) -> Failure {
 
 impl TileArgs {
     fn params(&self) -> Result<TileParams> {
-        let precision = Precision { limb_bits: self.limb_bits, fraction_bits: self.fraction_bits };
+        let precision = Precision {
+            limb_bits: self.limb_bits,
+            fraction_bits: self.fraction_bits,
+        };
         precision.validate().or_fail(Kind::Usage)?;
         let unit = f64::from(1_u32 << self.fraction_bits.min(24));
         let distribution = match self.distribution {
@@ -190,14 +198,19 @@ fn generate(
     let identity = srs.identity(context)?;
     let started = Instant::now();
     let key = derive(context, params.clone(), &identity)?;
-    let path = store(context).store(&params, &identity, &key).map_err(key_failure)?;
+    let path = store(context)
+        .store(&params, &identity, &key)
+        .map_err(key_failure)?;
     let bytes = key.encode().or_fail(Kind::Internal)?;
     if let Some(out) = out {
         files::write(out, &bytes)?;
     }
     show(context, &key);
     context.result(format!("{:<18}{}", "file", path.display()));
-    context.note(format!("generated in {}", output::duration(started.elapsed())));
+    context.note(format!(
+        "generated in {}",
+        output::duration(started.elapsed())
+    ));
     let mut json = key_json(&key);
     json["file"] = json!(out.unwrap_or(&path));
     json["bytes"] = bytes.len().into();
@@ -211,7 +224,9 @@ fn list(context: &Context) -> Result<Outcome> {
     let entries = store.entries().map_err(key_failure)?;
     context.result(format!("in {}:", store.directory().display()));
     if entries.is_empty() {
-        context.result("nothing yet: keys are made when they are first needed, or with nascent keys generate");
+        context.result(
+            "nothing yet: keys are made when they are first needed, or with nascent keys generate",
+        );
     }
     let mut list = Vec::new();
     for entry in entries {
@@ -229,7 +244,9 @@ fn list(context: &Context) -> Result<Outcome> {
             "file": entry.path,
         }));
     }
-    Ok(Outcome::ok(json!({ "folder": store.directory(), "entries": list })))
+    Ok(Outcome::ok(
+        json!({ "folder": store.directory(), "entries": list }),
+    ))
 }
 
 fn show(context: &Context, key: &VerifyingKey) {
@@ -245,7 +262,10 @@ fn rederive(context: &Context, file: &Path, srs: &SrsArgs) -> Result<Outcome> {
     let derived = derive(context, params, &identity)?;
     let same = derived.digest() == key.digest();
     context.result(if same {
-        format!("SAME: {} is the key that this program's circuit has under this SRS", hex::encode(key.digest()))
+        format!(
+            "SAME: {} is the key that this program's circuit has under this SRS",
+            hex::encode(key.digest())
+        )
     } else {
         format!(
             "DIFFERENT: the circuit has {}, the file holds {}",

@@ -111,6 +111,9 @@ fn print_tensors(context: &Context, model: &Model) {
         ));
     }
     for kept in &model.untouched {
-        context.result(format!("{:<28} {:>12}  kept: {}", kept.name, kept.dtype, kept.why));
+        context.result(format!(
+            "{:<28} {:>12}  kept: {}",
+            kept.name, kept.dtype, kept.why
+        ));
     }
 }

@@ -11,8 +11,8 @@ use crate::secret::Secret;
 use nascent_circuits::tile::TileParams;
 use nascent_prover::estimate::{ChoiceError, Estimate, available_memory};
 use nascent_prover::job::{
-    CachedSrs, DevelopmentSrs, Event, Finished, Job, JobError, MemoryLimit, Options, Request, SrsSource, Standing,
-    TileSize,
+    CachedSrs, DevelopmentSrs, Event, Finished, Job, JobError, MemoryLimit, Options, Request,
+    SrsSource, Standing, TileSize,
 };
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Beacon, Plan};
@@ -96,7 +96,14 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let srs = args.srs.identity(context)?;
     let default_job = job_folder(context, &plan, &beacon, &srs)?;
     let job = args.job.clone().unwrap_or_else(|| default_job.clone());
-    let task = Task { plan: &plan, beacon: &beacon, secret, srs, size: &args.size, job: &job };
+    let task = Task {
+        plan: &plan,
+        beacon: &beacon,
+        secret,
+        srs,
+        size: &args.size,
+        job: &job,
+    };
     if args.estimate {
         return estimate_only(context, &task, args.job.is_none());
     }
@@ -154,7 +161,9 @@ pub fn prove(context: &Context, task: &Task<'_>) -> Result<(Finished, Estimate)>
         print_estimate(context, &estimate, job.files());
         let bar = context.countdown("starting");
         let observer = |event: &Event<'_>| observe(context, &bar, event);
-        let finished = job.run(OsRng, &observer, &AtomicBool::new(false)).map_err(job_failure)?;
+        let finished = job
+            .run(OsRng, &observer, &AtomicBool::new(false))
+            .map_err(job_failure)?;
         bar.finish();
         Ok((finished, estimate))
     })
@@ -166,9 +175,15 @@ fn with_job<T>(
     work: impl FnOnce(&Job<'_>) -> Result<T>,
 ) -> Result<T> {
     let cache = srs::cache(context);
-    let development = DevelopmentSrs { cache: Some(cache.clone()) };
+    let development = DevelopmentSrs {
+        cache: Some(cache.clone()),
+    };
     let imported = CachedSrs::new(cache, task.srs);
-    let source: &dyn SrsSource = if common::is_development(&task.srs) { &development } else { &imported };
+    let source: &dyn SrsSource = if common::is_development(&task.srs) {
+        &development
+    } else {
+        &imported
+    };
     let store = keys::store(context);
     let job = Job::open(Request {
         plan: task.plan,
@@ -204,7 +219,10 @@ fn observe(context: &Context, bar: &Bar, event: &Event<'_>) {
         bar.set(standing.tiles, standing.total_tiles);
         bar.expect(standing.remaining);
         bar.say(if standing.weights_per_second > 0.0 {
-            format!("proving, {} weights/s", count(standing.weights_per_second as u64))
+            format!(
+                "proving, {} weights/s",
+                count(standing.weights_per_second as u64)
+            )
         } else {
             "proving".to_owned()
         });
@@ -212,7 +230,9 @@ fn observe(context: &Context, bar: &Bar, event: &Event<'_>) {
     match event {
         Event::LoadingSrs { k } => bar.say(format!("SRS of 2^{k}")),
         Event::PreparingKeys { k, .. } => bar.say(format!("keys of 2^{k} rows")),
-        Event::Proving { standing, .. } | Event::Proved { standing, .. } | Event::Resumed { standing, .. } => {
+        Event::Proving { standing, .. }
+        | Event::Proved { standing, .. }
+        | Event::Resumed { standing, .. } => {
             show(standing);
         }
         Event::Discarded { tile, reason } => {
@@ -248,7 +268,10 @@ fn print_estimate(context: &Context, estimate: &Estimate, files: u64) {
         ));
     }
     if files > 0 {
-        context.note(format!("  {} tiles are there already, and are verified first", count(files)));
+        context.note(format!(
+            "  {} tiles are there already, and are verified first",
+            count(files)
+        ));
     }
     if let Some(free) = available_memory() {
         if estimate.peak_memory() > free {
@@ -304,7 +327,13 @@ pub fn write_keys(bundle: &Path, finished: &Finished) -> Result<Vec<PathBuf>> {
 }
 
 /// Prints what was done; gives the weights proved per second.
-fn print(context: &Context, finished: &Finished, out: &Path, bytes: u64, elapsed: Duration) -> Option<f64> {
+fn print(
+    context: &Context,
+    finished: &Finished,
+    out: &Path,
+    bytes: u64,
+    elapsed: Duration,
+) -> Option<f64> {
     let report = &finished.report;
     context.result(format!(
         "{}: {} proofs for {} weights, {}",
@@ -313,9 +342,18 @@ fn print(context: &Context, finished: &Finished, out: &Path, bytes: u64, elapsed
         count(report.sampled_weights),
         output::bytes(bytes)
     ));
-    context.result(format!("weight commitments {}", hex::encode(report.weight_commitments)));
-    let memory = machine::peak_memory().map_or_else(String::new, |peak| format!(", peak memory {}", output::bytes(peak)));
-    context.note(format!("in {}{memory}; {} tiles were there already", output::duration(elapsed), finished.resumed));
+    context.result(format!(
+        "weight commitments {}",
+        hex::encode(report.weight_commitments)
+    ));
+    let memory = machine::peak_memory().map_or_else(String::new, |peak| {
+        format!(", peak memory {}", output::bytes(peak))
+    });
+    context.note(format!(
+        "in {}{memory}; {} tiles were there already",
+        output::duration(elapsed),
+        finished.resumed
+    ));
     context.note(format!("Verify: nascent verify {}", out.display()));
     // Tiles of an earlier run would flatter the rate.
     (finished.resumed == 0).then(|| report.sampled_weights as f64 / elapsed.as_secs_f64().max(1e-9))
@@ -324,24 +362,31 @@ fn print(context: &Context, finished: &Finished, out: &Path, bytes: u64, elapsed
 fn job_failure(error: JobError) -> Failure {
     use nascent_prover::error::SubjectError as Subject;
     let (kind, help) = match &error {
-        JobError::Subject(Subject::WrongSecret | Subject::MissingSecret) => {
-            (Kind::Usage, "give the secret that the plan was made with: --secret FILE")
-        }
+        JobError::Subject(Subject::WrongSecret | Subject::MissingSecret) => (
+            Kind::Usage,
+            "give the secret that the plan was made with: --secret FILE",
+        ),
         JobError::Subject(Subject::SecretForPublicSeed) => (Kind::Usage, "leave --secret away"),
         JobError::Subject(_) => (Kind::Input, "`nascent inspect` shows what the plan holds"),
         JobError::Choice(ChoiceError::Memory { .. }) => (
             Kind::Environment,
             "smaller tiles take less: --k K, or --memory MIB; --any-memory goes on anyway",
         ),
-        JobError::Choice(ChoiceError::NoSize { .. }) | JobError::Srs { .. } | JobError::VerifierSrs(_) => {
-            (Kind::Environment, "import a larger SRS: nascent srs import FILE.ptau --k K")
-        }
+        JobError::Choice(ChoiceError::NoSize { .. })
+        | JobError::Srs { .. }
+        | JobError::VerifierSrs(_) => (
+            Kind::Environment,
+            "import a larger SRS: nascent srs import FILE.ptau --k K",
+        ),
         JobError::Choice(_) => (Kind::Usage, "choose another size with --k"),
         JobError::Locked { .. } | JobError::ForeignDirectory { .. } | JobError::Io { .. } => {
             (Kind::Environment, "name another folder with --job DIR")
         }
         JobError::Cancelled { .. } => (Kind::Environment, "run the same command again"),
-        _ => (Kind::Internal, "run the same command again: finished tiles are kept; if it stays, report it"),
+        _ => (
+            Kind::Internal,
+            "run the same command again: finished tiles are kept; if it stays, report it",
+        ),
     };
     Failure::from_error(kind, error).help(help)
 }

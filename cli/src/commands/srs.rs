@@ -4,7 +4,9 @@ use super::common::DEVELOPMENT_NOTICE;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome};
-use nascent_params::{ImportOptions, MAX_K, MIN_K, Provenance, Srs, SrsCache, development_identity};
+use nascent_params::{
+    ImportOptions, MAX_K, MIN_K, Provenance, Srs, SrsCache, development_identity,
+};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -86,7 +88,12 @@ struct Which {
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     match args.command {
-        Command::Import { file, k, format, max_transform_k } => {
+        Command::Import {
+            file,
+            k,
+            format,
+            max_transform_k,
+        } => {
             let options = ImportOptions { max_transform_k };
             import(context, &file, k, format, &options)
         }
@@ -113,7 +120,8 @@ pub fn load(context: &Context, identity: &[u8; 32], k: u32) -> Result<Srs> {
     }
     cache.load_or_derive(identity, k, &bar).map_err(|error| {
         let missing = matches!(error, nascent_params::ParamsError::Io { .. });
-        let failure = Failure::from(error).context(format!("SRS {} of size 2^{k}", hex::encode(identity)));
+        let failure =
+            Failure::from(error).context(format!("SRS {} of size 2^{k}", hex::encode(identity)));
         if missing {
             failure.help(format!("import it: nascent srs import FILE.ptau --k {k}"))
         } else {
@@ -129,8 +137,14 @@ fn import(
     format: Option<FileFormat>,
     options: &ImportOptions,
 ) -> Result<Outcome> {
-    let ptau = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ptau"));
-    let format = format.unwrap_or(if ptau { FileFormat::Ptau } else { FileFormat::Halo2 });
+    let ptau = file
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("ptau"));
+    let format = format.unwrap_or(if ptau {
+        FileFormat::Ptau
+    } else {
+        FileFormat::Halo2
+    });
     let bar = context.bar("SRS");
     let srs = match format {
         FileFormat::Ptau => {
@@ -194,7 +208,9 @@ fn info(context: &Context) -> Result<Outcome> {
     let entries = cache.entries()?;
     context.result(format!("in {}:", cache.directory().display()));
     if entries.is_empty() {
-        context.result("nothing yet: nascent srs import FILE.ptau --k K, or nascent srs develop --k K");
+        context.result(
+            "nothing yet: nascent srs import FILE.ptau --k K, or nascent srs develop --k K",
+        );
     }
     let mut list = Vec::new();
     for entry in entries {
@@ -215,15 +231,23 @@ fn info(context: &Context) -> Result<Outcome> {
             "provenance": provenance_json(&entry.provenance),
         }));
     }
-    Ok(Outcome::ok(json!({ "folder": cache.directory(), "entries": list })))
+    Ok(Outcome::ok(
+        json!({ "folder": cache.directory(), "entries": list }),
+    ))
 }
 
 fn export(context: &Context, identity: &[u8; 32], out: &Path, force: bool) -> Result<Outcome> {
     files::check_output(out, force)?;
     let srs = smallest(context, identity)?;
     files::write(out, &srs.encode().or_fail(Kind::Internal)?)?;
-    context.result(format!("{}: [tau]_2 of SRS {}", out.display(), hex::encode(identity)));
-    Ok(Outcome::ok(json!({ "file": out, "srs": hex::encode(identity), "development": srs.is_development() })))
+    context.result(format!(
+        "{}: [tau]_2 of SRS {}",
+        out.display(),
+        hex::encode(identity)
+    ));
+    Ok(Outcome::ok(
+        json!({ "file": out, "srs": hex::encode(identity), "development": srs.is_development() }),
+    ))
 }
 
 /// What a verifier needs of a kept SRS, read from the smallest size there is.
@@ -233,7 +257,10 @@ pub fn smallest(context: &Context, identity: &[u8; 32]) -> Result<nascent_verifi
     }
     let cache = cache(context);
     let entries = cache.entries()?;
-    let sizes = entries.iter().filter(|entry| entry.identity == *identity).map(|entry| entry.k);
+    let sizes = entries
+        .iter()
+        .filter(|entry| entry.identity == *identity)
+        .map(|entry| entry.k);
     let k = sizes.min().ok_or_else(|| {
         Failure::new(Kind::Environment, format!("SRS {} is not at hand", hex::encode(identity)))
             .help("give the publisher's SRS file with --srs FILE, or import the ceremony: nascent srs import")
@@ -264,7 +291,9 @@ fn report(context: &Context, srs: &Srs, path: &Path) -> Result<Outcome> {
 fn origin(provenance: &Provenance) -> String {
     match provenance {
         Provenance::Development => "DEVELOPMENT: generated here, trapdoor public".to_owned(),
-        Provenance::Ceremony(file) => format!("ceremony file, BLAKE2b {}", hex::encode(file.blake2b)),
+        Provenance::Ceremony(file) => {
+            format!("ceremony file, BLAKE2b {}", hex::encode(file.blake2b))
+        }
     }
 }
 

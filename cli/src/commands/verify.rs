@@ -12,7 +12,8 @@ use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_circuits::tile::TileParams;
 use nascent_verifier::{
-    InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError, VerifyingKey, verify_init,
+    InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError, VerifyingKey,
+    verify_init,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -74,7 +75,9 @@ impl KeyOrigin {
             Self::Rederived => "derived anew from the circuit's source, and the same",
             Self::MadeHere => "derived on this machine earlier",
             Self::Given => "the file you gave; its origin is for you to know",
-            Self::Beside => "came WITH THE PROOFS: whoever made them could have made a key for which lies pass",
+            Self::Beside => {
+                "came WITH THE PROOFS: whoever made them could have made a key for which lies pass"
+            }
         }
     }
 
@@ -102,13 +105,18 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let origins: Vec<KeyOrigin> = keys.iter().map(|(_, origin)| *origin).collect();
     let not_proved = not_proved(&report, &compared, &origins);
     print(context, &report, &compared, &origins, &not_proved);
-    context.result(format!("\n{} proofs verified in {}.", count(report.proofs), output::duration(time)));
+    context.result(format!(
+        "\n{} proofs verified in {}.",
+        count(report.proofs),
+        output::duration(time)
+    ));
     if report.development_srs {
         context.warn(DEVELOPMENT_NOTICE);
     }
     let mut json = report_json(&report, &not_proved);
     json["bundle"] = json!(args.bundle);
-    json["checked"] = json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
+    json["checked"] =
+        json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
     json["keys"] = report
         .streams
         .iter()
@@ -126,7 +134,11 @@ pub fn check<'k>(
     srs: &Srs,
 ) -> Result<(Report, Duration)> {
     let started = Instant::now();
-    let report = verify_init(bundle, |digest| keys.clone().find(|key| key.digest() == digest), srs);
+    let report = verify_init(
+        bundle,
+        |digest| keys.clone().find(|key| key.digest() == digest),
+        srs,
+    );
     let time = started.elapsed();
     report.map(|report| (report, time)).map_err(refusal)
 }
@@ -135,7 +147,9 @@ fn refusal(error: VerifyError) -> Failure {
     let help = match &error {
         VerifyError::MissingTile { .. } => "the bundle is not complete: get it again",
         VerifyError::Srs { .. } => "give the SRS that the proofs were made under: --srs FILE",
-        _ => "these proofs show nothing; get plan and bundle again from the publisher, or do not trust them",
+        _ => {
+            "these proofs show nothing; get plan and bundle again from the publisher, or do not trust them"
+        }
     };
     Failure::from_error(Kind::Refused, error).help(help)
 }
@@ -151,8 +165,11 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
             .help("if it is only a trial, add --development-srs; else ask for proofs under a ceremony's SRS"));
     }
     if !development && args.development_srs {
-        return Err(Failure::new(Kind::Usage, "the bundle was not made under the development SRS")
-            .help("leave --development-srs away"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "the bundle was not made under the development SRS",
+        )
+        .help("leave --development-srs away"));
     }
     match &args.srs {
         Some(path) => read_verifier_srs(path),
@@ -164,8 +181,14 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
 fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
     let mut compared = Compared::default();
     let differs = |what: &str| {
-        Failure::new(Kind::Refused, format!("REFUSED: {} was made for another {what}", args.bundle.display()))
-            .help("the proofs may hold, but not for what you gave")
+        Failure::new(
+            Kind::Refused,
+            format!(
+                "REFUSED: {} was made for another {what}",
+                args.bundle.display()
+            ),
+        )
+        .help("the proofs may hold, but not for what you gave")
     };
     if let Some(path) = &args.plan {
         let plan: Plan = files::read(path)?;
@@ -191,8 +214,16 @@ fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
 }
 
 /// One key for each stream.
-fn find_keys(context: &Context, args: &Args, bundle: &InitBundle) -> Result<Vec<(VerifyingKey, KeyOrigin)>> {
-    let given = args.key.iter().map(|path| read_key(path)).collect::<Result<Vec<_>>>()?;
+fn find_keys(
+    context: &Context,
+    args: &Args,
+    bundle: &InitBundle,
+) -> Result<Vec<(VerifyingKey, KeyOrigin)>> {
+    let given = args
+        .key
+        .iter()
+        .map(|path| read_key(path))
+        .collect::<Result<Vec<_>>>()?;
     let mut keys: Vec<(VerifyingKey, KeyOrigin)> = Vec::new();
     for (spec, proofs) in bundle.plan.model.streams.iter().zip(&bundle.streams) {
         let digest = &proofs.vk_digest;
@@ -223,7 +254,10 @@ fn find_key(
     given: &[VerifyingKey],
     digest: &[u8; 32],
 ) -> Result<(VerifyingKey, KeyOrigin)> {
-    if let Some(key) = keys::store(context).find(digest).map_err(keys::key_failure)? {
+    if let Some(key) = keys::store(context)
+        .find(digest)
+        .map_err(keys::key_failure)?
+    {
         return Ok((key, KeyOrigin::MadeHere));
     }
     if let Some(key) = given.iter().find(|key| key.digest() == digest) {
@@ -254,7 +288,13 @@ fn not_proved(report: &Report, compared: &Compared, origins: &[KeyOrigin]) -> Ve
     report.not_proved.iter().copied().filter(open).collect()
 }
 
-fn print(context: &Context, report: &Report, compared: &Compared, origins: &[KeyOrigin], not_proved: &[NotProved]) {
+fn print(
+    context: &Context,
+    report: &Report,
+    compared: &Compared,
+    origins: &[KeyOrigin],
+    not_proved: &[NotProved],
+) {
     let line = |text: &str| context.result(text);
     line(if report.development_srs {
         "PROOFS HOLD, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
@@ -264,19 +304,46 @@ fn print(context: &Context, report: &Report, compared: &Compared, origins: &[Key
         "ACCEPTED, if the verifying keys are honest (see below)"
     });
     line("\nAbout");
-    line(&format!("  model        {} ({} weights sampled, {} constant)", report.model, count(report.sampled_weights), count(report.constant_weights)));
-    line(&format!("  digest       {}", hex::encode(report.model_digest)));
-    line(&format!("  plan         {}", hex::encode(report.plan_digest)));
+    line(&format!(
+        "  model        {} ({} weights sampled, {} constant)",
+        report.model,
+        count(report.sampled_weights),
+        count(report.constant_weights)
+    ));
+    line(&format!(
+        "  digest       {}",
+        hex::encode(report.model_digest)
+    ));
+    line(&format!(
+        "  plan         {}",
+        hex::encode(report.plan_digest)
+    ));
     match report.seed {
-        Seed::Hidden { publisher_key } => line(&format!("  hidden seed  of the publisher key {}", hex::encode(publisher_key))),
+        Seed::Hidden { publisher_key } => line(&format!(
+            "  hidden seed  of the publisher key {}",
+            hex::encode(publisher_key)
+        )),
         Seed::Public => line("  public seed  anyone can derive the weights: nascent audit"),
     }
     line(&format!("  beacon       {}", report.beacon));
-    line(&format!("  its value    has the digest {}", hex::encode(report.beacon_digest)));
-    line(&format!("  SRS          {}", common::srs_words(&report.srs_digest)));
-    line(&format!("  commitments  {}", hex::encode(report.weight_commitments)));
+    line(&format!(
+        "  its value    has the digest {}",
+        hex::encode(report.beacon_digest)
+    ));
+    line(&format!(
+        "  SRS          {}",
+        common::srs_words(&report.srs_digest)
+    ));
+    line(&format!(
+        "  commitments  {}",
+        hex::encode(report.weight_commitments)
+    ));
     for (stream, origin) in report.streams.iter().zip(origins) {
-        line(&format!("  key          {}: {}", hex::encode(stream.vk_digest), origin.words()));
+        line(&format!(
+            "  key          {}: {}",
+            hex::encode(stream.vk_digest),
+            origin.words()
+        ));
     }
     line("\nProved");
     for item in &report.proved {
@@ -285,7 +352,10 @@ fn print(context: &Context, report: &Report, compared: &Compared, origins: &[Key
     for (checked, what) in [
         (compared.plan, "the plan is the one you gave"),
         (compared.beacon, "the beacon value is the one you gave"),
-        (compared.model, "the model digest is that of the model and rules you gave"),
+        (
+            compared.model,
+            "the model digest is that of the model and rules you gave",
+        ),
     ] {
         if checked {
             line(&format!("  - compared: {what}"));
@@ -314,8 +384,13 @@ pub fn report_json(report: &Report, not_proved: &[NotProved]) -> Value {
         Seed::Public => None,
     };
     let item = |name: String, text: String| json!({ "name": name, "text": text });
-    let proved = report.proved.iter().map(|it| item(format!("{it:?}"), it.to_string()));
-    let open = not_proved.iter().map(|it| item(format!("{it:?}"), it.to_string()));
+    let proved = report
+        .proved
+        .iter()
+        .map(|it| item(format!("{it:?}"), it.to_string()));
+    let open = not_proved
+        .iter()
+        .map(|it| item(format!("{it:?}"), it.to_string()));
     json!({
         "model": report.model,
         "model_digest": hex::encode(report.model_digest),
