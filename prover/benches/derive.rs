@@ -1,7 +1,10 @@
 //! Speed of native derivation: permutations, weights in memory, weights in a file, an audit.
 //!
 //! `cargo bench -p nascent-prover --bench derive`; `RAYON_NUM_THREADS` sets the number of cores.
-#![expect(missing_docs, reason = "criterion_group! makes an undocumented function")]
+#![expect(
+    missing_docs,
+    reason = "criterion_group! makes an undocumented function"
+)]
 
 use std::hint::black_box;
 

@@ -11,6 +11,7 @@ use crate::{poseidon2::RATE, seed};
 
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+#[cfg(target_arch = "x86_64")]
 mod radix52;
 
 /// Outputs of one block as canonical integers: four limbs of 64 bits, the lowest first.
