@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Most bytes of one proof.
 pub const MAX_PROOF_BYTES: usize = 1 << 16;
 
+/// Most proofs of one bundle.
+pub const MAX_TILES: usize = 1 << 20;
+
 /// With which key the tiles of a stream are proved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamProofs {
@@ -45,6 +48,7 @@ pub struct InitBundle {
     /// One entry per stream of the model.
     pub streams: Vec<StreamProofs>,
     /// Proofs, by stream and index.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_TILES>")]
     pub tiles: Vec<TileProof>,
 }
 

@@ -11,7 +11,10 @@
 //! a value has exactly one encoding, so digests of bytes are digests of values.
 
 use alloc::vec::Vec;
-use serde::{Serialize, de::DeserializeOwned};
+use core::fmt;
+use core::marker::PhantomData;
+use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 const HEADER: usize = 10;
 
@@ -146,6 +149,39 @@ pub enum FormatError<E> {
     /// Parsed, but not a valid value.
     #[error(transparent)]
     Invalid(E),
+}
+
+/// `serde` adapter: a list of at most `LIMIT` values, refused by its declared
+/// length before any value is read.
+pub(crate) fn bounded<'de, D, T, const LIMIT: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct List<T, const LIMIT: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const LIMIT: usize> Visitor<'de> for List<T, LIMIT> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {LIMIT} values")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let too_many = || A::Error::custom("list too long");
+            if list.size_hint().is_some_and(|len| len > LIMIT) {
+                return Err(too_many());
+            }
+            let mut out = Vec::new();
+            while let Some(value) = list.next_element()? {
+                if out.len() == LIMIT {
+                    return Err(too_many());
+                }
+                out.push(value);
+            }
+            Ok(out)
+        }
+    }
+    deserializer.deserialize_seq(List::<T, LIMIT>(PhantomData))
 }
 
 /// `serde` adapter: a byte string read and written in one piece.

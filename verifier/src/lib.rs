@@ -4,6 +4,37 @@
 //! project. Everything that enters from outside goes through a `decode`
 //! function that bounds sizes, refuses a second encoding of the same value and
 //! returns a typed error; what comes out is a validated value.
+//!
+//! # Verifying an initialization
+//!
+//! ```
+//! use nascent_verifier::{Format, InitBundle, Srs, VerifyingKey, verify_init};
+//!
+//! # let bundle_bytes = include_bytes!("../tests/fixtures/toy.init");
+//! # let uniform_bytes = include_bytes!("../tests/fixtures/uniform.vk");
+//! # let normal_bytes = include_bytes!("../tests/fixtures/normal.vk");
+//! # let srs_bytes = include_bytes!("../tests/fixtures/development.srs");
+//! let srs = Srs::decode(srs_bytes)?;
+//! let keys = [
+//!     VerifyingKey::decode(uniform_bytes)?,
+//!     VerifyingKey::decode(normal_bytes)?,
+//! ];
+//! let bundle = InitBundle::decode(bundle_bytes)?;
+//! let report = verify_init(
+//!     &bundle,
+//!     |digest| keys.iter().find(|key| key.digest() == digest),
+//!     &srs,
+//! )?;
+//! assert_eq!(report.proofs, 3);
+//! assert!(report.development_srs);
+//! for claim in &report.proved {
+//!     println!("proved: {claim}");
+//! }
+//! for gap in &report.not_proved {
+//!     println!("not proved: {gap}");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![no_std]
 
 extern crate alloc;

@@ -143,3 +143,57 @@ pub enum PlanError {
     #[error("publisher key of a hidden seed is the key of the public seed")]
     HiddenSeedIsPublic,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::scalar_to_bytes;
+    use ark_ff::Field;
+
+    fn plan(publisher_key: Option<[u8; 32]>) -> Plan {
+        Plan {
+            model: ModelSpec {
+                name: "m".into(),
+                graph_digest: [0; 32],
+                rules_digest: [0; 32],
+                streams: Vec::new(),
+                tensors: Vec::new(),
+            },
+            publisher_key,
+            beacon: "tomorrow's value".into(),
+            created: 0,
+        }
+    }
+
+    #[test]
+    fn keys_are_canonical_and_not_the_public_one() {
+        let largest = scalar_to_bytes(&-Fr::ONE);
+        let hidden = plan(Some(largest));
+        assert_eq!(Plan::decode(&hidden.encode().unwrap()), Ok(hidden.clone()));
+        assert_eq!(hidden.public_key(), -Fr::ONE);
+        let refused = plan(Some([0xff; 32])).validate();
+        assert_eq!(refused, Err(PlanError::KeyNotCanonical));
+        let refused = plan(Some(PUBLIC_SEED_PK)).validate();
+        assert_eq!(refused, Err(PlanError::HiddenSeedIsPublic));
+        assert_eq!(plan(None).public_key_bytes(), PUBLIC_SEED_PK);
+    }
+
+    #[test]
+    fn beacons_are_bounded_and_told_apart() {
+        assert!(Beacon::Raw(Vec::new()).validate().is_err());
+        assert!(
+            Beacon::Raw(alloc::vec![0; MAX_BEACON + 1])
+                .validate()
+                .is_err()
+        );
+        let one = Beacon::Raw(alloc::vec![1]);
+        assert_eq!(one.validate(), Ok(()));
+        assert_ne!(one.digest(), Beacon::Raw(alloc::vec![1, 0]).digest());
+        let mut silent = plan(None);
+        silent.beacon.clear();
+        assert!(matches!(
+            silent.validate(),
+            Err(PlanError::BeaconText { .. })
+        ));
+    }
+}

@@ -156,6 +156,7 @@ pub struct ModelSpec {
     /// Streams, by first use.
     pub streams: Vec<StreamSpec>,
     /// Tensors in canonical order.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_TENSORS>")]
     pub tensors: Vec<TensorSpec>,
 }
 
@@ -447,4 +448,177 @@ pub enum SpecError {
         /// Rows used.
         got: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn sampled(stream: u16, first_row: u64) -> Fill {
+        Fill::Sampled {
+            stream,
+            first_row,
+            scale_bits: 1.0_f32.to_bits(),
+            mean_bits: 0,
+        }
+    }
+
+    fn tensor(name: &str, dims: &[u64], fill: Fill) -> TensorSpec {
+        TensorSpec {
+            name: name.into(),
+            dims: dims.to_vec(),
+            fill,
+        }
+    }
+
+    fn model() -> ModelSpec {
+        let stream = |distribution, rows| StreamSpec {
+            distribution,
+            precision: Precision {
+                limb_bits: 16,
+                fraction_bits: 12,
+            },
+            rows,
+        };
+        ModelSpec {
+            name: "m".into(),
+            graph_digest: [0; 32],
+            rules_digest: [0; 32],
+            streams: vec![
+                stream(Distribution::Normal, 5),
+                stream(Distribution::Uniform, 1),
+            ],
+            tensors: vec![
+                tensor("w1", &[4, 4], sampled(0, 0)),
+                tensor("b1", &[4], Fill::Constant { bits: 0 }),
+                tensor("w2", &[15, 3], sampled(0, 2)),
+                tensor("w3", &[], sampled(1, 0)),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_model_round_trips() {
+        let model = model();
+        let bytes = model.encode().unwrap();
+        assert_eq!(ModelSpec::decode(&bytes), Ok(model.clone()));
+        assert_eq!(model.sampled_elements(), 16 + 45 + 1);
+        assert_eq!(model.constant_elements(), 4);
+        let mut other = model.clone();
+        other.rules_digest[0] = 1;
+        assert_ne!(other.digest(), model.digest());
+    }
+
+    #[test]
+    fn ranges_are_consecutive_and_cover_the_streams() {
+        let refused = |apply: &dyn Fn(&mut ModelSpec)| {
+            let mut model = model();
+            apply(&mut model);
+            model.validate().unwrap_err()
+        };
+        assert_eq!(
+            refused(&|m| m.tensors[2].fill = sampled(0, 3)),
+            SpecError::FirstRow {
+                tensor: 2,
+                expected: 2,
+                got: 3
+            }
+        );
+        assert_eq!(
+            refused(&|m| m.tensors[0].dims = vec![4, 3]),
+            SpecError::FirstRow {
+                tensor: 2,
+                expected: 1,
+                got: 2
+            }
+        );
+        assert_eq!(
+            refused(&|m| m.streams[0].rows = 6),
+            SpecError::RowsNotCovered {
+                stream: 0,
+                expected: 6,
+                got: 5
+            }
+        );
+        assert_eq!(
+            refused(&|m| m.tensors.truncate(3)),
+            SpecError::RowsNotCovered {
+                stream: 1,
+                expected: 1,
+                got: 0
+            }
+        );
+        assert_eq!(
+            refused(&|m| m.tensors[3].fill = sampled(2, 0)),
+            SpecError::NoSuchStream {
+                tensor: 3,
+                stream: 2
+            }
+        );
+        assert_eq!(
+            refused(&|m| m.tensors.rotate_right(1)),
+            SpecError::StreamOrder {
+                tensor: 0,
+                stream: 1
+            }
+        );
+        assert_eq!(
+            refused(&|m| m.streams[1].distribution = Distribution::Normal),
+            SpecError::DuplicateStream { stream: 1 }
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        let refused = |apply: &dyn Fn(&mut ModelSpec)| {
+            let mut model = model();
+            apply(&mut model);
+            model.validate().unwrap_err()
+        };
+        let affine = |scale: f32, mean: f32| Fill::Sampled {
+            stream: 0,
+            first_row: 0,
+            scale_bits: scale.to_bits(),
+            mean_bits: mean.to_bits(),
+        };
+        for scale in [0.0, -0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let error = refused(&|m| m.tensors[0].fill = affine(scale, 0.0));
+            assert!(matches!(error, SpecError::Scale { tensor: 0, .. }));
+        }
+        for mean in [-0.0, f32::NAN, f32::NEG_INFINITY] {
+            let error = refused(&|m| m.tensors[0].fill = affine(1.0, mean));
+            assert!(matches!(error, SpecError::Mean { tensor: 0, .. }));
+        }
+        assert_eq!(
+            refused(&|m| m.tensors[1].dims = vec![1 << 40, 1 << 40]),
+            SpecError::TensorTooLarge { tensor: 1 }
+        );
+        assert_eq!(
+            refused(&|m| m.tensors[0].dims = vec![0, 4]),
+            SpecError::EmptySample { tensor: 0 }
+        );
+        assert_eq!(
+            refused(&|m| m.tensors[1].name = "w1".into()),
+            SpecError::DuplicateTensor { tensor: 1 }
+        );
+        assert_eq!(
+            refused(&|m| m.streams[0].precision.limb_bits = 0),
+            SpecError::LimbBits { got: 0 }
+        );
+        let cut = Distribution::TruncatedNormal { lo: 2, hi: 2 };
+        assert_eq!(
+            refused(&|m| m.streams[1].distribution = cut),
+            SpecError::EmptyTruncation { lo: 2, hi: 2 }
+        );
+    }
+
+    #[test]
+    fn a_long_form_of_a_number_is_no_second_encoding() {
+        let bytes = model().encode().unwrap();
+        // The last byte is the mean, zero, in one byte; write it in two.
+        let mut longer = bytes[..bytes.len() - 1].to_vec();
+        longer.extend([0x80, 0x00]);
+        assert_eq!(ModelSpec::decode(&longer), Err(FormatError::NotCanonical));
+    }
 }

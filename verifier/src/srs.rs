@@ -170,4 +170,25 @@ mod tests {
             .is_development()
         );
     }
+
+    #[test]
+    fn points_off_the_curve_and_out_of_the_subgroup_are_refused() {
+        let good = Srs::development().unwrap();
+        assert_eq!(Srs::from_uncompressed(&good.to_uncompressed()), Ok(good));
+        assert_eq!(Srs::decode(&good.encode().unwrap()), Ok(good));
+        assert_eq!(Srs::from_uncompressed(&[0; 128]), Err(SrsError::NotOnCurve));
+        let mut bytes = good.to_uncompressed();
+        bytes[0] ^= 1;
+        assert_eq!(Srs::from_uncompressed(&bytes), Err(SrsError::NotOnCurve));
+        bytes[127] = 0xff;
+        let refused = Srs::from_uncompressed(&bytes);
+        assert_eq!(refused, Err(SrsError::NotCanonical { index: 3 }));
+        // Most points of the twisted curve are outside the subgroup.
+        let outside = (1_u64..)
+            .find_map(|x| G2Affine::get_point_from_x_unchecked(Fq2::from(x), false))
+            .unwrap();
+        assert!(outside.is_on_curve());
+        let bytes = Srs { tau_g2: outside }.to_uncompressed();
+        assert_eq!(Srs::from_uncompressed(&bytes), Err(SrsError::NotInSubgroup));
+    }
 }

@@ -53,7 +53,14 @@ fn every_word_of_a_proof_counts() {
         let byte = word * 32 + word % 31;
         bundle.tiles[0].proof[byte] ^= 1 << (word % 8);
         let error = files.verify(&bundle).unwrap_err();
-        let at_tile = matches!(error, VerifyError::Tile { stream: 0, index: 0, .. });
+        let at_tile = matches!(
+            error,
+            VerifyError::Tile {
+                stream: 0,
+                index: 0,
+                ..
+            }
+        );
         assert!(at_tile, "word {word}: {error}");
         bundle.tiles[0].proof[byte] ^= 1 << (word % 8);
     }
@@ -77,11 +84,7 @@ fn trailing_and_missing_proof_bytes_are_refused() {
 }
 
 /// Damaged files: an error or a value that encodes to exactly these bytes.
-fn damaged<T>(
-    bytes: &[u8],
-    decode: impl Fn(&[u8]) -> Option<T>,
-    encode: impl Fn(&T) -> Vec<u8>,
-) {
+fn damaged<T>(bytes: &[u8], decode: impl Fn(&[u8]) -> Option<T>, encode: impl Fn(&T) -> Vec<u8>) {
     assert!(decode(bytes).is_some());
     let step = (bytes.len() / 400).max(1);
     for cut in (0..bytes.len()).step_by(step) {

@@ -1,18 +1,21 @@
 //! The checks of a verifying key that need no curve arithmetic.
 
-use super::data::{ColumnKind, Node, Query, TileShape, VkData};
+use super::data::{ColumnKind, MAX_NODES, Node, Query, TileShape, VkData};
 use super::error::VkError;
 use crate::codec::Format;
 use crate::statement::TILE_INSTANCE_ROWS;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 
 const MAX_COLUMNS: usize = 1 << 12;
 const MAX_QUERIES: usize = 1 << 14;
-const MAX_NODES: usize = 1 << 19;
 const MAX_CONSTRAINTS: usize = 1 << 16;
 const MAX_INSTANCE_ROWS: u32 = 1 << 16;
+/// Over all instance queries: each row costs the verifier a few products.
+const MAX_QUERIED_INSTANCE_ROWS: usize = 1 << 18;
+/// The opening check takes products of pairs of a column's rows.
+const MAX_COLUMN_QUERIES: usize = 256;
 const MAX_DEGREE: u8 = 32;
 /// The library has three phases; the format leaves room.
 const MAX_PHASE: u8 = 7;
@@ -123,6 +126,10 @@ impl VkData {
                 }
             }
         }
+        for queries in [&self.advice_queries, &self.fixed_queries] {
+            let most = most_queries(queries);
+            bounded("queries of one column", MAX_COLUMN_QUERIES, most)?;
+        }
         let expected = self.needed_blinding();
         if usize::try_from(self.blinding_factors) != Ok(expected) {
             return Err(VkError::BlindingFactors {
@@ -136,19 +143,7 @@ impl VkData {
     /// One random row per opening of the most opened column, at least three,
     /// and two to spare, as the library counts.
     fn needed_blinding(&self) -> usize {
-        let mut counts = vec![0_usize; self.advice_phases.len()];
-        for query in &self.advice_queries {
-            let slot = usize::try_from(query.column).ok();
-            if let Some(count) = slot.and_then(|column| counts.get_mut(column)) {
-                *count = count.saturating_add(1);
-            }
-        }
-        counts
-            .into_iter()
-            .max()
-            .unwrap_or(1)
-            .max(3)
-            .saturating_add(2)
+        most_queries(&self.advice_queries).max(3).saturating_add(2)
     }
 
     fn check_nodes(&self) -> Result<(), VkError> {
@@ -261,7 +256,13 @@ impl VkData {
                 got: u64::from(most),
             });
         }
-        Ok(())
+        let rows = |query: &Query| {
+            let column = usize::try_from(query.column).ok()?;
+            usize::try_from(*self.instance_rows.get(column)?).ok()
+        };
+        let queried = self.instance_queries.iter().filter_map(rows);
+        let queried = queried.fold(0, usize::saturating_add);
+        bounded("queried instance rows", MAX_QUERIED_INSTANCE_ROWS, queried)
     }
 
     fn check_tile(&self, tile: &TileShape) -> Result<(), VkError> {
@@ -304,6 +305,16 @@ impl VkData {
         }
         Ok(())
     }
+}
+
+/// Queries of the most queried column; one if there are none.
+fn most_queries(queries: &[Query]) -> usize {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for query in queries {
+        let count = counts.entry(query.column).or_default();
+        *count = count.saturating_add(1);
+    }
+    counts.into_values().max().unwrap_or(1)
 }
 
 fn len_u64<T>(list: &[T]) -> u64 {

@@ -4,6 +4,9 @@ use crate::spec::{Distribution, Precision};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+/// Most nodes of an expression graph.
+pub const MAX_NODES: usize = 1 << 19;
+
 /// A column queried at a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Query {
@@ -98,6 +101,7 @@ pub struct VkData {
     /// Instance queries.
     pub instance_queries: Vec<Query>,
     /// Expression graph of all constraints, without repetition.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_NODES>")]
     pub nodes: Vec<Node>,
     /// Constraints as node indices, in the order of folding.
     pub constraints: Vec<u32>,
