@@ -28,10 +28,15 @@ use serde_json::json;
 fn usage() -> (f64, u64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    let ticks: f64 = [11, 12].iter().filter_map(|&i| fields.get(i)?.parse::<f64>().ok()).sum();
+    let ticks: f64 = [11, 12]
+        .iter()
+        .filter_map(|&i| fields.get(i)?.parse::<f64>().ok())
+        .sum();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: u64 = peak.and_then(|p| p.trim().split(' ').next()?.parse().ok()).unwrap_or(0);
+    let kib: u64 = peak
+        .and_then(|p| p.trim().split(' ').next()?.parse().ok())
+        .unwrap_or(0);
     (ticks / 100.0, kib / 1024)
 }
 
@@ -39,9 +44,12 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let option = |name: &str, default: &str| {
         let at = arguments.iter().position(|a| a == name);
-        at.and_then(|i| arguments.get(i + 1)).cloned().unwrap_or(default.to_owned())
+        at.and_then(|i| arguments.get(i + 1))
+            .cloned()
+            .unwrap_or(default.to_owned())
     };
-    let number = |name: &str, default: &str| option(name, default).parse::<u32>().expect("a number");
+    let number =
+        |name: &str, default: &str| option(name, default).parse::<u32>().expect("a number");
     let k = number("--k", "18");
     let precision = Precision {
         limb_bits: number("--limb-bits", "16") as u8,
@@ -54,16 +62,29 @@ fn main() {
     let params = TileParams::new(k, distribution, precision).expect("a shape that can be laid out");
     let start = Instant::now();
     let srs = Srs::development(k, &Silent).expect("development SRS");
-    println!("{}", json!({ "step": "srs", "k": k, "wall_s": start.elapsed().as_secs_f64() }));
+    println!(
+        "{}",
+        json!({ "step": "srs", "k": k, "wall_s": start.elapsed().as_secs_f64() })
+    );
 
     let start = Instant::now();
     let shape = TileCircuit::shape(params.clone());
     let vk = keygen_vk(srs.params(), &shape).expect("verifying key");
     let pk = keygen_pk(srs.params(), vk, &shape).expect("proving key");
-    println!("{}", json!({ "step": "keys", "k": k, "wall_s": start.elapsed().as_secs_f64(), "peak_mib": usage().1 }));
+    println!(
+        "{}",
+        json!({ "step": "keys", "k": k, "wall_s": start.elapsed().as_secs_f64(), "peak_mib": usage().1 })
+    );
 
-    let seed = SeedMaterial { secret: Fr::from(5), beacon: Fr::from(6), model: Fr::from(7) };
-    let witness = TileWitness { seed, first_block: 0 };
+    let seed = SeedMaterial {
+        secret: Fr::from(5),
+        beacon: Fr::from(6),
+        model: Fr::from(7),
+    };
+    let witness = TileWitness {
+        seed,
+        first_block: 0,
+    };
     let instance = witness.instance();
     let circuit = TileCircuit::new(params.clone(), witness);
     let mut rng = ChaCha20Rng::seed_from_u64(1);
@@ -83,7 +104,8 @@ fn main() {
         .expect("proof");
         None
     } else {
-        let proof = fast::create_proof(srs.params(), &pk, &circuit, &[&instance], &mut rng, &mut transcript);
+        let proof =
+            fast::create_proof(&srs, &pk, &circuit, &[&instance], &mut rng, &mut transcript);
         Some(proof.expect("proof"))
     };
     let wall = start.elapsed().as_secs_f64();

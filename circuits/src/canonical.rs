@@ -56,7 +56,11 @@ impl LimbShape {
     pub fn new(bits: usize) -> Self {
         assert!((4..=16).contains(&bits), "limbs of 4 to 16 bits");
         let limbs = (FIELD_BITS - 1) / bits;
-        Self { bits, limbs, top_bits: FIELD_BITS - limbs * bits }
+        Self {
+            bits,
+            limbs,
+            top_bits: FIELD_BITS - limbs * bits,
+        }
     }
 
     /// The four highest digits of the modulus, highest first.
@@ -94,7 +98,9 @@ pub fn split(shape: &LimbShape, x: &Fr, limbs: &mut [u16]) -> Result<Split, TopD
     }
     let digits = digits(shape, &bytes);
     let modulus = shape.modulus_digits();
-    let differs = (0..COMPARED).find(|&i| digits[i] != modulus[i]).ok_or(TopDigitsOfModulus)?;
+    let differs = (0..COMPARED)
+        .find(|&i| digits[i] != modulus[i])
+        .ok_or(TopDigitsOfModulus)?;
     Ok(Split {
         top: digits[0],
         differs: differs as u32,
@@ -145,9 +151,8 @@ impl CanonicalConfig {
         });
         let c = self.differs.cur();
         // c (c-1) .. (c-i+1)
-        let falling = |i: u64| {
-            (1..i).fold(c.clone(), |product, k| product * (c.clone() - constant(k)))
-        };
+        let falling =
+            |i: u64| (1..i).fold(c.clone(), |product, k| product * (c.clone() - constant(k)));
         let mut constraints = vec![("index in range".to_owned(), active.clone() * falling(4))];
         for i in 0..COMPARED - 1 {
             let difference = digits[i].clone() - constant(u64::from(modulus[i]));
@@ -161,7 +166,10 @@ impl CanonicalConfig {
             })
             .reduce(|a, b| a + b)
             .unwrap_or(constant(0));
-        constraints.push(("distance".to_owned(), active.clone() * (self.below.cur() - below)));
+        constraints.push((
+            "distance".to_owned(),
+            active.clone() * (self.below.cur() - below),
+        ));
         meta.create_gate("canonical limbs", |_| constraints);
     }
 
@@ -207,7 +215,9 @@ mod tests {
         limbs
             .iter()
             .rev()
-            .fold(Fr::from(u64::from(split.top)), |acc, limb| acc * base + Fr::from(u64::from(*limb)))
+            .fold(Fr::from(u64::from(split.top)), |acc, limb| {
+                acc * base + Fr::from(u64::from(*limb))
+            })
     }
 
     #[test]
@@ -227,9 +237,18 @@ mod tests {
     fn boundary_values() {
         let shape = LimbShape::new(16);
         let mut limbs = vec![0u16; shape.limbs];
-        assert_eq!(split(&shape, &-Fr::ONE, &mut limbs), Err(TopDigitsOfModulus));
+        assert_eq!(
+            split(&shape, &-Fr::ONE, &mut limbs),
+            Err(TopDigitsOfModulus)
+        );
         let mut step = Fr::ONE;
-        for (digit, expected) in [(11usize, None), (12, Some(3)), (13, Some(2)), (14, Some(1)), (15, Some(0))] {
+        for (digit, expected) in [
+            (11usize, None),
+            (12, Some(3)),
+            (13, Some(2)),
+            (14, Some(1)),
+            (15, Some(0)),
+        ] {
             for _ in 0..16 * digit {
                 step = step.double();
             }

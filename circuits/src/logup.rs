@@ -92,20 +92,35 @@ impl LogupConfig {
         let helpers = columns(meta, lookups.len().div_ceil(GROUP));
         let table_helpers = columns(meta, tables.len().div_ceil(GROUP));
         let sum = meta.advice_column_in(SecondPhase);
-        let config = Self { helpers, table_helpers, sum, lookup_count, table_count };
+        let config = Self {
+            helpers,
+            table_helpers,
+            sum,
+            lookup_count,
+            table_count,
+        };
 
         meta.create_gate("logup lookups", |_| {
             fraction_gates(&selectors.active, &config.helpers, &lookups, "lookups")
         });
         meta.create_gate("logup table", |_| {
-            fraction_gates(&selectors.running, &config.table_helpers, &tables, "table sides")
+            fraction_gates(
+                &selectors.running,
+                &config.table_helpers,
+                &tables,
+                "table sides",
+            )
         });
         meta.create_gate("logup sum", |_| {
-            let step = selectors.active.clone() * total(&config.helpers) - total(&config.table_helpers);
+            let step =
+                selectors.active.clone() * total(&config.helpers) - total(&config.table_helpers);
             let next = config.sum.next() - config.sum.cur();
             vec![
                 ("running sum", selectors.running.clone() * (next - step)),
-                ("zero at both ends", selectors.ends.clone() * config.sum.cur()),
+                (
+                    "zero at both ends",
+                    selectors.ends.clone() * config.sum.cur(),
+                ),
             ]
         });
         config
@@ -160,7 +175,11 @@ impl LogupConfig {
             let active = lookups(row, &mut fractions);
             tables(row, &mut sides);
             RowHelpers {
-                lookups: if active { group(&fractions) } else { Vec::new() },
+                lookups: if active {
+                    group(&fractions)
+                } else {
+                    Vec::new()
+                },
                 tables: group(&sides),
             }
         })
@@ -177,7 +196,9 @@ struct RowHelpers {
 }
 
 fn columns(meta: &mut ConstraintSystem<Fr>, count: usize) -> Vec<Column<Advice>> {
-    (0..count).map(|_| meta.advice_column_in(SecondPhase)).collect()
+    (0..count)
+        .map(|_| meta.advice_column_in(SecondPhase))
+        .collect()
 }
 
 fn total(columns: &[Column<Advice>]) -> Expr {
@@ -215,7 +236,10 @@ fn fraction_gates(
                 })
                 .reduce(|a, b| a + b)
                 .unwrap_or(Expression::Constant(Fr::ZERO));
-            (format!("{what} {} on", index * GROUP), selector.clone() * (left - right))
+            (
+                format!("{what} {} on", index * GROUP),
+                selector.clone() * (left - right),
+            )
         })
         .collect()
 }

@@ -50,8 +50,7 @@ pub fn stream_tag(distribution: Distribution, precision: Precision) -> Fr {
         Distribution::Uniform => (1, 0, 0),
         Distribution::TruncatedNormal { lo, hi } => (2, lo, hi),
     };
-    let precision =
-        (u128::from(precision.limb_bits) << 8) | u128::from(precision.fraction_bits);
+    let precision = (u128::from(precision.limb_bits) << 8) | u128::from(precision.fraction_bits);
     let bounds = (u128::from(lo.cast_unsigned()) << 32) | u128::from(hi.cast_unsigned());
     let two_32 = Fr::from(1 << 32);
     Fr::from_u128(TAG_STREAM) * two_32.cube()
@@ -99,4 +98,22 @@ pub fn stream_block(tag: Fr, key: Fr, index: u64) -> [Fr; RATE] {
     let mut state = stream_input(tag, key, index);
     poseidon2::permute(&mut state);
     std::array::from_fn(|i| state[i + 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use ff::PrimeField;
+    use nascent_verifier::PUBLIC_SEED_PK;
+
+    use super::*;
+
+    #[test]
+    fn the_verifier_knows_the_key_of_a_public_seed() {
+        let seed = SeedMaterial {
+            secret: Fr::ZERO,
+            beacon: Fr::ZERO,
+            model: Fr::ZERO,
+        };
+        assert_eq!(seed.public_key().to_repr(), PUBLIC_SEED_PK);
+    }
 }

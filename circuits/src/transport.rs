@@ -50,7 +50,11 @@ impl TransportConfig {
         value: Expr,
     ) -> Self {
         let accumulator = meta.advice_column_in(SecondPhase);
-        let TransportSelectors { active, first, last } = selectors;
+        let TransportSelectors {
+            active,
+            first,
+            last,
+        } = selectors;
         let one = Expression::Constant(Fr::ONE);
         meta.create_gate("transport", |_| {
             let carried = gamma.expr() * accumulator.prev() * (one - first);
@@ -62,7 +66,10 @@ impl TransportConfig {
                 .unwrap_or(Expression::Constant(Fr::ZERO));
             vec![
                 ("accumulator", active.clone() * step),
-                ("accumulator equals the lanes", active * last * (accumulator.cur() - combined)),
+                (
+                    "accumulator equals the lanes",
+                    active * last * (accumulator.cur() - combined),
+                ),
             ]
         });
         Self { accumulator }

@@ -1,23 +1,22 @@
 //! The seam between tiles and whatever makes their proofs.
 //!
-//! [`create_proof`] is the one function that another backend replaces. Its proofs are those of
-//! the library: same transcript, same order, accepted by the library's verifier.
+//! [`create_proof`] is the one function that another backend replaces. It is our own prover
+//! ([`crate::fast`]); its proofs are those of the library: same transcript, same order, accepted
+//! by the library's verifier.
 
-use halo2_proofs::plonk;
-use halo2_proofs::poly::kzg::commitment::KZGCommitmentScheme;
-use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
-use halo2curves::bn256::{Bn256, Fr};
+use halo2curves::bn256::Fr;
 use nascent_circuits::tile::TileCircuit;
 use nascent_params::Srs;
 use nascent_verifier::Digest32;
 use rand_core::{CryptoRng, RngCore};
 
 use crate::error::ProveError;
+use crate::fast;
 use crate::keys::TileKeys;
 use crate::transcript::Keccak;
 
 /// Name of the backend, for estimates and reports.
-pub const NAME: &str = "halo2-axiom 0.5.3";
+pub const NAME: &str = "nascent";
 
 /// Proves a tile.
 ///
@@ -26,14 +25,14 @@ pub const NAME: &str = "halo2-axiom 0.5.3";
 ///
 /// # Errors
 ///
-/// If the SRS has another size than the keys, or the library cannot make the proof.
+/// If the SRS has another size than the keys, or the proof cannot be made.
 pub fn create_proof(
     srs: &Srs,
     keys: &TileKeys,
     circuit: TileCircuit,
     instance: &[Fr],
     prefix: Digest32,
-    rng: impl RngCore + CryptoRng,
+    mut rng: impl RngCore + CryptoRng,
 ) -> Result<Vec<u8>, ProveError> {
     let expected = keys.params().k;
     if srs.k() != expected {
@@ -44,12 +43,12 @@ pub fn create_proof(
     }
     let proof = Vec::with_capacity(keys.verifying_key().proof_len());
     let mut transcript = Keccak::new(proof, &prefix);
-    plonk::create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
-        srs.params(),
+    fast::create_proof(
+        srs,
         keys.proving_key(),
-        &[circuit],
-        &[&[instance]],
-        rng,
+        &circuit,
+        &[instance],
+        &mut rng,
         &mut transcript,
     )?;
     Ok(transcript.into_inner())

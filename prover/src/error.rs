@@ -11,6 +11,7 @@ use nascent_verifier::{Digest32, FormatError, PlanError, ProofError, SpecError, 
 use thiserror::Error;
 
 use crate::export::ExportError;
+use crate::fast::FastError;
 
 /// Why there are no keys.
 #[derive(Debug, Error)]
@@ -131,9 +132,9 @@ pub enum ProveError {
         /// Index of the tile.
         index: u64,
     },
-    /// The library cannot make the proof.
+    /// The backend cannot make the proof.
     #[error("proof: {0}")]
-    Library(#[from] plonk::Error),
+    Backend(#[from] FastError),
     /// The proof just made does not verify: a fault of the machine or of this program.
     #[error("the proof of tile {index} of stream {stream} does not verify: {source}")]
     Refused {

@@ -15,6 +15,7 @@ use rand_core::{CryptoRng, RngCore};
 
 use crate::backend;
 use crate::error::{ProveError, SubjectError};
+use crate::fast::FastError;
 use crate::keys::TileKeys;
 use crate::transcript::digest_to_scalar;
 
@@ -122,11 +123,13 @@ impl Subject {
         let proof = backend::create_proof(srs, keys, circuit.clone(), &instance, prefix, rng);
         let proof = proof.map_err(|error| match (error, circuit.check()) {
             // The circuit itself can only say that synthesis failed.
-            (ProveError::Library(plonk::Error::Synthesis), Err(source)) => ProveError::Unprovable {
-                stream,
-                index,
-                source,
-            },
+            (ProveError::Backend(FastError::Synthesis(plonk::Error::Synthesis)), Err(source)) => {
+                ProveError::Unprovable {
+                    stream,
+                    index,
+                    source,
+                }
+            }
             (error, _) => error,
         })?;
         self.verify(vk, srs.verifier_srs(), stream, index, &proof)

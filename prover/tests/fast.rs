@@ -3,12 +3,10 @@
 
 use halo2_proofs::{
     plonk::{ProvingKey, create_proof, keygen_pk, keygen_vk, verify_proof},
-    poly::{
-        kzg::{
-            commitment::{KZGCommitmentScheme, ParamsKZG},
-            multiopen::{ProverSHPLONK, VerifierSHPLONK},
-            strategy::SingleStrategy,
-        },
+    poly::kzg::{
+        commitment::{KZGCommitmentScheme, ParamsKZG},
+        multiopen::{ProverSHPLONK, VerifierSHPLONK},
+        strategy::SingleStrategy,
     },
 };
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
@@ -33,16 +31,30 @@ fn setting(params: &TileParams) -> (Srs, ProvingKey<G1Affine>) {
 }
 
 fn witness() -> TileWitness {
-    let seed = SeedMaterial { secret: Fr::from(5), beacon: Fr::from(6), model: Fr::from(7) };
-    TileWitness { seed, first_block: 40 }
+    let seed = SeedMaterial {
+        secret: Fr::from(5),
+        beacon: Fr::from(6),
+        model: Fr::from(7),
+    };
+    TileWitness {
+        seed,
+        first_block: 40,
+    }
 }
 
 fn ours(srs: &Srs, pk: &ProvingKey<G1Affine>, params: &TileParams) -> Vec<u8> {
     let mut transcript = Keccak::new(Vec::new(), &PREFIX);
     let circuit = TileCircuit::new(params.clone(), witness());
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    fast::create_proof(srs.params(), pk, &circuit, &[&witness().instance()], &mut rng, &mut transcript)
-        .expect("proof");
+    fast::create_proof(
+        srs,
+        pk,
+        &circuit,
+        &[&witness().instance()],
+        &mut rng,
+        &mut transcript,
+    )
+    .expect("proof");
     transcript.into_inner()
 }
 
@@ -60,7 +72,12 @@ fn library(srs: &Srs, pk: &ProvingKey<G1Affine>, params: &TileParams) -> Vec<u8>
     transcript.into_inner()
 }
 
-fn accepts(params: &ParamsKZG<Bn256>, pk: &ProvingKey<G1Affine>, proof: &[u8], instance: &[Fr]) -> bool {
+fn accepts(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    proof: &[u8],
+    instance: &[Fr],
+) -> bool {
     let mut transcript = Keccak::new(proof, &PREFIX);
     verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
         params,
@@ -74,20 +91,37 @@ fn accepts(params: &ParamsKZG<Bn256>, pk: &ProvingKey<G1Affine>, proof: &[u8], i
 
 #[test]
 fn the_library_verifies_our_proofs() {
-    for (k, distribution, limb_bits) in
-        [(8, Distribution::Uniform, 8), (9, Distribution::Normal, 8), (8, Distribution::Normal, 10)]
-    {
-        let precision = Precision { limb_bits, fraction_bits: limb_bits - 3 };
+    for (k, distribution, limb_bits) in [
+        (8, Distribution::Uniform, 8),
+        (9, Distribution::Normal, 8),
+        (8, Distribution::Normal, 10),
+    ] {
+        let precision = Precision {
+            limb_bits,
+            fraction_bits: limb_bits - 3,
+        };
         let params = TileParams::new(k, distribution, precision).expect("shape");
         let (srs, pk) = setting(&params);
         let proof = ours(&srs, &pk, &params);
         let reference = library(&srs, &pk, &params);
         assert_eq!(proof.len(), reference.len());
-        let first_phase = pk.get_vk().cs().advice_column_phase().iter().filter(|&&p| p == 0).count();
+        let first_phase = pk
+            .get_vk()
+            .cs()
+            .advice_column_phase()
+            .iter()
+            .filter(|&&p| p == 0)
+            .count();
         assert_eq!(proof[..32 * first_phase], reference[..32 * first_phase]);
         let instance = witness().instance();
-        assert!(accepts(srs.params(), &pk, &reference, &instance), "library, k = {k}");
-        assert!(accepts(srs.params(), &pk, &proof, &instance), "ours, k = {k}");
+        assert!(
+            accepts(srs.params(), &pk, &reference, &instance),
+            "library, k = {k}"
+        );
+        assert!(
+            accepts(srs.params(), &pk, &proof, &instance),
+            "ours, k = {k}"
+        );
         let mut wrong = instance;
         wrong[3] += Fr::one();
         assert!(!accepts(srs.params(), &pk, &proof, &wrong));

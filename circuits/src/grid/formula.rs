@@ -50,7 +50,10 @@ impl Formula {
     pub fn new<'a>(expressions: impl IntoIterator<Item = &'a Expression<Fr>>) -> Self {
         let mut builder = Builder::default();
         let roots = expressions.into_iter().map(|e| builder.add(e)).collect();
-        Self { nodes: builder.nodes, roots }
+        Self {
+            nodes: builder.nodes,
+            roots,
+        }
     }
 
     /// Values of the expressions on a row; `scratch` saves allocations.
@@ -105,12 +108,13 @@ impl Formula {
         for node in &self.nodes {
             let state = match *node {
                 Node::Constant(value) => Ok(value),
-                Node::Fixed(column, rotation) => {
-                    Ok(grid.fixed[column][grid.rotate(row, rotation)])
-                }
+                Node::Fixed(column, rotation) => Ok(grid.fixed[column][grid.rotate(row, rotation)]),
                 Node::Advice(column, rotation) => {
                     let index = cells.len();
-                    cells.push(Cell { column, row: grid.rotate(row, rotation) });
+                    cells.push(Cell {
+                        column,
+                        row: grid.rotate(row, rotation),
+                    });
                     let mut set = vec![0; index / 64 + 1];
                     set[index / 64] = 1 << (index % 64);
                     Err(set)
@@ -132,8 +136,14 @@ impl Formula {
         let Some(Err(set)) = self.roots.first().map(|&root| &states[root]) else {
             return Vec::new();
         };
-        let listed = |index: usize| set.get(index / 64).is_some_and(|w| w >> (index % 64) & 1 == 1);
-        (0..cells.len()).filter(|&i| listed(i)).map(|i| cells[i]).collect()
+        let listed = |index: usize| {
+            set.get(index / 64)
+                .is_some_and(|w| w >> (index % 64) & 1 == 1)
+        };
+        (0..cells.len())
+            .filter(|&i| listed(i))
+            .map(|i| cells[i])
+            .collect()
     }
 
     /// How the first expression depends on a cell on a row, given the fixed columns.
@@ -142,11 +152,15 @@ impl Formula {
         for node in &self.nodes {
             let state = match *node {
                 Node::Constant(value) => (Some(value), Slope::Zero),
-                Node::Fixed(column, rotation) => {
-                    (Some(grid.fixed[column][grid.rotate(row, rotation)]), Slope::Zero)
-                }
+                Node::Fixed(column, rotation) => (
+                    Some(grid.fixed[column][grid.rotate(row, rotation)]),
+                    Slope::Zero,
+                ),
                 Node::Advice(column, rotation) => {
-                    let here = Cell { column, row: grid.rotate(row, rotation) };
+                    let here = Cell {
+                        column,
+                        row: grid.rotate(row, rotation),
+                    };
                     let one = Slope::Constant(Fr::ONE);
                     (None, if here == cell { one } else { Slope::Zero })
                 }
@@ -160,7 +174,9 @@ impl Formula {
             };
             states.push(state);
         }
-        self.roots.first().map_or(Slope::Zero, |&root| states[root].1)
+        self.roots
+            .first()
+            .map_or(Slope::Zero, |&root| states[root].1)
     }
 }
 

@@ -93,7 +93,9 @@ impl Grid {
 
     /// Value of an expression on a row.
     pub fn eval(&self, expression: &Expression<Fr>, row: usize) -> Fr {
-        let value = Formula::new([expression]).eval(self, row, &mut Vec::new()).next();
+        let value = Formula::new([expression])
+            .eval(self, row, &mut Vec::new())
+            .next();
         value.unwrap_or(Fr::ZERO)
     }
 
@@ -131,7 +133,10 @@ impl Constraints {
         });
         Self {
             names: names.collect(),
-            each: polynomials.iter().map(|polynomial| Formula::new([*polynomial])).collect(),
+            each: polynomials
+                .iter()
+                .map(|polynomial| Formula::new([*polynomial]))
+                .collect(),
             all: Formula::new(polynomials),
         }
     }
@@ -163,7 +168,10 @@ impl Constraints {
 
     /// Value of one constraint's polynomial on a row.
     pub fn eval(&self, constraint: usize, grid: &Grid, row: usize, scratch: &mut Vec<Fr>) -> Fr {
-        self.each[constraint].eval(grid, row, scratch).next().unwrap_or(Fr::ZERO)
+        self.each[constraint]
+            .eval(grid, row, scratch)
+            .next()
+            .unwrap_or(Fr::ZERO)
     }
 
     /// All constraints that fail, each with its first row, in the order of the gates.
@@ -173,7 +181,9 @@ impl Constraints {
             .map_init(Vec::new, |scratch, row| {
                 let values = self.all.eval(grid, row, scratch).enumerate();
                 let failing = values.filter(|(_, value)| !bool::from(value.is_zero()));
-                failing.map(|(constraint, _)| (constraint, row)).collect::<Vec<_>>()
+                failing
+                    .map(|(constraint, _)| (constraint, row))
+                    .collect::<Vec<_>>()
             })
             .flatten()
             .collect();
@@ -181,7 +191,11 @@ impl Constraints {
         failing.dedup_by_key(|(constraint, _)| *constraint);
         let failure = |(constraint, row): (usize, usize)| {
             let (gate, constraint) = self.names[constraint].clone();
-            Failure { gate, constraint, row }
+            Failure {
+                gate,
+                constraint,
+                row,
+            }
         };
         failing.into_iter().map(failure).collect()
     }
@@ -204,8 +218,12 @@ impl Assignment<Fr> for Grid {
     }
 
     fn query_instance(&self, column: Column<Instance>, row: usize) -> Result<Value<Fr>, Error> {
-        let cell = self.instance.get(column.index()).and_then(|column| column.get(row));
-        cell.map(|value| Value::known(*value)).ok_or(Error::BoundsFailure)
+        let cell = self
+            .instance
+            .get(column.index())
+            .and_then(|column| column.get(row));
+        cell.map(|value| Value::known(*value))
+            .ok_or(Error::BoundsFailure)
     }
 
     fn assign_advice<'v>(

@@ -85,11 +85,23 @@ impl<'a> Planner<'a> {
                 for cell in &cells {
                     of[cell.column * grid.rows + cell.row].push(uses.len());
                 }
-                uses.push(Use { constraint, row, unknown: cells.len(), cells });
+                uses.push(Use {
+                    constraint,
+                    row,
+                    unknown: cells.len(),
+                    cells,
+                });
             }
         }
         let queue = (0..uses.len()).filter(|&i| uses[i].unknown == 1).collect();
-        Self { constraints, grid, known: vec![false; cells], uses, of, queue }
+        Self {
+            constraints,
+            grid,
+            known: vec![false; cells],
+            uses,
+            of,
+            queue,
+        }
     }
 
     /// Declares a cell as given.
@@ -110,15 +122,27 @@ impl<'a> Planner<'a> {
     pub fn propagate(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         while let Some(index) = self.queue.pop_front() {
-            let Use { constraint, row, ref cells, .. } = self.uses[index];
-            let Some(&cell) = cells.iter().find(|cell| !self.is_known(**cell)) else { continue };
+            let Use {
+                constraint,
+                row,
+                ref cells,
+                ..
+            } = self.uses[index];
+            let Some(&cell) = cells.iter().find(|cell| !self.is_known(**cell)) else {
+                continue;
+            };
             let formula = self.constraints.formula(constraint);
             let inverse = match formula.slope(self.grid, row, cell) {
                 Slope::Constant(factor) => factor.invert().into_option(),
                 Slope::Varying => None,
                 Slope::Zero | Slope::Nonlinear => continue,
             };
-            steps.push(Step { constraint, row, cell, inverse });
+            steps.push(Step {
+                constraint,
+                row,
+                cell,
+                inverse,
+            });
             self.give(cell);
         }
         steps
@@ -142,6 +166,11 @@ impl<'a> Planner<'a> {
     fn cells(&self, select: impl Fn(usize) -> bool) -> Vec<Cell> {
         let rows = self.grid.rows;
         let indices = (0..self.known.len()).filter(|&index| select(index));
-        indices.map(|index| Cell { column: index / rows, row: index % rows }).collect()
+        indices
+            .map(|index| Cell {
+                column: index / rows,
+                row: index % rows,
+            })
+            .collect()
     }
 }

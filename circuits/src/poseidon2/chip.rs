@@ -22,9 +22,7 @@
 //! read at rotations 0 to -14. Degree 4 with its selector; 185 S-boxes in 480 cells.
 
 use ff::Field;
-use halo2_proofs::{
-    plonk::{Advice, Column, ConstraintSystem, Expression, Fixed},
-};
+use halo2_proofs::plonk::{Advice, Column, ConstraintSystem, Expression, Fixed};
 use halo2curves::bn256::Fr;
 
 use super::native;
@@ -140,7 +138,9 @@ impl Poseidon2Config {
         // Row of the round that the constants open, and the round's index.
         let next: Vec<(usize, usize)> = (0..HALF_FULL_ROUNDS - 1)
             .map(|round| (round, round + 1))
-            .chain((0..HALF_FULL_ROUNDS - 1).map(|i| (FIRST_LATE_ROW + i, HALF_FULL_ROUNDS + i + 1)))
+            .chain(
+                (0..HALF_FULL_ROUNDS - 1).map(|i| (FIRST_LATE_ROW + i, HALF_FULL_ROUNDS + i + 1)),
+            )
             .collect();
         let active = self.sum_of_phases(next.iter().map(|&(row, _)| row));
         let mixed = self.output();
@@ -151,21 +151,32 @@ impl Poseidon2Config {
                         .map(|&(row, round)| (row, params().full[round][j])),
                 );
                 let difference = self.a[j].next() - mixed[j].clone();
-                (format!("next state of lane {j}"), active.clone() * difference - rc)
+                (
+                    format!("next state of lane {j}"),
+                    active.clone() * difference - rc,
+                )
             })
             .collect()
     }
 
     /// From full round 3 through partial round 0 into the first partial row.
     fn enter_gate(&self) -> Vec<(String, Expr)> {
-        let Params { partial, internal, .. } = params();
+        let Params {
+            partial, internal, ..
+        } = params();
         let active = self.phase(HALF_FULL_ROUNDS - 1);
         let mut lanes = self.output();
         let (x, s) = (self.spare(1), self.spare(2));
         let input = lanes[0].clone() + constant(partial[0]);
         let mut constraints = vec![
-            ("S-box input of partial round 0".to_owned(), active.clone() * (x.clone() - input)),
-            ("square of partial round 0".to_owned(), active.clone() * (s.clone() - x.clone() * x.clone())),
+            (
+                "S-box input of partial round 0".to_owned(),
+                active.clone() * (x.clone() - input),
+            ),
+            (
+                "square of partial round 0".to_owned(),
+                active.clone() * (s.clone() - x.clone() * x.clone()),
+            ),
         ];
         lanes[0] = fifth(&x, &s);
         let sum = sum(&lanes);
@@ -205,7 +216,10 @@ impl Poseidon2Config {
                 constraints.extend(self.leave_partial_row(&active, next));
                 break;
             }
-            let rc = self.row_constant(rows.clone().map(|row| (row, partial_constant(row, round + 1))));
+            let rc = self.row_constant(
+                rows.clone()
+                    .map(|row| (row, partial_constant(row, round + 1))),
+            );
             let next = self.b[2 * round + 1].cur();
             let input = others + y.clone() * (Fr::ONE + internal[0]) + rc.clone();
             constraints.push((
@@ -235,7 +249,10 @@ impl Poseidon2Config {
                 }
                 let difference = self.a[j].next() - next;
                 let rc = self.row_constant(constants);
-                (format!("state of lane {j} after the row"), active.clone() * difference - rc)
+                (
+                    format!("state of lane {j} after the row"),
+                    active.clone() * difference - rc,
+                )
             })
             .collect()
     }
@@ -253,7 +270,11 @@ pub struct BlockTrace {
 impl BlockTrace {
     /// Runs the permutation and keeps each S-box input and square.
     pub fn new(input: [Fr; WIDTH]) -> Self {
-        let Params { full, partial, internal } = params();
+        let Params {
+            full,
+            partial,
+            internal,
+        } = params();
         let mut rows = [[Fr::ZERO; 2 * GROUP]; BLOCK_ROWS];
         let mut state = input;
         native::external(&mut state);
@@ -272,7 +293,10 @@ impl BlockTrace {
             }
             native::external(&mut state);
         }
-        Self { rows, output: state }
+        Self {
+            rows,
+            output: state,
+        }
     }
 }
 

@@ -95,8 +95,9 @@ mod tests {
             vectors.push(apply(matrix, &vectors[i]));
         }
         // Rows of the system sum_j c_j (M^j v)_i = (M^16 v)_i.
-        let mut rows: Vec<Vec<Fr>> =
-            (0..WIDTH).map(|i| vectors.iter().map(|v| v[i]).collect()).collect();
+        let mut rows: Vec<Vec<Fr>> = (0..WIDTH)
+            .map(|i| vectors.iter().map(|v| v[i]).collect())
+            .collect();
         for pivot in 0..WIDTH {
             let found = (pivot..WIDTH).find(|&i| !bool::from(rows[i][pivot].is_zero()))?;
             rows.swap(pivot, found);
@@ -107,7 +108,9 @@ mod tests {
                 if i == pivot {
                     row.clone_from(&scaled);
                 } else {
-                    row.iter_mut().zip(&scaled).for_each(|(x, y)| *x -= factor * y);
+                    row.iter_mut()
+                        .zip(&scaled)
+                        .for_each(|(x, y)| *x -= factor * y);
                 }
             }
         }

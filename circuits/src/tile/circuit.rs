@@ -28,7 +28,12 @@ impl TileWitness {
     /// The instance column: `pk`, `b`, `A`, first block.
     pub fn instance(&self) -> [Fr; 4] {
         let SeedMaterial { beacon, model, .. } = self.seed;
-        [self.seed.public_key(), beacon, model, Fr::from(self.first_block)]
+        [
+            self.seed.public_key(),
+            beacon,
+            model,
+            Fr::from(self.first_block),
+        ]
     }
 }
 
@@ -42,12 +47,18 @@ pub struct TileCircuit {
 impl TileCircuit {
     /// The circuit's shape, for key generation.
     pub fn shape(params: TileParams) -> Self {
-        Self { params, witness: None }
+        Self {
+            params,
+            witness: None,
+        }
     }
 
     /// The circuit with its witness, for proving.
     pub fn new(params: TileParams, witness: TileWitness) -> Self {
-        Self { params, witness: Some(witness) }
+        Self {
+            params,
+            witness: Some(witness),
+        }
     }
 
     /// Checks that each block of the tile can be proved.
@@ -56,7 +67,9 @@ impl TileCircuit {
     ///
     /// If an output shares its top digits with the modulus (see [`crate::canonical`]).
     pub fn check(&self) -> Result<(), TopDigitsOfModulus> {
-        let Some(witness) = self.witness else { return Ok(()) };
+        let Some(witness) = self.witness else {
+            return Ok(());
+        };
         let key = witness.seed.stream_key();
         (0..self.params.blocks() as u64)
             .into_par_iter()
@@ -86,7 +99,10 @@ impl Circuit<Fr> for TileCircuit {
     }
 
     fn synthesize(&self, config: TileConfig, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
-        let tile = Assigner { config: &config, params: &self.params };
+        let tile = Assigner {
+            config: &config,
+            params: &self.params,
+        };
         let limbs = layouter.assign_region(
             || "tile",
             |mut region| {
@@ -100,9 +116,15 @@ impl Circuit<Fr> for TileCircuit {
         layouter.next_phase();
         let Some(cells) = limbs else { return Ok(()) };
         let [mut alpha, mut beta, mut gamma] = [Fr::ZERO; 3];
-        layouter.get_challenge(config.alpha).map(|value| alpha = value);
-        layouter.get_challenge(config.beta).map(|value| beta = value);
-        layouter.get_challenge(config.gamma).map(|value| gamma = value);
+        layouter
+            .get_challenge(config.alpha)
+            .map(|value| alpha = value);
+        layouter
+            .get_challenge(config.beta)
+            .map(|value| beta = value);
+        layouter
+            .get_challenge(config.gamma)
+            .map(|value| gamma = value);
         layouter.assign_region(
             || "tile, second phase",
             |mut region| {
@@ -135,7 +157,14 @@ const BATCH: usize = 256;
 
 impl Assigner<'_> {
     fn fixed(&self, region: &mut Region<'_, Fr>) {
-        let TileConfig { head, active, running, ends, poseidon, .. } = self.config;
+        let TileConfig {
+            head,
+            active,
+            running,
+            ends,
+            poseidon,
+            ..
+        } = self.config;
         let last = self.params.last_row();
         let blocks = HEADER_BLOCKS + self.params.blocks();
         for block in 0..blocks {
@@ -160,7 +189,11 @@ impl Assigner<'_> {
         }
     }
 
-    fn first_phase(&self, region: &mut Region<'_, Fr>, witness: &TileWitness) -> Result<Cells, Error> {
+    fn first_phase(
+        &self,
+        region: &mut Region<'_, Fr>,
+        witness: &TileWitness,
+    ) -> Result<Cells, Error> {
         let table = 1 << self.params.precision.limb_bits;
         let rows = self.params.weight_rows();
         let mut cells = Cells {
@@ -240,7 +273,12 @@ impl Assigner<'_> {
         cells.limbs.extend_from_slice(&block.limbs);
     }
 
-    fn assign_counts(&self, region: &mut Region<'_, Fr>, columns: &[Column<Advice>], counts: &[u32]) {
+    fn assign_counts(
+        &self,
+        region: &mut Region<'_, Fr>,
+        columns: &[Column<Advice>],
+        counts: &[u32],
+    ) {
         let last = self.params.last_row();
         for (column, counts) in columns.iter().zip(counts.chunks(last)) {
             for (row, &count) in counts.iter().enumerate() {
@@ -249,7 +287,14 @@ impl Assigner<'_> {
         }
     }
 
-    fn second_phase(&self, region: &mut Region<'_, Fr>, cells: &Cells, alpha: Fr, beta: Fr, gamma: Fr) {
+    fn second_phase(
+        &self,
+        region: &mut Region<'_, Fr>,
+        cells: &Cells,
+        alpha: Fr,
+        beta: Fr,
+        gamma: Fr,
+    ) {
         for (index, outputs) in cells.outputs.chunks_exact(BLOCK_ROWS).enumerate() {
             let row = (HEADER_BLOCKS + index) * BLOCK_ROWS;
             self.config.transport.assign(region, row, gamma, outputs);
@@ -263,9 +308,8 @@ impl Assigner<'_> {
             inverses
         };
         let limb = |u: usize| Fr::from(u as u64);
-        let sample = inverses(&|u| {
-            alpha + limb(u) + beta * Fr::from(u64::from(self.params.lane_value(u)))
-        });
+        let sample =
+            inverses(&|u| alpha + limb(u) + beta * Fr::from(u64::from(self.params.lane_value(u))));
         let range = inverses(&|u| alpha + limb(u) + beta * Fr::from(RANGE_TAG));
         let sampled = self.params.table.is_some();
         let (first, lanes) = (self.params.first_weight_row(), self.params.lanes());

@@ -68,24 +68,39 @@ impl TileConfig {
         let shape = params.limbs();
         let sets = params.table_sets();
         let advice = |meta: &mut ConstraintSystem<Fr>, count: usize| -> Vec<Column<Advice>> {
-            (0..count).map(|_| meta.advice_column_in(FirstPhase)).collect()
+            (0..count)
+                .map(|_| meta.advice_column_in(FirstPhase))
+                .collect()
         };
         let lanes = advice(meta, shape.limbs);
         let sampled = params.table.is_some();
-        let limbs = if sampled { advice(meta, shape.limbs) } else { lanes.clone() };
+        let limbs = if sampled {
+            advice(meta, shape.limbs)
+        } else {
+            lanes.clone()
+        };
         let [top, differs, below] = std::array::from_fn(|_| meta.advice_column_in(FirstPhase));
         let sample_counts = advice(meta, if sampled { sets } else { 0 });
         let range_counts = advice(meta, sets);
-        let [a, b] = std::array::from_fn(|_| std::array::from_fn(|_| meta.advice_column_in(FirstPhase)));
+        let [a, b] =
+            std::array::from_fn(|_| std::array::from_fn(|_| meta.advice_column_in(FirstPhase)));
         let block = meta.fixed_column();
         let [head, active, running, ends] = std::array::from_fn(|_| meta.fixed_column());
         let table_limbs: Vec<_> = (0..sets).map(|_| meta.fixed_column()).collect();
-        let table_lanes: Vec<_> = (0..sample_counts.len()).map(|_| meta.fixed_column()).collect();
+        let table_lanes: Vec<_> = (0..sample_counts.len())
+            .map(|_| meta.fixed_column())
+            .collect();
         let instance = meta.instance_column();
         let [alpha, beta, gamma] = std::array::from_fn(|_| meta.challenge_usable_after(FirstPhase));
 
         let poseidon = Poseidon2Config::configure(meta, a, b, block);
-        let canonical = CanonicalConfig { shape, limbs, top, differs, below };
+        let canonical = CanonicalConfig {
+            shape,
+            limbs,
+            top,
+            differs,
+            below,
+        };
         canonical.configure(meta, &active.cur());
         let output = poseidon.output();
         let selectors = TransportSelectors {
@@ -96,7 +111,10 @@ impl TileConfig {
         let value = canonical.recomposition();
         let transport = TransportConfig::configure(meta, selectors, gamma, &output[1..], value);
 
-        let tuples = Tuples { alpha: alpha.expr(), beta: beta.expr() };
+        let tuples = Tuples {
+            alpha: alpha.expr(),
+            beta: beta.expr(),
+        };
         let lookups = tuples.lookups(&canonical, sampled.then_some(&lanes[..]));
         let mut sides = Vec::new();
         for set in 0..sets {
@@ -107,7 +125,10 @@ impl TileConfig {
                     multiplicity: count.cur(),
                 });
             }
-            sides.push(TableSide { entry: tuples.range(limb), multiplicity: range_counts[set].cur() });
+            sides.push(TableSide {
+                entry: tuples.range(limb),
+                multiplicity: range_counts[set].cur(),
+            });
         }
         let selectors = LogupSelectors {
             active: active.cur(),
@@ -116,9 +137,25 @@ impl TileConfig {
         };
         let logup = LogupConfig::configure(meta, &selectors, &lookups, &sides);
         let config = Self {
-            lanes, canonical, poseidon, transport, logup, lookups, sides, sample_counts,
-            range_counts, table_limbs, table_lanes, head, active, running, ends, instance,
-            alpha, beta, gamma,
+            lanes,
+            canonical,
+            poseidon,
+            transport,
+            logup,
+            lookups,
+            sides,
+            sample_counts,
+            range_counts,
+            table_limbs,
+            table_lanes,
+            head,
+            active,
+            running,
+            ends,
+            instance,
+            alpha,
+            beta,
+            gamma,
         };
         config.input_gate(meta, params);
         config.seed_gate(meta, &output[1]);
@@ -148,10 +185,14 @@ impl TileConfig {
         input[3] = d(2) * h2;
         let first = Poseidon2Config::input(&input);
         meta.create_gate("block input", |_| {
-            first.into_iter().enumerate().map(|(j, lane)| {
-                let difference = self.poseidon.a[j].cur() - lane;
-                (format!("lane {j}"), self.poseidon.phase(0) * difference)
-            }).collect::<Vec<_>>()
+            first
+                .into_iter()
+                .enumerate()
+                .map(|(j, lane)| {
+                    let difference = self.poseidon.a[j].cur() - lane;
+                    (format!("lane {j}"), self.poseidon.phase(0) * difference)
+                })
+                .collect::<Vec<_>>()
         });
     }
 
@@ -160,9 +201,13 @@ impl TileConfig {
     fn seed_gate(&self, meta: &mut ConstraintSystem<Fr>, output: &Expr) {
         let last = BLOCK_ROWS - 1;
         let here = |i: usize| self.poseidon.spare((FREE_ROW + i) as i32 - last as i32);
-        let next = |i: usize| self.poseidon.spare((FREE_ROW + i + BLOCK_ROWS) as i32 - last as i32);
+        let next = |i: usize| {
+            self.poseidon
+                .spare((FREE_ROW + i + BLOCK_ROWS) as i32 - last as i32)
+        };
         let instance = |index: usize, block: usize| {
-            self.instance.rot(index as i32 - (block * BLOCK_ROWS + last) as i32)
+            self.instance
+                .rot(index as i32 - (block * BLOCK_ROWS + last) as i32)
         };
         let [e0, e1, e2] = std::array::from_fn(|i| self.header(i, last));
         let chain = self.active.cur() * self.active.next() * self.poseidon.phase(last);
@@ -204,10 +249,14 @@ impl Tuples {
 
     /// All lookups of a row: the limbs, then `top` and `below`.
     fn lookups(&self, canonical: &CanonicalConfig, lanes: Option<&[Column<Advice>]>) -> Vec<Expr> {
-        let limbs = canonical.limbs.iter().enumerate().map(|(j, limb)| match lanes {
-            Some(lanes) => self.sample(limb.cur(), lanes[j].cur()),
-            None => self.range(limb.cur()),
-        });
+        let limbs = canonical
+            .limbs
+            .iter()
+            .enumerate()
+            .map(|(j, limb)| match lanes {
+                Some(lanes) => self.sample(limb.cur(), lanes[j].cur()),
+                None => self.range(limb.cur()),
+            });
         let ranges = [canonical.top, canonical.below].map(|column| self.range(column.cur()));
         limbs.chain(ranges).collect()
     }

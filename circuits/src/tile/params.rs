@@ -65,18 +65,33 @@ impl TileParams {
     /// # Errors
     ///
     /// If the size or the precision is out of range, or the table does not fit.
-    pub fn new(k: u32, distribution: Distribution, precision: Precision) -> Result<Self, ShapeError> {
+    pub fn new(
+        k: u32,
+        distribution: Distribution,
+        precision: Precision,
+    ) -> Result<Self, ShapeError> {
         if !(4..=16).contains(&precision.limb_bits) {
-            return Err(ShapeError::LimbBits { got: precision.limb_bits });
+            return Err(ShapeError::LimbBits {
+                got: precision.limb_bits,
+            });
         }
         if !(Self::MIN_K..=Self::MAX_K).contains(&k) {
-            return Err(ShapeError::Size { k, min: Self::MIN_K, max: Self::MAX_K });
+            return Err(ShapeError::Size {
+                k,
+                min: Self::MIN_K,
+                max: Self::MAX_K,
+            });
         }
         let table = match distribution {
             Distribution::Uniform => None,
             _ => Some(Arc::new(DeviateTable::new(distribution, precision)?)),
         };
-        Ok(Self { k, distribution, precision, table })
+        Ok(Self {
+            k,
+            distribution,
+            precision,
+            table,
+        })
     }
 
     /// How an output is cut.
@@ -122,7 +137,11 @@ impl TileParams {
     /// Limb of a table row; rows past the table repeat limb 0.
     pub(super) fn table_limb(&self, set: usize, row: usize) -> usize {
         let limb = set * self.last_row() + row;
-        if limb < 1 << self.precision.limb_bits { limb } else { 0 }
+        if limb < 1 << self.precision.limb_bits {
+            limb
+        } else {
+            0
+        }
     }
 
     /// Lane value of a limb.
@@ -140,7 +159,10 @@ impl Default for TileParams {
         Self {
             k: 11,
             distribution: Distribution::Uniform,
-            precision: Precision { limb_bits: 8, fraction_bits: 0 },
+            precision: Precision {
+                limb_bits: 8,
+                fraction_bits: 0,
+            },
             table: None,
         }
     }

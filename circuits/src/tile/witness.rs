@@ -53,10 +53,18 @@ pub(super) fn weight_block(
     let tag = stream_tag(params.distribution, params.precision);
     let trace = block(stream_input(tag, key, index));
     let mut limbs = vec![0u16; BLOCK_ROWS * shape.limbs];
-    let mut splits = [Split { top: 0, differs: 0, below: 0 }; BLOCK_ROWS];
+    let mut splits = [Split {
+        top: 0,
+        differs: 0,
+        below: 0,
+    }; BLOCK_ROWS];
     for r in 0..RATE {
         let limbs = &mut limbs[r * shape.limbs..(r + 1) * shape.limbs];
         splits[r] = split(&shape, &trace.output[r + 1], limbs)?;
     }
-    Ok(WeightBlock { trace, limbs, splits })
+    Ok(WeightBlock {
+        trace,
+        limbs,
+        splits,
+    })
 }

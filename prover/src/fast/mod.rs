@@ -11,6 +11,7 @@
 //!
 //! Circuits with copy constraints or library lookups are refused: the library proves those.
 
+mod msm;
 mod opening;
 mod program;
 mod quotient;
@@ -24,17 +25,14 @@ use ff::{Field, FromUniformBytes};
 use group::Curve;
 use halo2_proofs::{
     plonk::{Circuit, Error, ProvingKey},
-    poly::{
-        Polynomial,
-        commitment::{Blind, ParamsProver},
-        kzg::commitment::ParamsKZG,
-    },
     transcript::{EncodedChallenge, TranscriptWrite},
 };
-use halo2curves::bn256::{Bn256, Fr, G1Affine};
+use halo2curves::bn256::{Fr, G1Affine};
+use nascent_params::Srs;
 use rand_core::RngCore;
 use rayon::prelude::*;
 
+use msm::multi_exponentiation;
 use opening::{Opened, Opening};
 use quotient::Quotient;
 use transform::{Domain, reverse};
@@ -102,7 +100,7 @@ pub struct Timings {
 /// If the circuit uses arguments that this prover lacks, does not match the key, or fails in
 /// synthesis.
 pub fn create_proof<C, E, T>(
-    srs: &ParamsKZG<Bn256>,
+    srs: &Srs,
     key: &ProvingKey<G1Affine>,
     circuit: &C,
     instance: &[&[Fr]],
@@ -125,32 +123,56 @@ where
     for value in instance.iter().copied().flatten() {
         transcript.common_scalar(*value)?;
     }
-    let setting = witness::Setting { srs, library, domain: &domain, meta, instance };
+    let lagrange = srs.lagrange();
+    let setting = witness::Setting {
+        lagrange: &lagrange,
+        domain: &domain,
+        meta,
+        instance,
+    };
     let committed = witness::commit(&setting, circuit, rng, transcript)?;
+    drop(lagrange);
     timings.advice = start.elapsed();
     // theta, beta and gamma of the arguments that this circuit does not use.
     (0..3).for_each(|_| drop(transcript.squeeze_challenge()));
 
     let start = Instant::now();
     let random = random_polynomial(domain.size(), rng);
-    write_commitment(srs, random.clone(), transcript)?;
+    write_commitment(srs, &random, transcript)?;
     let y = transcript.squeeze_challenge().get_scalar();
     timings.quotient = start.elapsed();
 
-    let fixed = reversed(key.fixed_polys().iter().map(|p| p.values().to_vec()).collect());
+    let fixed = reversed(
+        key.fixed_polys()
+            .iter()
+            .map(|p| p.values().to_vec())
+            .collect(),
+    );
     let instance_polys = instance_coefficients(&domain, instance);
     let polynomials = quotient::Polynomials {
         advice: &committed.advice,
         fixed: &fixed,
         instance: &instance_polys,
     };
-    let Quotient { pieces, transforms, constraints, products } =
-        quotient::compute(&domain, meta, library.get_quotient_poly_degree(), &polynomials, &committed.challenges, y);
-    (timings.transforms, timings.constraints, timings.products) = (transforms, constraints, products);
+    let Quotient {
+        pieces,
+        transforms,
+        constraints,
+        products,
+    } = quotient::compute(
+        &domain,
+        meta,
+        library.get_quotient_poly_degree(),
+        &polynomials,
+        &committed.challenges,
+        y,
+    );
+    (timings.transforms, timings.constraints, timings.products) =
+        (transforms, constraints, products);
 
     let start = Instant::now();
     for piece in &pieces {
-        write_commitment(srs, piece.clone(), transcript)?;
+        write_commitment(srs, piece, transcript)?;
     }
     let x = transcript.squeeze_challenge().get_scalar();
     timings.quotient += start.elapsed();
@@ -174,45 +196,60 @@ where
     let start = Instant::now();
     let mut opened = grouped(advice.into_iter().chain(fixed));
     for (coefficients, value) in [(&quotient, quotient_value), (&random, random_value)] {
-        opened.push(Opened { coefficients, points: vec![queries.current()], values: vec![value] });
+        opened.push(Opened {
+            coefficients,
+            points: vec![queries.current()],
+            values: vec![value],
+        });
     }
     let y = transcript.squeeze_challenge().get_scalar();
     let v = transcript.squeeze_challenge().get_scalar();
     let opening = Opening::new(&opened, &queries.points, y, v);
-    write_commitment(srs, opening.quotient().to_vec(), transcript)?;
+    write_commitment(srs, opening.quotient(), transcript)?;
     let u = transcript.squeeze_challenge().get_scalar();
-    let last = opening.linearisation(u).ok_or(FastError::DegenerateChallenge)?;
-    write_commitment(srs, last, transcript)?;
+    let last = opening
+        .linearisation(u)
+        .ok_or(FastError::DegenerateChallenge)?;
+    write_commitment(srs, &last, transcript)?;
     timings.opening = start.elapsed();
     Ok(timings)
 }
 
-fn check(srs: &ParamsKZG<Bn256>, key: &ProvingKey<G1Affine>, instance: &[&[Fr]]) -> Result<(), FastError> {
-    use halo2_proofs::poly::commitment::Params;
+fn check(srs: &Srs, key: &ProvingKey<G1Affine>, instance: &[&[Fr]]) -> Result<(), FastError> {
     let meta = key.get_vk().cs();
     if !meta.permutation().get_columns().is_empty() {
-        return Err(FastError::Unsupported { what: "copy constraints" });
+        return Err(FastError::Unsupported {
+            what: "copy constraints",
+        });
     }
     if !meta.lookups().is_empty() {
-        return Err(FastError::Unsupported { what: "library lookups" });
+        return Err(FastError::Unsupported {
+            what: "library lookups",
+        });
     }
     if instance.len() != meta.num_instance_columns() {
-        return Err(FastError::Instance { expected: meta.num_instance_columns(), got: instance.len() });
+        return Err(FastError::Instance {
+            expected: meta.num_instance_columns(),
+            got: instance.len(),
+        });
     }
     let expected = key.get_vk().get_domain().k();
     if srs.k() != expected {
-        return Err(FastError::Size { expected, got: srs.k() });
+        return Err(FastError::Size {
+            expected,
+            got: srs.k(),
+        });
     }
     Ok(())
 }
 
 /// Commits to coefficients in natural order.
-fn write_commitment<E, T>(srs: &ParamsKZG<Bn256>, coefficients: Vec<Fr>, transcript: &mut T) -> io::Result<()>
+fn write_commitment<E, T>(srs: &Srs, coefficients: &[Fr], transcript: &mut T) -> io::Result<()>
 where
     E: EncodedChallenge<G1Affine>,
     T: TranscriptWrite<G1Affine, E>,
 {
-    let point = srs.commit(&Polynomial::new(coefficients), Blind::default());
+    let point = multi_exponentiation(srs.powers(), coefficients);
     transcript.write_point(point.to_affine())
 }
 
@@ -248,7 +285,9 @@ fn instance_coefficients(domain: &Domain, instance: &[&[Fr]]) -> Vec<Vec<Fr>> {
 fn combine_pieces(pieces: &[Vec<Fr>], x_to_n: Fr) -> Vec<Fr> {
     let mut sum = vec![Fr::ZERO; pieces.first().map_or(0, Vec::len)];
     for piece in pieces.iter().rev() {
-        sum.par_iter_mut().zip(piece).for_each(|(sum, c)| *sum = *sum * x_to_n + c);
+        sum.par_iter_mut()
+            .zip(piece)
+            .for_each(|(sum, c)| *sum = *sum * x_to_n + c);
     }
     reverse(&mut sum);
     sum
@@ -277,8 +316,16 @@ impl Queries {
                 rotations.len() - 1
             }
         };
-        let advice = meta.advice_queries().iter().map(|(c, r)| (c.index(), point(r.0))).collect();
-        let fixed = meta.fixed_queries().iter().map(|(c, r)| (c.index(), point(r.0))).collect();
+        let advice = meta
+            .advice_queries()
+            .iter()
+            .map(|(c, r)| (c.index(), point(r.0)))
+            .collect();
+        let fixed = meta
+            .fixed_queries()
+            .iter()
+            .map(|(c, r)| (c.index(), point(r.0)))
+            .collect();
         let points: Vec<Fr> = rotations.iter().map(|&r| x * domain.rotate(r)).collect();
         let squares = points
             .iter()
@@ -287,7 +334,13 @@ impl Queries {
                 squares.take(domain.k as usize).collect()
             })
             .collect();
-        Self { points, rotations, squares, advice, fixed }
+        Self {
+            points,
+            rotations,
+            squares,
+            advice,
+            fixed,
+        }
     }
 
     /// Index of the point `x` itself.
@@ -296,12 +349,20 @@ impl Queries {
     }
 
     /// Polynomial, point and value of each query.
-    fn open<'a>(&self, polynomials: &'a [Vec<Fr>], queries: &[(usize, usize)]) -> Vec<(&'a [Fr], usize, Fr)> {
+    fn open<'a>(
+        &self,
+        polynomials: &'a [Vec<Fr>],
+        queries: &[(usize, usize)],
+    ) -> Vec<(&'a [Fr], usize, Fr)> {
         queries
             .par_iter()
             .map(|&(column, point)| {
                 let coefficients = polynomials[column].as_slice();
-                (coefficients, point, evaluate_reversed(coefficients, &self.squares[point]))
+                (
+                    coefficients,
+                    point,
+                    evaluate_reversed(coefficients, &self.squares[point]),
+                )
             })
             .collect()
     }
@@ -311,13 +372,20 @@ impl Queries {
 fn grouped<'a>(queries: impl Iterator<Item = (&'a [Fr], usize, Fr)>) -> Vec<Opened<'a>> {
     let mut opened: Vec<Opened<'a>> = Vec::new();
     for (coefficients, point, value) in queries {
-        match opened.iter_mut().find(|o| std::ptr::eq(o.coefficients, coefficients)) {
+        match opened
+            .iter_mut()
+            .find(|o| std::ptr::eq(o.coefficients, coefficients))
+        {
             Some(polynomial) => {
                 let at = polynomial.points.partition_point(|&p| p < point);
                 polynomial.points.insert(at, point);
                 polynomial.values.insert(at, value);
             }
-            None => opened.push(Opened { coefficients, points: vec![point], values: vec![value] }),
+            None => opened.push(Opened {
+                coefficients,
+                points: vec![point],
+                values: vec![value],
+            }),
         }
     }
     opened

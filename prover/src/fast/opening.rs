@@ -41,7 +41,10 @@ impl Opening {
     pub(crate) fn new(polynomials: &[Opened<'_>], points: &[Fr], y: Fr, v: Fr) -> Self {
         let mut groups: Vec<(Vec<usize>, Vec<&Opened<'_>>)> = Vec::new();
         for polynomial in polynomials {
-            match groups.iter_mut().find(|(points, _)| *points == polynomial.points) {
+            match groups
+                .iter_mut()
+                .find(|(points, _)| *points == polynomial.points)
+            {
                 Some((_, group)) => group.push(polynomial),
                 None => groups.push((polynomial.points.clone(), vec![polynomial])),
             }
@@ -64,7 +67,12 @@ impl Opening {
             })
             .collect();
         let quotient = weighted_sum(&quotients, &powers(v, sets.len()));
-        Self { sets, points: points.to_vec(), quotient, v }
+        Self {
+            sets,
+            points: points.to_vec(),
+            quotient,
+            v,
+        }
     }
 
     /// `h`, to be committed before `u` is drawn; natural order.
@@ -102,7 +110,9 @@ impl Opening {
         linear
             .par_iter_mut()
             .zip(&self.quotient)
-            .for_each(|(coefficient, quotient)| *coefficient = (*coefficient - *quotient * all) * inverse);
+            .for_each(|(coefficient, quotient)| {
+                *coefficient = (*coefficient - *quotient * all) * inverse
+            });
         divide(&mut linear, u);
         Some(linear)
     }
@@ -115,9 +125,19 @@ fn combine(indices: Vec<usize>, group: &[&Opened<'_>], points: &[Fr], y: Fr) -> 
     reverse(&mut combined);
     let own: Vec<Fr> = indices.iter().map(|&point| points[point]).collect();
     let values: Vec<Fr> = (0..own.len())
-        .map(|i| group.iter().zip(&powers).map(|(p, power)| p.values[i] * power).sum())
+        .map(|i| {
+            group
+                .iter()
+                .zip(&powers)
+                .map(|(p, power)| p.values[i] * power)
+                .sum()
+        })
         .collect();
-    Set { points: indices, combined, remainder: interpolate(&own, &values) }
+    Set {
+        points: indices,
+        combined,
+        remainder: interpolate(&own, &values),
+    }
 }
 
 /// `sum of weight * polynomial`, in parallel over coefficients.
@@ -125,20 +145,24 @@ fn weighted_sum<P: AsRef<[Fr]> + Sync>(polynomials: &[P], weights: &[Fr]) -> Vec
     const CHUNK: usize = 1 << 10;
     let size = polynomials.first().map_or(0, |p| p.as_ref().len());
     let mut sum = vec![Fr::ZERO; size];
-    sum.par_chunks_mut(CHUNK).enumerate().for_each(|(index, chunk)| {
-        for (polynomial, weight) in polynomials.iter().zip(weights) {
-            let part = &polynomial.as_ref()[index * CHUNK..][..chunk.len()];
-            for (sum, coefficient) in chunk.iter_mut().zip(part) {
-                *sum += *coefficient * weight;
+    sum.par_chunks_mut(CHUNK)
+        .enumerate()
+        .for_each(|(index, chunk)| {
+            for (polynomial, weight) in polynomials.iter().zip(weights) {
+                let part = &polynomial.as_ref()[index * CHUNK..][..chunk.len()];
+                for (sum, coefficient) in chunk.iter_mut().zip(part) {
+                    *sum += *coefficient * weight;
+                }
             }
-        }
-    });
+        });
     sum
 }
 
 /// `1, base, base^2, ..`
 fn powers(base: Fr, count: usize) -> Vec<Fr> {
-    std::iter::successors(Some(Fr::ONE), |power| Some(*power * base)).take(count).collect()
+    std::iter::successors(Some(Fr::ONE), |power| Some(*power * base))
+        .take(count)
+        .collect()
 }
 
 /// Divides by `X - root` in place, dropping the remainder; the top coefficient becomes zero.
@@ -152,7 +176,10 @@ fn divide(coefficients: &mut [Fr], root: Fr) {
 }
 
 fn evaluate(coefficients: &[Fr], point: Fr) -> Fr {
-    coefficients.iter().rev().fold(Fr::ZERO, |value, coefficient| value * point + coefficient)
+    coefficients
+        .iter()
+        .rev()
+        .fold(Fr::ZERO, |value, coefficient| value * point + coefficient)
 }
 
 /// Coefficients of the polynomial of least degree through the points.
@@ -161,7 +188,12 @@ fn interpolate(points: &[Fr], values: &[Fr]) -> Vec<Fr> {
     for (i, (point, value)) in points.iter().zip(values).enumerate() {
         let mut basis = vec![Fr::ONE];
         let mut denominator = Fr::ONE;
-        for other in points.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, other)| other) {
+        for other in points
+            .iter()
+            .enumerate()
+            .filter(|&(j, _)| j != i)
+            .map(|(_, other)| other)
+        {
             basis.push(Fr::ZERO);
             for d in (1..basis.len()).rev() {
                 basis[d] = basis[d - 1] - basis[d] * other;
@@ -193,6 +225,9 @@ mod tests {
         divided[0] -= values[0];
         divide(&mut divided, points[0]);
         let at = Fr::from(99);
-        assert_eq!(evaluate(&divided, at) * (at - points[0]), evaluate(&polynomial, at) - values[0]);
+        assert_eq!(
+            evaluate(&divided, at) * (at - points[0]),
+            evaluate(&polynomial, at) - values[0]
+        );
     }
 }

@@ -60,7 +60,10 @@ impl Linear {
 enum Op {
     Cell(Cell),
     Product(Node, Node),
-    Linear { constant: Fr, terms: Vec<(Fr, Node)> },
+    Linear {
+        constant: Fr,
+        terms: Vec<(Fr, Node)>,
+    },
 }
 
 /// Value of a subexpression: known, or a node.
@@ -99,7 +102,11 @@ impl Builder {
     }
 
     fn cell(&mut self, kind: Kind, column: usize, rotation: i32) -> Node {
-        let cell = Cell { kind, column, rotation };
+        let cell = Cell {
+            kind,
+            column,
+            rotation,
+        };
         self.push(Key::Cell(cell), Op::Cell(cell), kind == Kind::Fixed)
     }
 
@@ -122,10 +129,20 @@ impl Builder {
                 }
             }
         }
-        let terms: Vec<(Fr, Node)> = form.terms.iter().map(|(&node, &factor)| (factor, node)).collect();
-        let key = terms.iter().map(|(factor, node)| (factor.to_repr(), *node)).collect();
+        let terms: Vec<(Fr, Node)> = form
+            .terms
+            .iter()
+            .map(|(&node, &factor)| (factor, node))
+            .collect();
+        let key = terms
+            .iter()
+            .map(|(factor, node)| (factor.to_repr(), *node))
+            .collect();
         let fixed = terms.iter().all(|&(_, node)| self.fixed[node]);
-        let op = Op::Linear { constant: form.constant, terms };
+        let op = Op::Linear {
+            constant: form.constant,
+            terms,
+        };
         Part::Node(self.push(Key::Linear(form.constant.to_repr(), key), op, fixed))
     }
 
@@ -161,7 +178,8 @@ impl Builder {
                         form.add(product, factor);
                     }
                     // Cells that cancel out.
-                    (Part::Known(known), Part::Node(node)) | (Part::Node(node), Part::Known(known)) => {
+                    (Part::Known(known), Part::Node(node))
+                    | (Part::Node(node), Part::Known(known)) => {
                         form.add(node, factor * known);
                     }
                     (Part::Known(a), Part::Known(b)) => form.constant += factor * a * b,
@@ -245,9 +263,20 @@ enum Source {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Product { out: usize, a: Source, b: Source },
-    Square { out: usize, a: Source },
-    Linear { out: usize, constant: Fr, terms: Vec<(Fr, Source)> },
+    Product {
+        out: usize,
+        a: Source,
+        b: Source,
+    },
+    Square {
+        out: usize,
+        a: Source,
+    },
+    Linear {
+        out: usize,
+        constant: Fr,
+        terms: Vec<(Fr, Source)>,
+    },
 }
 
 /// A compiled constraint system under given challenges.
@@ -261,8 +290,15 @@ pub(crate) struct Program {
 impl Program {
     /// Compiles `sum over constraints of y^(m-1-i) * constraint_i`, the library's order.
     pub(crate) fn compile(meta: &ConstraintSystem<Fr>, challenges: &[Fr], y: Fr) -> Self {
-        let mut builder = Builder { challenges: challenges.to_vec(), ..Builder::default() };
-        let polynomials: Vec<_> = meta.gates().iter().flat_map(|gate| gate.polynomials()).collect();
+        let mut builder = Builder {
+            challenges: challenges.to_vec(),
+            ..Builder::default()
+        };
+        let polynomials: Vec<_> = meta
+            .gates()
+            .iter()
+            .flat_map(|gate| gate.polynomials())
+            .collect();
         let mut forms = BTreeMap::new();
         let mut factor = Fr::ONE;
         for polynomial in polynomials.iter().rev() {
@@ -320,7 +356,11 @@ impl Program {
                 }
             }
         }
-        let mut program = Self { steps: Vec::new(), registers: 0, result: None };
+        let mut program = Self {
+            steps: Vec::new(),
+            registers: 0,
+            result: None,
+        };
         let mut sources: Vec<Option<Source>> = vec![None; ops.len()];
         let mut free = Vec::new();
         for (node, op) in ops.iter().enumerate().filter(|(node, _)| needed[*node]) {
@@ -335,11 +375,18 @@ impl Program {
             });
             program.steps.push(match op {
                 Op::Product(a, b) if a == b => Step::Square { out, a: source(*a) },
-                Op::Product(a, b) => Step::Product { out, a: source(*a), b: source(*b) },
+                Op::Product(a, b) => Step::Product {
+                    out,
+                    a: source(*a),
+                    b: source(*b),
+                },
                 Op::Linear { constant, terms } => Step::Linear {
                     out,
                     constant: *constant,
-                    terms: terms.iter().map(|&(factor, node)| (factor, source(node))).collect(),
+                    terms: terms
+                        .iter()
+                        .map(|&(factor, node)| (factor, source(node)))
+                        .collect(),
                 },
                 Op::Cell(_) => continue,
             });
@@ -358,11 +405,19 @@ impl Program {
     }
 
     /// Runs the program on rows `start..start + out.len()`.
-    pub(crate) fn run(&self, columns: &Columns<'_>, start: usize, out: &mut [Fr], scratch: &mut Scratch) {
+    pub(crate) fn run(
+        &self,
+        columns: &Columns<'_>,
+        start: usize,
+        out: &mut [Fr],
+        scratch: &mut Scratch,
+    ) {
         let rows = out.len();
         scratch.registers.resize_with(self.registers, Vec::new);
         for step in &self.steps {
-            let (Step::Product { out: index, .. } | Step::Square { out: index, .. } | Step::Linear { out: index, .. }) = step;
+            let (Step::Product { out: index, .. }
+            | Step::Square { out: index, .. }
+            | Step::Linear { out: index, .. }) = step;
             let mut target = std::mem::take(&mut scratch.registers[*index]);
             target.resize(rows, Fr::ZERO);
             match step {
@@ -379,10 +434,14 @@ impl Program {
                         }
                     });
                 }
-                Step::Linear { constant, terms, .. } => {
+                Step::Linear {
+                    constant, terms, ..
+                } => {
                     target.fill(*constant);
                     for (factor, source) in terms {
-                        scratch.read(columns, *source, start, rows, |x| add_scaled(&mut target, x, factor));
+                        scratch.read(columns, *source, start, rows, |x| {
+                            add_scaled(&mut target, x, factor)
+                        });
                     }
                 }
             }
@@ -401,7 +460,10 @@ fn add_scaled(target: &mut [Fr], x: &[Fr], factor: &Fr) {
     } else if *factor == -Fr::ONE {
         target.iter_mut().zip(x).for_each(|(t, x)| *t -= x);
     } else {
-        target.iter_mut().zip(x).for_each(|(t, x)| *t += *x * factor);
+        target
+            .iter_mut()
+            .zip(x)
+            .for_each(|(t, x)| *t += *x * factor);
     }
 }
 

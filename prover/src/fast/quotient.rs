@@ -59,18 +59,31 @@ pub(super) fn compute(
         let start = Instant::now();
         let weights = domain.reversed_powers(shift);
         let onto = |columns: &[Vec<Fr>]| -> Vec<Vec<Fr>> {
-            columns.par_iter().map(|column| coset(domain, column, &weights)).collect()
+            columns
+                .par_iter()
+                .map(|column| coset(domain, column, &weights))
+                .collect()
         };
-        let (advice, fixed, instance) =
-            (onto(polynomials.advice), onto(polynomials.fixed), onto(polynomials.instance));
+        let (advice, fixed, instance) = (
+            onto(polynomials.advice),
+            onto(polynomials.fixed),
+            onto(polynomials.instance),
+        );
         transforms += start.elapsed();
 
         let start = Instant::now();
-        let columns = Columns { advice: &advice, fixed: &fixed, instance: &instance };
+        let columns = Columns {
+            advice: &advice,
+            fixed: &fixed,
+            instance: &instance,
+        };
         let mut values = vec![Fr::ZERO; domain.size()];
-        values.par_chunks_mut(BLOCK).enumerate().for_each_init(Scratch::default, |scratch, (index, block)| {
-            program.run(&columns, index * BLOCK, block, scratch);
-        });
+        values.par_chunks_mut(BLOCK).enumerate().for_each_init(
+            Scratch::default,
+            |scratch, (index, block)| {
+                program.run(&columns, index * BLOCK, block, scratch);
+            },
+        );
         constraints += start.elapsed();
 
         let start = Instant::now();
@@ -81,12 +94,21 @@ pub(super) fn compute(
     let start = Instant::now();
     let pieces = separate(domain, &residues, &shifts);
     transforms += start.elapsed();
-    Quotient { pieces, transforms, constraints, products: program.products() }
+    Quotient {
+        pieces,
+        transforms,
+        constraints,
+        products: program.products(),
+    }
 }
 
 /// Values of a polynomial on a coset, in natural order.
 fn coset(domain: &Domain, coefficients: &[Fr], weights: &[Fr]) -> Vec<Fr> {
-    let mut values: Vec<Fr> = coefficients.iter().zip(weights).map(|(c, w)| c * w).collect();
+    let mut values: Vec<Fr> = coefficients
+        .iter()
+        .zip(weights)
+        .map(|(c, w)| c * w)
+        .collect();
     domain.to_values(&mut values);
     values
 }
@@ -98,20 +120,30 @@ fn residue(domain: &Domain, mut values: Vec<Fr>, shift: Fr) -> Vec<Fr> {
     let vanishing = shift.pow([domain.size() as u64]) - Fr::ONE;
     let inverse = |x: Fr| x.invert().unwrap_or(Fr::ZERO);
     let weights = powers(inverse(shift), inverse(vanishing), domain.size());
-    values.par_iter_mut().zip(&weights).for_each(|(value, weight)| *value *= weight);
+    values
+        .par_iter_mut()
+        .zip(&weights)
+        .for_each(|(value, weight)| *value *= weight);
     values
 }
 
 /// The pieces from the residues: the inverse of the Vandermonde matrix of the `c_j`.
 fn separate(domain: &Domain, residues: &[Vec<Fr>], shifts: &[Fr]) -> Vec<Vec<Fr>> {
-    let constants: Vec<Fr> = shifts.iter().map(|s| s.pow([domain.size() as u64])).collect();
+    let constants: Vec<Fr> = shifts
+        .iter()
+        .map(|s| s.pow([domain.size() as u64]))
+        .collect();
     let inverse = vandermonde_inverse(&constants);
     inverse
         .iter()
         .map(|row| {
             let mut piece = vec![Fr::ZERO; domain.size()];
             piece.par_iter_mut().enumerate().for_each(|(i, slot)| {
-                *slot = row.iter().zip(residues).map(|(factor, residue)| residue[i] * factor).sum();
+                *slot = row
+                    .iter()
+                    .zip(residues)
+                    .map(|(factor, residue)| residue[i] * factor)
+                    .sum();
             });
             piece
         })
@@ -124,7 +156,12 @@ fn vandermonde_inverse(nodes: &[Fr]) -> Vec<Vec<Fr>> {
     for (j, node) in nodes.iter().enumerate() {
         let mut basis = vec![Fr::ONE];
         let mut denominator = Fr::ONE;
-        for other in nodes.iter().enumerate().filter(|&(l, _)| l != j).map(|(_, other)| other) {
+        for other in nodes
+            .iter()
+            .enumerate()
+            .filter(|&(l, _)| l != j)
+            .map(|(_, other)| other)
+        {
             basis.push(Fr::ZERO);
             for d in (1..basis.len()).rev() {
                 basis[d] = basis[d - 1] - basis[d] * other;

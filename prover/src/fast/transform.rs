@@ -82,13 +82,16 @@ impl Domain {
 pub(crate) fn powers(base: Fr, start: Fr, count: usize) -> Vec<Fr> {
     const CHUNK: usize = 1 << 12;
     let mut powers = vec![Fr::ZERO; count];
-    powers.par_chunks_mut(CHUNK).enumerate().for_each(|(index, chunk)| {
-        let mut power = start * base.pow([(index * CHUNK) as u64]);
-        for slot in chunk {
-            *slot = power;
-            power *= base;
-        }
-    });
+    powers
+        .par_chunks_mut(CHUNK)
+        .enumerate()
+        .for_each(|(index, chunk)| {
+            let mut power = start * base.pow([(index * CHUNK) as u64]);
+            for slot in chunk {
+                *slot = power;
+                power *= base;
+            }
+        });
     powers
 }
 
@@ -186,11 +189,16 @@ mod tests {
     fn transforms_are_evaluation_and_its_inverse() {
         for k in 0..8 {
             let domain = Domain::new(k);
-            let coefficients: Vec<Fr> = (0..domain.size()).map(|i| Fr::from(i as u64 * 7 + 1).cube()).collect();
+            let coefficients: Vec<Fr> = (0..domain.size())
+                .map(|i| Fr::from(i as u64 * 7 + 1).cube())
+                .collect();
             let values: Vec<Fr> = (0..domain.size())
                 .map(|i| {
                     let x = domain.omega.pow([i as u64]);
-                    coefficients.iter().rev().fold(Fr::ZERO, |acc, c| acc * x + c)
+                    coefficients
+                        .iter()
+                        .rev()
+                        .fold(Fr::ZERO, |acc, c| acc * x + c)
                 })
                 .collect();
             let mut work = coefficients.clone();

@@ -10,16 +10,14 @@ use halo2_proofs::{
         Advice, Any, Assigned, Assignment, Challenge, Circuit, Column, ConstraintSystem, Error,
         Fixed, FloorPlanner, Instance, Selector,
     },
-    poly::{EvaluationDomain, commitment::{Blind, Params}},
     transcript::{EncodedChallenge, TranscriptWrite},
 };
-use halo2curves::bn256::{Bn256, Fr, G1, G1Affine};
+use halo2curves::bn256::{Fr, G1, G1Affine};
 use rand_core::RngCore;
 use rayon::prelude::*;
 
+use super::msm::multi_exponentiation;
 use super::transform::Domain;
-
-type Srs = halo2_proofs::poly::kzg::commitment::ParamsKZG<Bn256>;
 
 /// Advice coefficients (bit-reversed) and challenges.
 pub(super) struct Committed {
@@ -29,8 +27,8 @@ pub(super) struct Committed {
 
 /// Everything a synthesis needs beside the circuit.
 pub(super) struct Setting<'a> {
-    pub(super) srs: &'a Srs,
-    pub(super) library: &'a EvaluationDomain<Fr>,
+    /// The SRS in the Lagrange basis.
+    pub(super) lagrange: &'a [G1Affine],
     pub(super) domain: &'a Domain,
     pub(super) meta: &'a ConstraintSystem<Fr>,
     pub(super) instance: &'a [&'a [Fr]],
@@ -50,7 +48,12 @@ where
 {
     let mut meta = ConstraintSystem::default();
     let config = C::configure_with_params(&mut meta, circuit.params());
-    let phases = setting.meta.advice_column_phase().into_iter().max().unwrap_or(0);
+    let phases = setting
+        .meta
+        .advice_column_phase()
+        .into_iter()
+        .max()
+        .unwrap_or(0);
     let mut sink = |words: Word<'_>| -> Result<Vec<Fr>, Error> {
         match words {
             Word::Points(points) => {
@@ -59,9 +62,9 @@ where
                 }
                 Ok(Vec::new())
             }
-            Word::Challenges(count) => {
-                Ok((0..count).map(|_| transcript.squeeze_challenge().get_scalar()).collect())
-            }
+            Word::Challenges(count) => Ok((0..count)
+                .map(|_| transcript.squeeze_challenge().get_scalar())
+                .collect()),
         }
     };
     let mut witness = Witness {
@@ -76,14 +79,23 @@ where
         error: None,
     };
     witness.open_phase();
-    C::FloorPlanner::synthesize(&mut witness, circuit, config, setting.meta.constants().clone())?;
+    C::FloorPlanner::synthesize(
+        &mut witness,
+        circuit,
+        config,
+        setting.meta.constants().clone(),
+    )?;
     while witness.phase <= phases {
         witness.close_phase()?;
     }
     if let Some(error) = witness.error {
         return Err(error);
     }
-    let challenges = witness.challenges.iter().copied().collect::<Option<Vec<Fr>>>();
+    let challenges = witness
+        .challenges
+        .iter()
+        .copied()
+        .collect::<Option<Vec<Fr>>>();
     Ok(Committed {
         advice: witness.coefficients,
         challenges: challenges.ok_or(Error::Synthesis)?,
@@ -114,7 +126,9 @@ struct Witness<'a> {
 
 impl Witness<'_> {
     fn members(&self, phases: &[u8]) -> Vec<usize> {
-        (0..phases.len()).filter(|&i| phases[i] == self.phase).collect()
+        (0..phases.len())
+            .filter(|&i| phases[i] == self.phase)
+            .collect()
     }
 
     fn open_phase(&mut self) {
@@ -137,13 +151,14 @@ impl Witness<'_> {
             let _blind = Fr::random(&mut *self.rng);
         }
         let setting = self.setting;
-        let values: Vec<Vec<Fr>> = members.iter().map(|&c| mem::take(&mut self.columns[c])).collect();
+        let values: Vec<Vec<Fr>> = members
+            .iter()
+            .map(|&c| mem::take(&mut self.columns[c]))
+            .collect();
         let (points, coefficients): (Vec<G1>, Vec<Vec<Fr>>) = values
             .into_par_iter()
-            .map(|values| {
-                let values = setting.library.lagrange_from_vec(values);
-                let point = setting.srs.commit_lagrange(&values, Blind::default());
-                let mut values = values.into_values();
+            .map(|mut values| {
+                let point = multi_exponentiation(setting.lagrange, &values);
                 setting.domain.to_coefficients(&mut values);
                 (point, values)
             })
@@ -182,8 +197,13 @@ impl Assignment<Fr> for Witness<'_> {
     }
 
     fn query_instance(&self, column: Column<Instance>, row: usize) -> Result<Value<Fr>, Error> {
-        let cell = self.setting.instance.get(column.index()).and_then(|column| column.get(row));
-        cell.map(|value| Value::known(*value)).ok_or(Error::BoundsFailure)
+        let cell = self
+            .setting
+            .instance
+            .get(column.index())
+            .and_then(|column| column.get(row));
+        cell.map(|value| Value::known(*value))
+            .ok_or(Error::BoundsFailure)
     }
 
     fn assign_advice<'v>(
@@ -199,7 +219,10 @@ impl Assignment<Fr> for Witness<'_> {
                 other => other.evaluate(),
             });
         });
-        let cell = self.columns.get_mut(column.index()).and_then(|column| column.get_mut(row));
+        let cell = self
+            .columns
+            .get_mut(column.index())
+            .and_then(|column| column.get_mut(row));
         match (cell, value) {
             (Some(cell), Some(value)) if row < self.usable => *cell = value,
             _ => self.error = Some(Error::Synthesis),
@@ -211,7 +234,12 @@ impl Assignment<Fr> for Witness<'_> {
 
     fn copy(&mut self, _: Column<Any>, _: usize, _: Column<Any>, _: usize) {}
 
-    fn fill_from_row(&mut self, _: Column<Fixed>, _: usize, _: Value<Assigned<Fr>>) -> Result<(), Error> {
+    fn fill_from_row(
+        &mut self,
+        _: Column<Fixed>,
+        _: usize,
+        _: Value<Assigned<Fr>>,
+    ) -> Result<(), Error> {
         Ok(())
     }
 
