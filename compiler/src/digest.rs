@@ -207,10 +207,10 @@ impl Encoder<'_> {
         self.canon.len(body.initializers.len());
         for &id in &body.initializers {
             self.number(id);
-            if let Some(value) = self.graph.values.get(id) {
-                if let Origin::Initializer(tensor) = &value.origin {
-                    self.tensor(&value.name, tensor)?;
-                }
+            if let Some(value) = self.graph.values.get(id)
+                && let Origin::Initializer(tensor) = &value.origin
+            {
+                self.tensor(&value.name, tensor)?;
             }
         }
         self.nodes(&body.nodes)?;

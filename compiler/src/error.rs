@@ -97,7 +97,7 @@ pub enum CompileError {
     )]
     Undefined {
         /// The reading node.
-        node: NodeRef,
+        node: Box<NodeRef>,
         /// The value.
         value: String,
     },
@@ -111,7 +111,7 @@ pub enum CompileError {
     #[error("{node}: attribute `{attribute}`: {reason}")]
     Attribute {
         /// The node.
-        node: NodeRef,
+        node: Box<NodeRef>,
         /// The attribute.
         attribute: String,
         /// What is wrong with it.
@@ -137,7 +137,7 @@ pub enum CompileError {
     #[error("{node}: weight `{tensor}` of shape {dims:?}: {reason}")]
     WeightShape {
         /// The node.
-        node: NodeRef,
+        node: Box<NodeRef>,
         /// The weight.
         tensor: String,
         /// Its dimensions as the operator sees them.
@@ -149,7 +149,7 @@ pub enum CompileError {
     #[error("{node}: weight `{tensor}` is {form}: {advice}")]
     WeightForm {
         /// The node.
-        node: NodeRef,
+        node: Box<NodeRef>,
         /// The weight.
         tensor: String,
         /// The form.
@@ -163,7 +163,7 @@ pub enum CompileError {
     )]
     NoRole {
         /// The node.
-        node: NodeRef,
+        node: Box<NodeRef>,
         /// The tensor.
         tensor: String,
         /// Its dimensions.

@@ -17,10 +17,6 @@ use std::path::Path;
 
 /// What a model is made of, before any weight has a value.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one value for each run of the program"
-)]
 pub enum Architecture {
     /// A computation graph.
     Onnx(Graph),
@@ -81,6 +77,14 @@ impl Architecture {
         }
         let bytes = read_file(path, limits.onnx_bytes)?;
         Ok(Self::Onnx(read_onnx(&bytes, limits)?))
+    }
+
+    /// The name in the file, which may be empty; for people.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Onnx(graph) => &graph.name,
+            Self::Description(description) => &description.name,
+        }
     }
 
     /// Applies rules: finds the weights, gives each its fill, and lays them out
@@ -247,14 +251,15 @@ fn check_kept(graph: &Graph, kept: &[(Parameter, String)], rules: &Rules) -> Res
         match origin {
             Some(Origin::Initializer(_)) if parameter.role == Role::Other => {
                 let matrix = parameter.dims.iter().filter(|&&dim| dim > 1).count() > 1;
-                if matrix && !rules.overrides.iter().any(|rule| rule.takes(parameter)) {
-                    if let Some(node) = parameter.node.clone() {
-                        return Err(CompileError::NoRole {
-                            node,
-                            tensor: parameter.name.clone(),
-                            dims: parameter.dims.clone(),
-                        });
-                    }
+                if matrix
+                    && !rules.overrides.iter().any(|rule| rule.takes(parameter))
+                    && let Some(node) = parameter.node.clone()
+                {
+                    return Err(CompileError::NoRole {
+                        node: Box::new(node),
+                        tensor: parameter.name.clone(),
+                        dims: parameter.dims.clone(),
+                    });
                 }
             }
             Some(Origin::Input) if parameter.role != Role::Other => {

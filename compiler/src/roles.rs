@@ -386,7 +386,7 @@ impl Assigner<'_> {
 /// A weight's shape error.
 fn bad_shape(graph: &Graph, node: &Node, leaf: &Leaf, reason: &str) -> CompileError {
     CompileError::WeightShape {
-        node: node.at.clone(),
+        node: Box::new(node.at.clone()),
         tensor: name_of(graph, leaf.value),
         dims: leaf.dims.clone(),
         reason: reason.to_owned(),
@@ -409,15 +409,16 @@ fn refuse_quantized(graph: &Graph, node: &Node) -> Result<()> {
         return Ok(());
     }
     for value in node.inputs.iter().flatten() {
-        if let Some(Origin::Initializer(tensor)) = graph.values.get(*value).map(|v| &v.origin) {
-            if tensor.dims.len() > 1 {
-                return Err(CompileError::WeightForm {
-                    node: node.at.clone(),
-                    tensor: name_of(graph, *value),
-                    form: "quantized",
-                    advice: "use the model before quantization",
-                });
-            }
+        let origin = graph.values.get(*value).map(|value| &value.origin);
+        if let Some(Origin::Initializer(tensor)) = origin
+            && tensor.dims.len() > 1
+        {
+            return Err(CompileError::WeightForm {
+                node: Box::new(node.at.clone()),
+                tensor: name_of(graph, *value),
+                form: "quantized",
+                advice: "use the model before quantization",
+            });
         }
     }
     Ok(())

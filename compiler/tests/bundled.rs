@@ -3,8 +3,8 @@
 mod common;
 
 use common::{bundled, example, table};
-use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
 use nascent_compiler::roles::Role;
+use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
 use nascent_verifier::{Distribution, Fill};
 
 fn counts(model: &Model) -> (u64, u64) {
@@ -82,7 +82,7 @@ fn lenet5_as_pytorch_constructs_it() {
         ("fc3", 84.0),
     ] {
         // U(-b, b) with b = 1 / sqrt(fan_in) has deviation b / sqrt(3).
-        let std = (1.0 / (3.0 * fan_in) as f64).sqrt();
+        let std = (1.0_f64 / (3.0 * fan_in)).sqrt();
         close(std_of(&model, &format!("{name}.weight")), std);
         close(std_of(&model, &format!("{name}.bias")), std);
     }
@@ -188,15 +188,27 @@ fn every_example_of_rules_and_descriptions() {
     };
     let resnet = compile("models/resnet50.onnx", &rules("resnet"));
     close(std_of(&resnet, "conv1.weight"), (2.0_f64 / 3136.0).sqrt());
-    let zeros = resnet.tensors.iter().filter(|t| t.why == "rule 2: constant");
+    let zeros = resnet
+        .tensors
+        .iter()
+        .filter(|t| t.why == "rule 2: constant");
     assert_eq!(zeros.count(), 16);
     compile("models/gpt2.onnx", &rules("gpt2-openai"));
     compile("models/lenet5.onnx", &rules("torch"));
     let cut = compile("descriptions/transformer.toml", &rules("vit"));
-    let expected = Distribution::TruncatedNormal { lo: -8192, hi: 8192 };
+    let expected = Distribution::TruncatedNormal {
+        lo: -8192,
+        hi: 8192,
+    };
     assert_eq!(cut.spec.streams[0].distribution, expected);
-    assert_eq!(counts(&compile("descriptions/mlp.toml", &rules("torch"))), (235_146, 0));
-    let gpt = compile("descriptions/transformer.toml", &Rules::preset(Preset::Gpt2));
+    assert_eq!(
+        counts(&compile("descriptions/mlp.toml", &rules("torch"))),
+        (235_146, 0)
+    );
+    let gpt = compile(
+        "descriptions/transformer.toml",
+        &Rules::preset(Preset::Gpt2),
+    );
     close(std_of(&gpt, "h.1.mlp.c_proj.weight"), 0.02 / 2.0);
     let mut described = compile("descriptions/mlp.toml", &Rules::default());
     let mut read = compile("models/mlp.onnx", &Rules::default());

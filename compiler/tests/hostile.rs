@@ -95,11 +95,20 @@ fn not_a_model() {
     let limits = Limits::default();
     let read = |bytes: &[u8]| read_onnx(bytes, &limits).unwrap_err();
     assert!(matches!(read(b""), CompileError::Missing { what: "graph" }));
-    assert!(matches!(read(b"\x89PNG\r\n\x1a\n"), CompileError::Protobuf { .. }));
-    assert!(matches!(read(b"version = 1\n"), CompileError::Protobuf { .. }));
+    assert!(matches!(
+        read(b"\x89PNG\r\n\x1a\n"),
+        CompileError::Protobuf { .. }
+    ));
+    assert!(matches!(
+        read(b"version = 1\n"),
+        CompileError::Protobuf { .. }
+    ));
     let mut unknown = small().bytes();
     unknown.extend([0xfa, 0x06, 1, 0]); // field 111
-    let expected = matches!(read(&unknown), CompileError::UnknownField { field: 111, .. });
+    let expected = matches!(
+        read(&unknown),
+        CompileError::UnknownField { field: 111, .. }
+    );
     assert!(expected);
 }
 
@@ -107,11 +116,17 @@ fn not_a_model() {
 fn graphs_that_do_not_hold_together() {
     let cycle = error(|net| net.graph().node[1].input[0] = "f".to_owned());
     let text = cycle.to_string();
-    assert!(text.starts_with("node `#1` (Relu, opset 17) reads `f` before"), "{text}");
+    assert!(
+        text.starts_with("node `#1` (Relu, opset 17) reads `f` before"),
+        "{text}"
+    );
     let missing = error(|net| net.graph().node[0].input[1] = "nothing".to_owned());
     assert!(matches!(missing, CompileError::Undefined { .. }));
     let twice = error(|net| net.graph().node[1].output[0] = "h".to_owned());
-    assert!(matches!(twice, CompileError::Duplicate { what: "value", .. }));
+    assert!(matches!(
+        twice,
+        CompileError::Duplicate { what: "value", .. }
+    ));
     let initializer = error(|net| {
         let again = net.graph().initializer[0].clone();
         net.graph().initializer.push(again);
@@ -120,7 +135,13 @@ fn graphs_that_do_not_hold_together() {
     let input = error(|net| net.graph().input.push(value_info("x", &[1])));
     assert!(matches!(input, CompileError::Duplicate { .. }));
     let attribute = error(|net| net.graph().node[0].attribute.push(int("group", 1)));
-    assert!(matches!(attribute, CompileError::Duplicate { what: "attribute", .. }));
+    assert!(matches!(
+        attribute,
+        CompileError::Duplicate {
+            what: "attribute",
+            ..
+        }
+    ));
     let output = error(|net| net.graph().output[0].name = "nothing".to_owned());
     assert!(matches!(output, CompileError::UndefinedOutput { .. }));
     let opset = error(|net| net.model.opset_import.clear());
@@ -146,15 +167,25 @@ fn tensors_that_cannot_be() {
     assert!(matches!(short, CompileError::Tensor { .. }));
     let kind = error(|net| net.graph().initializer[0].data_type = 77);
     assert!(matches!(kind, CompileError::Tensor { .. }));
-    let input = error(|net| net.graph().input.push(value_info("w2", &[1 << 62, 1 << 62])));
+    let input = error(|net| {
+        net.graph()
+            .input
+            .push(value_info("w2", &[1 << 62, 1 << 62]))
+    });
     assert!(matches!(input, CompileError::Tensor { .. }));
     let external = error(|net| {
         net.graph().initializer[2].int64_data.clear();
         net.graph().initializer[2].data_location = Some(1);
     });
-    assert!(matches!(external, CompileError::WeightShape { .. } | CompileError::ExternalData { .. }));
+    assert!(matches!(
+        external,
+        CompileError::WeightShape { .. } | CompileError::ExternalData { .. }
+    ));
     let empty = error(|net| net.graph().initializer[2].int64_data.clear());
-    assert!(matches!(empty, CompileError::NothingToKeep { .. }), "{empty}");
+    assert!(
+        matches!(empty, CompileError::NothingToKeep { .. }),
+        "{empty}"
+    );
     let name = error(|net| {
         let long = "w".repeat(2000);
         net.graph().initializer[0].name.clone_from(&long);
@@ -177,7 +208,10 @@ fn nested_graphs_are_bounded() {
             }],
             ..Default::default()
         };
-        inner = GraphProto { node: vec![node], ..GraphProto::default() };
+        inner = GraphProto {
+            node: vec![node],
+            ..GraphProto::default()
+        };
     }
     let mut net = small();
     net.model.graph = Some(inner);
@@ -191,11 +225,20 @@ fn limits_come_before_memory() {
     let mut tight = Limits::default();
     tight.onnx_bytes = 100;
     let bytes = small().bytes();
-    assert!(matches!(read_onnx(&bytes, &tight), Err(CompileError::TooMany { .. })));
+    assert!(matches!(
+        read_onnx(&bytes, &tight),
+        Err(CompileError::TooMany { .. })
+    ));
     let path = example("models/lenet5.onnx");
-    assert!(matches!(Architecture::open(&path, &tight), Err(CompileError::TooMany { .. })));
+    assert!(matches!(
+        Architecture::open(&path, &tight),
+        Err(CompileError::TooMany { .. })
+    ));
     let gone = example("models/nothing.onnx");
-    assert!(matches!(Architecture::open(&gone, &limits), Err(CompileError::Io { .. })));
+    assert!(matches!(
+        Architecture::open(&gone, &limits),
+        Err(CompileError::Io { .. })
+    ));
 
     // A shape of 2^47 elements without data costs nothing.
     let mut net = Net::new();
@@ -214,5 +257,9 @@ fn a_decoder_bomb_is_refused() {
     let mut net = small();
     net.graph().node = vec![tract_onnx::pb::NodeProto::default(); 600_000];
     let got = read_onnx(&net.model.encode_to_vec(), &Limits::default());
-    assert!(matches!(got, Err(CompileError::TooMany { .. })), "{:?}", got.err());
+    assert!(
+        matches!(got, Err(CompileError::TooMany { .. })),
+        "{:?}",
+        got.err()
+    );
 }

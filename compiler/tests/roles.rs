@@ -8,7 +8,11 @@ use nascent_compiler::roles::{Activation, Parameter, Role};
 
 fn parameters(net: &Net) -> Vec<Parameter> {
     let model = net.compile().unwrap();
-    model.tensors.into_iter().map(|tensor| tensor.parameter).collect()
+    model
+        .tensors
+        .into_iter()
+        .map(|tensor| tensor.parameter)
+        .collect()
 }
 
 fn fans(net: &Net) -> (u64, u64) {
@@ -26,10 +30,19 @@ const RELU: Activation = Activation::Rectifier { slope: 0.0 };
 fn gemm_reads_its_transposition() {
     let net = Net::new().weight("w", &[10, 20]);
     assert_eq!(fans(&net.clone().node("Gemm", "x w", "y")), (10, 20));
-    assert_eq!(fans(&net.clone().node_with("Gemm", "x w", "y", vec![int("transB", 1)])), (20, 10));
+    assert_eq!(
+        fans(
+            &net.clone()
+                .node_with("Gemm", "x w", "y", vec![int("transB", 1)])
+        ),
+        (20, 10)
+    );
     // The weight on the left: Y = A X.
     assert_eq!(fans(&net.clone().node("Gemm", "w x", "y")), (20, 10));
-    assert_eq!(fans(&net.node_with("Gemm", "w x", "y", vec![int("transA", 1)])), (10, 20));
+    assert_eq!(
+        fans(&net.node_with("Gemm", "w x", "y", vec![int("transA", 1)])),
+        (10, 20)
+    );
 }
 
 #[test]
@@ -63,16 +76,18 @@ fn weights_behind_views() {
 fn einsum_sums_over_its_fan_in() {
     let einsum = |equation| {
         let attrs = vec![text("equation", equation)];
-        Net::new().weight("w", &[10, 4, 5]).node_with("Einsum", "x w", "y", attrs)
+        Net::new()
+            .weight("w", &[10, 4, 5])
+            .node_with("Einsum", "x w", "y", attrs)
     };
     assert_eq!(fans(&einsum("bsd,dhk->bshk")), (10, 20));
     assert_eq!(fans(&einsum("bshk , dhk -> bsd")), (20, 10));
     assert_eq!(fans(&einsum("dbs,dhk->dbk")), (4, 5));
+    assert_eq!(fans(&einsum("...d,dhk->...hk")), (10, 20));
     assert!(matches!(
-        einsum("...d,dhk->...hk").compile().map(|_| ()),
-        Ok(()) | Err(CompileError::WeightShape { .. })
+        einsum("bsd,dh->bsh").compile(),
+        Err(CompileError::WeightShape { .. })
     ));
-    assert!(matches!(einsum("bsd,dh->bsh").compile(), Err(CompileError::WeightShape { .. })));
 }
 
 #[test]
@@ -86,7 +101,10 @@ fn convolutions() {
     // Transposed: PyTorch's formula on (in, out / groups, kernel).
     assert_eq!(conv("ConvTranspose", &[8, 4, 2, 2]), (16, 32));
     let flat = Net::new().weight("w", &[8, 4]).node("Conv", "x w", "y");
-    assert!(matches!(flat.compile(), Err(CompileError::WeightShape { .. })));
+    assert!(matches!(
+        flat.compile(),
+        Err(CompileError::WeightShape { .. })
+    ));
 }
 
 #[test]
@@ -111,7 +129,10 @@ p [1, 21] recurrent_bias - constant(0)
         .weight("w", &[1, 27, 5])
         .weight("r", &[1, 28, 7])
         .node("LSTM", "x w r", "y");
-    assert!(matches!(wrong.compile(), Err(CompileError::WeightShape { .. })));
+    assert!(matches!(
+        wrong.compile(),
+        Err(CompileError::WeightShape { .. })
+    ));
 }
 
 #[test]
@@ -215,9 +236,18 @@ fn activations_decide_the_gain() {
     assert_eq!(after(&[("Clip", "h six", "y")]), Activation::Other);
     assert_eq!(after(&[("MaxPool", "h", "p"), ("Elu", "p", "y")]), RELU);
     assert_eq!(after(&[("Add", "h x", "a"), ("Relu", "a", "y")]), RELU);
-    assert_eq!(after(&[("BatchNormalization", "h s s s s", "n"), ("Relu", "n", "y")]), RELU);
-    assert_eq!(after(&[("Sigmoid", "h", "a"), ("Relu", "a", "y")]), Activation::Other);
-    assert_eq!(after(&[("Conv", "h w", "a"), ("Relu", "a", "y")]), Activation::Other);
+    assert_eq!(
+        after(&[("BatchNormalization", "h s s s s", "n"), ("Relu", "n", "y")]),
+        RELU
+    );
+    assert_eq!(
+        after(&[("Sigmoid", "h", "a"), ("Relu", "a", "y")]),
+        Activation::Other
+    );
+    assert_eq!(
+        after(&[("Conv", "h w", "a"), ("Relu", "a", "y")]),
+        Activation::Other
+    );
     assert_eq!(after(&[("Gelu", "h", "y")]), Activation::Other);
     let leaky = Net::new()
         .weight("w", &[4, 4, 1, 1])
@@ -230,11 +260,16 @@ fn activations_decide_the_gain() {
 
 #[test]
 fn inputs_are_weights_only_in_the_place_of_weights() {
-    let net = Net::new().input("w", &[4, 4, 1, 1]).node("Conv", "x w", "y");
+    let net = Net::new()
+        .input("w", &[4, 4, 1, 1])
+        .node("Conv", "x w", "y");
     assert_eq!(net.compile().unwrap().inputs, ["x"]);
     // Declared as data, it is none.
     let rules = "inputs = [\"w\"]";
-    assert!(matches!(net.compile_with(rules), Err(CompileError::NoWeights)));
+    assert!(matches!(
+        net.compile_with(rules),
+        Err(CompileError::NoWeights)
+    ));
     // Used as data too, it is none.
     let both = net.node("Relu", "w", "z");
     assert!(matches!(both.compile(), Err(CompileError::NoWeights)));
@@ -265,10 +300,17 @@ fn what_cannot_be_filled_is_refused() {
         .node("MatMul", "x w", "h")
         .node("Sub", "h m", "y");
     let error = unknown.compile().unwrap_err().to_string();
-    assert!(error.contains("node `#1` (Sub, opset 17) reads the tensor `m`"), "{error}");
-    let kept = unknown.compile_with("[[rule]]\nname = \"m\"\ninit = \"keep\"").unwrap();
+    assert!(
+        error.contains("node `#1` (Sub, opset 17) reads the tensor `m`"),
+        "{error}"
+    );
+    let kept = unknown
+        .compile_with("[[rule]]\nname = \"m\"\ninit = \"keep\"")
+        .unwrap();
     assert_eq!(kept.untouched.len(), 1);
-    let filled = unknown.compile_with("[[rule]]\nname = \"m\"\ninit = \"zeros\"").unwrap();
+    let filled = unknown
+        .compile_with("[[rule]]\nname = \"m\"\ninit = \"zeros\"")
+        .unwrap();
     assert_eq!(filled.spec.tensors[1].name, "m");
 
     let quantized = Net::new()
@@ -276,7 +318,13 @@ fn what_cannot_be_filled_is_refused() {
         .scalar("scale", 1.0)
         .node("DequantizeLinear", "w scale", "d")
         .node("MatMul", "x d", "y");
-    assert!(matches!(quantized.compile(), Err(CompileError::WeightForm { .. })));
+    assert!(matches!(
+        quantized.compile(),
+        Err(CompileError::WeightForm { .. })
+    ));
     let empty = Net::new().weight("w", &[0, 4]).node("MatMul", "x w", "y");
-    assert!(matches!(empty.compile(), Err(CompileError::Fill { .. } | CompileError::NoFan { .. })));
+    assert!(matches!(
+        empty.compile(),
+        Err(CompileError::Fill { .. } | CompileError::NoFan { .. })
+    ));
 }

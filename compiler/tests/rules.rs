@@ -17,9 +17,16 @@ fn net() -> Net {
 
 /// Distribution, scale and mean of the weight under one rule.
 fn fill(rule: &str) -> (Distribution, f32, f32) {
-    let model = net().compile_with(&format!("[[rule]]\nname = \"fc.weight\"\n{rule}")).unwrap();
+    let model = net()
+        .compile_with(&format!("[[rule]]\nname = \"fc.weight\"\n{rule}"))
+        .unwrap();
     match model.spec.tensors[0].fill {
-        Fill::Sampled { stream, scale_bits, mean_bits, .. } => (
+        Fill::Sampled {
+            stream,
+            scale_bits,
+            mean_bits,
+            ..
+        } => (
             model.spec.streams[usize::from(stream)].distribution,
             f32::from_bits(scale_bits),
             f32::from_bits(mean_bits),
@@ -30,10 +37,17 @@ fn fill(rule: &str) -> (Distribution, f32, f32) {
 
 fn check(rule: &str, distribution: Distribution, deviation: f64, mean: f32) {
     let (got, scale, got_mean) = fill(rule);
-    let unit = if distribution == Distribution::Uniform { 65536.0 } else { 4096.0 };
+    let unit = if distribution == Distribution::Uniform {
+        65536.0
+    } else {
+        4096.0
+    };
     let expected = deviation / unit;
     assert_eq!((got, got_mean), (distribution, mean), "{rule}");
-    assert!((f64::from(scale) / expected - 1.0).abs() < 1e-7, "{rule}: {scale} {expected}");
+    assert!(
+        (f64::from(scale) / expected - 1.0).abs() < 1e-7,
+        "{rule}: {scale} {expected}"
+    );
 }
 
 #[test]
@@ -45,12 +59,32 @@ fn every_random_fill_of_pytorch() {
     check("init = \"normal\"", Normal, 1.0, 0.0);
     check("init = \"normal\"\nmean = 2\nstd = 0.5", Normal, 0.5, 2.0);
     check("init = \"xavier_uniform\"", Uniform, sqrt(6.0 / 400.0), 0.0);
-    check("init = \"xavier_uniform\"\ngain = 2", Uniform, 2.0 * sqrt(6.0 / 400.0), 0.0);
+    check(
+        "init = \"xavier_uniform\"\ngain = 2",
+        Uniform,
+        2.0 * sqrt(6.0 / 400.0),
+        0.0,
+    );
     check("init = \"xavier_normal\"", Normal, sqrt(2.0 / 400.0), 0.0);
-    check("init = \"kaiming_uniform\"", Uniform, sqrt(6.0 / 300.0), 0.0);
-    check("init = \"kaiming_uniform\"\na = 2.23606797749979", Uniform, 1.0 / sqrt(300.0), 0.0);
+    check(
+        "init = \"kaiming_uniform\"",
+        Uniform,
+        sqrt(6.0 / 300.0),
+        0.0,
+    );
+    check(
+        "init = \"kaiming_uniform\"\na = 2.23606797749979",
+        Uniform,
+        1.0 / sqrt(300.0),
+        0.0,
+    );
     check("init = \"kaiming_normal\"", Normal, sqrt(2.0 / 300.0), 0.0);
-    check("init = \"kaiming_normal\"\nmode = \"fan_out\"", Normal, sqrt(2.0 / 100.0), 0.0);
+    check(
+        "init = \"kaiming_normal\"\nmode = \"fan_out\"",
+        Normal,
+        sqrt(2.0 / 100.0),
+        0.0,
+    );
     for (nonlinearity, gain) in [
         ("linear", 1.0),
         ("sigmoid", 1.0),
@@ -65,11 +99,22 @@ fn every_random_fill_of_pytorch() {
     }
     check("init = \"lecun_normal\"", Normal, sqrt(1.0 / 300.0), 0.0);
     check("init = \"lecun_uniform\"", Uniform, sqrt(3.0 / 300.0), 0.0);
-    let two = Distribution::TruncatedNormal { lo: -8192, hi: 8192 };
+    let two = Distribution::TruncatedNormal {
+        lo: -8192,
+        hi: 8192,
+    };
     check("init = \"trunc_normal\"", two, 1.0, 0.0);
     check("init = \"trunc_normal\"\nstd = 0.02", Normal, 0.02, 0.0);
-    let cut = Distribution::TruncatedNormal { lo: -4096, hi: 8192 };
-    check("init = \"trunc_normal\"\nmean = 1\nstd = 0.5\na = 0.5\nb = 2", cut, 0.5, 1.0);
+    let cut = Distribution::TruncatedNormal {
+        lo: -4096,
+        hi: 8192,
+    };
+    check(
+        "init = \"trunc_normal\"\nmean = 1\nstd = 0.5\na = 0.5\nb = 2",
+        cut,
+        0.5,
+        1.0,
+    );
     check("init = \"kaiming_normal\"\nfan_in = 2", Normal, 1.0, 0.0);
 }
 
@@ -102,11 +147,19 @@ fn the_first_match_wins() {
         name = \"nothing\"
         optional = true
         init = \"zeros\"";
-    let error = net().compile_with(&format!("{rules}\n[[rule]]\nname = \"fc.*\"\ninit = \"ones\""));
-    assert!(matches!(error, Err(CompileError::UnusedRule { rule: 4, .. })));
+    let error = net().compile_with(&format!(
+        "{rules}\n[[rule]]\nname = \"fc.*\"\ninit = \"ones\""
+    ));
+    assert!(matches!(
+        error,
+        Err(CompileError::UnusedRule { rule: 4, .. })
+    ));
     let model = net().compile_with(rules).unwrap();
     let text = table(&model);
-    assert!(text.contains("fc.weight [300, 100] linear 300/100 constant(7)"), "{text}");
+    assert!(
+        text.contains("fc.weight [300, 100] linear 300/100 constant(7)"),
+        "{text}"
+    );
     assert!(text.contains("fc.bias [100] bias - constant(1)"), "{text}");
     assert_eq!(model.tensors[0].why, "rule 2: constant");
 }
@@ -115,17 +168,37 @@ fn the_first_match_wins() {
 fn streams_are_numbered_by_first_use() {
     let rules = "[[rule]]\nname = \"fc.weight\"\ninit = \"uniform\"\n[[rule]]\nname = \"fc.bias\"\ninit = \"normal\"";
     let model = net().compile_with(rules).unwrap();
-    let kinds: Vec<_> = model.spec.streams.iter().map(|s| (s.distribution, s.rows)).collect();
+    let kinds: Vec<_> = model
+        .spec
+        .streams
+        .iter()
+        .map(|s| (s.distribution, s.rows))
+        .collect();
     // 30000 and 100 weights, 15 a row.
-    assert_eq!(kinds, [(Distribution::Uniform, 2000), (Distribution::Normal, 7)]);
+    assert_eq!(
+        kinds,
+        [(Distribution::Uniform, 2000), (Distribution::Normal, 7)]
+    );
 }
 
 #[test]
 fn precision_is_read() {
-    let rules = Rules::parse("version = 1\nprecision = { limb_bits = 8, fraction_bits = 5 }", &Limits::default()).unwrap();
-    assert_eq!(rules.precision, Precision { limb_bits: 8, fraction_bits: 5 });
+    let rules = Rules::parse(
+        "version = 1\nprecision = { limb_bits = 8, fraction_bits = 5 }",
+        &Limits::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        rules.precision,
+        Precision {
+            limb_bits: 8,
+            fraction_bits: 5
+        }
+    );
     for (limb, fraction) in [(0, 0), (21, 1), (16, 25), (8, 6), (16, 14)] {
-        let text = format!("version = 1\nprecision = {{ limb_bits = {limb}, fraction_bits = {fraction} }}");
+        let text = format!(
+            "version = 1\nprecision = {{ limb_bits = {limb}, fraction_bits = {fraction} }}"
+        );
         assert!(Rules::parse(&text, &Limits::default()).is_err(), "{text}");
     }
 }
@@ -153,21 +226,39 @@ fn mistakes_are_refused() {
         assert!(matches!(got, Err(CompileError::Toml { .. })), "{text}");
     }
     let rule = |text: &str| net().compile_with(&format!("[[rule]]\nname = \"*.bias\"\n{text}"));
-    assert!(matches!(rule("init = \"xavier_normal\""), Err(CompileError::NoFan { .. })));
-    assert!(matches!(rule("init = \"normal\"\nstd = -1"), Err(CompileError::Fill { .. })));
-    assert!(matches!(rule("init = \"trunc_normal\"\na = 9\nb = 10"), Err(CompileError::Fill { .. })));
+    assert!(matches!(
+        rule("init = \"xavier_normal\""),
+        Err(CompileError::NoFan { .. })
+    ));
+    assert!(matches!(
+        rule("init = \"normal\"\nstd = -1"),
+        Err(CompileError::Fill { .. })
+    ));
+    assert!(matches!(
+        rule("init = \"trunc_normal\"\na = 9\nb = 10"),
+        Err(CompileError::Fill { .. })
+    ));
     let long = "#".repeat(2 << 20);
-    assert!(matches!(Rules::parse(&long, &Limits::default()), Err(CompileError::TooMany { .. })));
+    assert!(matches!(
+        Rules::parse(&long, &Limits::default()),
+        Err(CompileError::TooMany { .. })
+    ));
 }
 
 #[test]
 fn digests_follow_the_rules_not_their_text() {
     let digest = |text: &str| Rules::parse(text, &Limits::default()).unwrap().digest();
     let plain = digest("version = 1");
-    assert_eq!(plain, digest("version = 1 # a comment\npreset = \"default\""));
+    assert_eq!(
+        plain,
+        digest("version = 1 # a comment\npreset = \"default\"")
+    );
     assert_eq!(plain, Rules::default().digest());
     let base = "version = 1\n[[rule]]\nname = \"a\"\ninit = \"normal\"";
-    assert_eq!(digest(base), digest("version = 1\n[[rule]]\ninit = \"normal\"\nstd = 1.0\nname = \"a\""));
+    assert_eq!(
+        digest(base),
+        digest("version = 1\n[[rule]]\ninit = \"normal\"\nstd = 1.0\nname = \"a\"")
+    );
     assert_eq!(
         digest("version = 1\n[[rule]]\nname = \"a\"\ninit = \"zeros\""),
         digest("version = 1\n[[rule]]\nname = \"a\"\ninit = \"constant\"\nvalue = -0.0")
@@ -179,7 +270,15 @@ fn digests_follow_the_rules_not_their_text() {
         digest("version = 1\ninputs = [\"x\"]"),
         digest("version = 1\nprecision = { limb_bits = 16, fraction_bits = 11 }"),
     ];
-    for extra in ["std = 2", "mean = 1", "optional = true", "fan_in = 3", "fan_out = 3", "residual = true", "role = \"bias\""] {
+    for extra in [
+        "std = 2",
+        "mean = 1",
+        "optional = true",
+        "fan_in = 3",
+        "fan_out = 3",
+        "residual = true",
+        "role = \"bias\"",
+    ] {
         all.push(digest(&format!("{base}\n{extra}")));
     }
     let count = all.len();

@@ -22,7 +22,10 @@ struct Ramp {
 
 impl Ramp {
     fn new() -> Self {
-        Self { asked: Vec::new(), fail: false }
+        Self {
+            asked: Vec::new(),
+            fail: false,
+        }
     }
 }
 
@@ -56,7 +59,11 @@ fn written(net: &Net, rules: &str) -> (Model, Vec<u8>) {
 }
 
 fn values(graph: &Graph, name: &str) -> Vec<f32> {
-    let value = graph.values.iter().find(|value| value.name == name).unwrap();
+    let value = graph
+        .values
+        .iter()
+        .find(|value| value.name == name)
+        .unwrap();
     let Origin::Initializer(tensor) = &value.origin else {
         panic!("{name} is no initializer");
     };
@@ -64,11 +71,17 @@ fn values(graph: &Graph, name: &str) -> Vec<f32> {
         panic!("{name} has no values");
     };
     let chunks = bytes.chunks_exact(4);
-    chunks.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    chunks
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect()
 }
 
 fn expected(spec: &ModelSpec, name: &str) -> Vec<f32> {
-    let at = spec.tensors.iter().position(|tensor| tensor.name == name).unwrap();
+    let at = spec
+        .tensors
+        .iter()
+        .position(|tensor| tensor.name == name)
+        .unwrap();
     let elements = spec.tensors[at].elements().unwrap();
     (0..elements)
         .map(|element| match spec.tensors[at].fill {
@@ -100,7 +113,9 @@ fn initializers_and_inputs_are_filled() {
     // Only the data is an input now.
     assert_eq!(graph.inputs.len(), 1);
     let limits = Limits::default();
-    let again = Architecture::Onnx(graph).compile("net", &Rules::default(), &limits).unwrap();
+    let again = Architecture::Onnx(graph)
+        .compile("net", &Rules::default(), &limits)
+        .unwrap();
     assert_eq!(again.spec, model.spec);
 }
 
@@ -115,7 +130,9 @@ fn the_rest_is_untouched() {
     let graph = got.graph.as_mut().unwrap();
     assert_eq!(graph.initializer[0].doc_string, "a kernel");
     // With the values taken out again it is the model that it was.
-    graph.initializer.retain(|tensor| tensor.name != "g" && tensor.name != "b");
+    graph
+        .initializer
+        .retain(|tensor| tensor.name != "g" && tensor.name != "b");
     graph.initializer[0].raw_data.clear();
     graph.initializer[0].float_data = vec![0.5; 216];
     graph.input.push(value_info("g", &[6, 300]));
@@ -192,13 +209,21 @@ fn values_come_in_order_and_in_pieces() {
     let mut source = Ramp::new();
     let mut bytes = Vec::new();
     let report = write_onnx_to(&net.bytes(), &model.spec, &mut source, &mut bytes).unwrap();
-    assert_eq!((report.bytes, report.elements), (bytes.len() as u64, 180_000));
+    assert_eq!(
+        (report.bytes, report.elements),
+        (bytes.len() as u64, 180_000)
+    );
     let piece = 1 << 16;
     let rest = 90_000 - piece as usize;
     // In the order of the file; positions are those of the specification.
     assert_eq!(
         source.asked,
-        [(1, 0, piece as usize), (1, piece, rest), (0, 0, piece as usize), (0, piece, rest)]
+        [
+            (1, 0, piece as usize),
+            (1, piece, rest),
+            (0, 0, piece as usize),
+            (0, piece, rest)
+        ]
     );
 }
 
@@ -210,16 +235,30 @@ fn a_model_that_does_not_fit_is_refused() {
     };
     let mut renamed = spec.clone();
     renamed.tensors[0].name = "q".to_owned();
-    assert!(matches!(write(&net(), &renamed), CompileError::Mismatch { .. }));
+    assert!(matches!(
+        write(&net(), &renamed),
+        CompileError::Mismatch { .. }
+    ));
     let mut reshaped = spec.clone();
     reshaped.tensors[1].dims = vec![300, 6];
-    assert!(matches!(write(&net(), &reshaped), CompileError::Mismatch { .. }));
+    assert!(matches!(
+        write(&net(), &reshaped),
+        CompileError::Mismatch { .. }
+    ));
     let mut retyped = net();
     retyped.graph().initializer[0].data_type = FLOAT + 5;
-    assert!(matches!(write(&retyped, &spec), CompileError::Mismatch { .. }));
-    let large = Net::new().input("w", &[1 << 15, 1 << 15]).node("MatMul", "x w", "y");
+    assert!(matches!(
+        write(&retyped, &spec),
+        CompileError::Mismatch { .. }
+    ));
+    let large = Net::new()
+        .input("w", &[1 << 15, 1 << 15])
+        .node("MatMul", "x w", "y");
     let spec = large.compile().unwrap().spec;
-    assert!(matches!(write(&large, &spec), CompileError::Unsupported { .. }));
+    assert!(matches!(
+        write(&large, &spec),
+        CompileError::Unsupported { .. }
+    ));
 }
 
 #[test]
@@ -229,7 +268,10 @@ fn a_failure_leaves_no_file() {
     std::fs::write(&original, net().bytes()).unwrap();
     let out = folder.path().join("out.onnx");
     let spec = net().compile().unwrap().spec;
-    let mut source = Ramp { asked: Vec::new(), fail: true };
+    let mut source = Ramp {
+        asked: Vec::new(),
+        fail: true,
+    };
     let limits = Limits::default();
     let got = write_onnx(&original, &spec, &mut source, &out, &limits);
     assert!(matches!(got, Err(CompileError::Source { .. })));
@@ -281,7 +323,9 @@ fn onnxruntime_runs_what_was_written() {
         .output()
         .is_ok_and(|output| output.status.success());
     if !available {
-        eprintln!("skipped: `{python}` has no onnxruntime (pip install onnxruntime onnx numpy; NASCENT_PYTHON names another Python)");
+        eprintln!(
+            "skipped: `{python}` has no onnxruntime (pip install onnxruntime onnx numpy; NASCENT_PYTHON names another Python)"
+        );
         return;
     }
     let folder = tempfile::tempdir().unwrap();

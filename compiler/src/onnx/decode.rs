@@ -165,7 +165,7 @@ impl Builder<'_> {
                 continue;
             }
             let value = self.lookup(&name).ok_or_else(|| CompileError::Undefined {
-                node: at.clone(),
+                node: Box::new(at.clone()),
                 value: name,
             })?;
             if let Some(uses) = self.uses.get_mut(value) {
@@ -237,7 +237,7 @@ impl Builder<'_> {
 
     fn attribute(&mut self, proto: AttributeProto, at: &NodeRef, top: usize) -> Result<Attr> {
         let fail = |reason: &str| CompileError::Attribute {
-            node: at.clone(),
+            node: Box::new(at.clone()),
             attribute: proto.name.clone(),
             reason: reason.to_owned(),
         };

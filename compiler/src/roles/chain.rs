@@ -53,7 +53,7 @@ impl Assigner<'_> {
         };
         for step in path.iter().rev() {
             dims = forward(self.graph, step, &dims).ok_or_else(|| CompileError::WeightShape {
-                node: node.at.clone(),
+                node: Box::new(node.at.clone()),
                 tensor: super::name_of(self.graph, value),
                 dims: dims.clone(),
                 reason: format!("its shape after {} is not known", step.at),
@@ -91,7 +91,7 @@ impl Assigner<'_> {
             _ => return Ok(()),
         };
         Err(CompileError::WeightForm {
-            node: node.at.clone(),
+            node: Box::new(node.at.clone()),
             tensor: super::name_of(self.graph, value),
             form,
             advice,
