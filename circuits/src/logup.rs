@@ -24,7 +24,7 @@
 //!
 //! with `S = 0` on the first and the last row. A zero denominator makes a helper's equation
 //! either unsatisfiable or independent of `h`; the chance that a random `alpha` hits one is part
-//! of the soundness error stated in the book (chapter "Lookups").
+//! of the soundness error stated in the book (page "Logup").
 
 use ff::Field;
 use halo2_proofs::{

@@ -8,7 +8,7 @@ use halo2_proofs::{
 use halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
-use super::config::{RANGE_TAG, TileConfig};
+use super::config::TileConfig;
 use super::params::{HEADER_BLOCKS, TileParams};
 use super::witness::{WeightBlock, header_blocks, weight_block};
 use crate::canonical::TopDigitsOfModulus;
@@ -310,7 +310,7 @@ impl Assigner<'_> {
         let limb = |u: usize| Fr::from(u as u64);
         let sample =
             inverses(&|u| alpha + limb(u) + beta * Fr::from(u64::from(self.params.lane_value(u))));
-        let range = inverses(&|u| alpha + limb(u) + beta * Fr::from(RANGE_TAG));
+        let range = inverses(&|u| alpha + limb(u) + beta.square());
         let sampled = self.params.table.is_some();
         let (first, lanes) = (self.params.first_weight_row(), self.params.lanes());
         let lookups = |row: usize, out: &mut [Fr]| {

@@ -15,10 +15,6 @@ use crate::transport::{TransportConfig, TransportSelectors};
 
 type Expr = Expression<Fr>;
 
-/// Second coordinate of a range lookup, outside every lane value: keeps the range table and the
-/// sampling table apart under one running sum.
-pub(super) const RANGE_TAG: u64 = 1 << 32;
-
 /// Columns and chips of a tile.
 #[derive(Clone, Debug)]
 pub struct TileConfig {
@@ -242,9 +238,12 @@ impl Tuples {
         self.alpha.clone() + limb + self.beta.clone() * lane
     }
 
-    /// `alpha + v + beta RANGE_TAG`.
+    /// `alpha + v + beta^2`.
+    ///
+    /// No cell stands at `beta^2`, so that no lane value can turn a sampling lookup into a range
+    /// entry: with a constant in place of a second `beta`, a lane equal to it would.
     fn range(&self, value: Expr) -> Expr {
-        self.alpha.clone() + value + self.beta.clone() * Fr::from(RANGE_TAG)
+        self.alpha.clone() + value + self.beta.clone() * self.beta.clone()
     }
 
     /// All lookups of a row: the limbs, then `top` and `below`.
