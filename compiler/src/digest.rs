@@ -5,7 +5,7 @@
 //! of those that the rules leave alone. It does not cover values that the rules
 //! replace, names of nodes and intermediate values, documentation, producer,
 //! metadata, unused initializers, or how the file was encoded. Whether a filled
-//! tensor was an input or an initializer makes no difference, so the model that
+//! tensor was an input, an initializer or a `Constant` node makes no difference, so the model that
 //! is written has the digest of the architecture it was written from.
 
 use crate::canon::Canon;
@@ -21,11 +21,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) fn graph_digest(graph: &Graph, filled: &BTreeSet<ValueId>) -> Result<[u8; 32]> {
     let mut encoder = Encoder {
         graph,
+        filled,
         numbers: BTreeMap::new(),
         canon: Canon::default(),
     };
-    encoder.inputs(filled);
-    encoder.tensors(filled)?;
+    encoder.inputs();
+    encoder.tensors()?;
     encoder.nodes(&graph.nodes)?;
     encoder.canon.len(graph.outputs.len());
     for &output in &graph.outputs {
@@ -37,14 +38,15 @@ pub(crate) fn graph_digest(graph: &Graph, filled: &BTreeSet<ValueId>) -> Result<
 
 struct Encoder<'a> {
     graph: &'a Graph,
+    filled: &'a BTreeSet<ValueId>,
     /// Numbers of inputs and computed values, by order of appearance.
     numbers: BTreeMap<ValueId, u64>,
     canon: Canon,
 }
 
 impl Encoder<'_> {
-    fn inputs(&mut self, filled: &BTreeSet<ValueId>) {
-        let graph = self.graph;
+    fn inputs(&mut self) {
+        let (graph, filled) = (self.graph, self.filled);
         let data: Vec<ValueId> = graph
             .inputs
             .iter()
@@ -80,8 +82,8 @@ impl Encoder<'_> {
     }
 
     /// Tensors in use, sorted by name, filled and constant ones together.
-    fn tensors(&mut self, filled: &BTreeSet<ValueId>) -> Result<()> {
-        let graph = self.graph;
+    fn tensors(&mut self) -> Result<()> {
+        let (graph, filled) = (self.graph, self.filled);
         let outputs: BTreeSet<ValueId> = graph.outputs.iter().copied().collect();
         let used = |id: &ValueId| !graph.uses_of(*id).is_empty() || outputs.contains(id);
         let mut named: BTreeMap<&str, ValueId> = BTreeMap::new();
@@ -104,7 +106,7 @@ impl Encoder<'_> {
                 }
                 _ => {
                     let dims = graph.fixed_dims(id).unwrap_or_default();
-                    let dtype = value.dtype.map_or(0, DType::onnx);
+                    let dtype = graph.dtype(id).map_or(0, DType::onnx);
                     self.canon.u8(1).u8(dtype).dims(&dims);
                 }
             }
@@ -125,6 +127,9 @@ impl Encoder<'_> {
     }
 
     fn nodes(&mut self, nodes: &[Node]) -> Result<()> {
+        // A filled `Constant` node is a tensor by now.
+        let is_filled = |node: &&Node| node.output(0).is_some_and(|id| self.filled.contains(&id));
+        let nodes: Vec<&Node> = nodes.iter().filter(|node| !is_filled(node)).collect();
         self.canon.len(nodes.len());
         for node in nodes {
             self.canon

@@ -364,13 +364,21 @@ impl Graph {
         }
     }
 
-    /// Declared dimensions, when all of them are numbers.
+    /// Element type of a constant, or as declared.
+    pub fn dtype(&self, value: ValueId) -> Option<DType> {
+        match self.constant(value) {
+            Some(tensor) => Some(tensor.dtype),
+            None => self.values.get(value)?.dtype,
+        }
+    }
+
+    /// Dimensions of a constant, or as declared when all of them are numbers.
     pub fn fixed_dims(&self, value: ValueId) -> Option<Vec<u64>> {
-        let value = self.values.get(value)?;
-        if let Origin::Initializer(tensor) = &value.origin {
+        if let Some(tensor) = self.constant(value) {
             return Some(tensor.dims.clone());
         }
-        let dims = value.shape.as_ref()?.iter().map(|dim| match dim {
+        let shape = self.values.get(value)?.shape.as_ref()?;
+        let dims = shape.iter().map(|dim| match dim {
             Dim::Fixed(dim) => Some(*dim),
             Dim::Symbol(_) | Dim::Unknown => None,
         });

@@ -302,11 +302,14 @@ fn untouched(
             why,
         });
     }
-    for node in graph
+    let constants = graph
         .nodes
         .iter()
-        .filter(|n| n.standard_op() == Some("Constant"))
-    {
+        .filter(|n| n.standard_op() == Some("Constant"));
+    for node in constants {
+        if node.output(0).is_some_and(|id| filled.contains(&id)) {
+            continue;
+        }
         let name = node.output(0).and_then(|id| graph.values.get(id));
         let (dims, dtype) = match node.attrs.get("value") {
             Some(Attr::Tensor(tensor)) => (tensor.dims.clone(), tensor.dtype.name()),

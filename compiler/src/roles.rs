@@ -164,7 +164,7 @@ impl Parameter {
 ///
 /// # Errors
 /// A weight with a shape that its operator cannot take, one that cannot be
-/// filled (quantized, or made by a `Constant` node), or too many of them.
+/// filled (quantized, or made by `ConstantOfShape`), or too many of them.
 pub fn assign(graph: &Graph, inputs: &[String], limits: &Limits) -> Result<Vec<Parameter>> {
     let named: BTreeMap<String, ValueId> = graph
         .inputs
@@ -308,7 +308,7 @@ impl Assigner<'_> {
         self.parameters.push(Parameter {
             name: value.name.clone(),
             dims: self.graph.fixed_dims(leaf.value).unwrap_or_default(),
-            dtype: value.dtype.unwrap_or(DType::F32),
+            dtype: self.graph.dtype(leaf.value).unwrap_or(DType::F32),
             role: claim.role,
             fans: claim.fans,
             owner_fan_in: claim.owner_fan_in,

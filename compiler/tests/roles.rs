@@ -322,6 +322,15 @@ fn what_cannot_be_filled_is_refused() {
         quantized.compile(),
         Err(CompileError::WeightForm { .. })
     ));
+    let made = Net::new()
+        .ints("shape", &[6, 4, 3, 3])
+        .node("ConstantOfShape", "shape", "w")
+        .node("Conv", "x w", "y");
+    let error = made.compile();
+    assert!(
+        matches!(error, Err(CompileError::WeightForm { .. })),
+        "{error:?}"
+    );
     let empty = Net::new().weight("w", &[0, 4]).node("MatMul", "x w", "y");
     assert!(matches!(
         empty.compile(),

@@ -119,6 +119,39 @@ fn initializers_and_inputs_are_filled() {
     assert_eq!(again.spec, model.spec);
 }
 
+/// The same weights in initializers, inputs and `Constant` nodes.
+#[test]
+fn constant_nodes_become_initializers() {
+    let mut original = Net::new().weight("w", &[4, 4, 3, 3]).weight("b", &[4]);
+    let stored = std::mem::take(&mut original.graph().initializer);
+    for tensor in stored {
+        let name = tensor.name.clone();
+        let value = tract_onnx::pb::AttributeProto {
+            name: "value".to_owned(),
+            r#type: 4,
+            t: Some(tensor),
+            ..Default::default()
+        };
+        original = original.node_with("Constant", "", &name, vec![value]);
+    }
+    let original = original.node("Conv", "x w b", "y").output("y");
+    let (model, bytes) = written(&original, "");
+    assert_eq!(model.spec.tensors.len(), 2);
+    assert!(model.untouched.is_empty());
+    let graph = read_onnx(&bytes, &Limits::default()).unwrap();
+    assert_eq!(graph.nodes.len(), 1);
+    assert_eq!(values(&graph, "w"), expected(&model.spec, "w"));
+    let limits = Limits::default();
+    let again = Architecture::Onnx(graph)
+        .compile("net", &Rules::default(), &limits)
+        .unwrap();
+    assert_eq!(again.spec, model.spec);
+    let mut old = original;
+    old.model.ir_version = 3;
+    let got = write_onnx_to(&old.bytes(), &model.spec, &mut Ramp::new(), &mut Vec::new());
+    assert!(matches!(got, Err(CompileError::Unsupported { .. })));
+}
+
 #[test]
 fn the_rest_is_untouched() {
     let mut original = net();

@@ -338,11 +338,9 @@ fn declared(proto: &ValueInfoProto) -> Result<(Option<DType>, Option<Vec<Dim>>)>
     let mut dims = Vec::with_capacity(shape.dim.len());
     for dim in &shape.dim {
         dims.push(match &dim.value {
+            // Some exporters write -1 for a dimension that is not known.
             Some(dimension::Value::DimValue(value)) => {
-                Dim::Fixed(u64::try_from(*value).map_err(|_| CompileError::Tensor {
-                    name: proto.name.clone(),
-                    reason: format!("negative dimension {value}"),
-                })?)
+                u64::try_from(*value).map_or(Dim::Unknown, Dim::Fixed)
             }
             Some(dimension::Value::DimParam(name)) if !name.is_empty() => Dim::Symbol(name.clone()),
             Some(dimension::Value::DimParam(_)) | None => Dim::Unknown,

@@ -21,6 +21,7 @@ const PIECE: usize = 1 << 16;
 const MAX_MESSAGE: u64 = 1 << 31;
 
 const MODEL_GRAPH: u32 = 7;
+const GRAPH_NODE: u32 = 1;
 const GRAPH_INITIALIZER: u32 = 5;
 const GRAPH_INPUT: u32 = 11;
 const TENSOR_DIMS: u32 = 1;
@@ -258,16 +259,21 @@ impl<'a> Plan<'a> {
             let name = match field.number {
                 GRAPH_INITIALIZER => string_field(field.payload, TENSOR_NAME)?,
                 GRAPH_INPUT => string_field(field.payload, 1)?,
+                GRAPH_NODE => constant_output(field.payload)?,
                 _ => None,
             };
             let tensor = name.and_then(|name| self.by_name.get(name).copied());
             match (field.number, tensor) {
-                (GRAPH_INITIALIZER, Some(tensor)) => {
+                (GRAPH_INITIALIZER | GRAPH_NODE, Some(tensor)) => {
                     let flag = found.get_mut(tensor).filter(|flag| !**flag);
                     let flag =
                         flag.ok_or_else(|| mismatch("a tensor is there twice".to_owned()))?;
                     *flag = true;
-                    self.replace(tensor, field)?;
+                    if field.number == GRAPH_INITIALIZER {
+                        self.replace(tensor, field.payload)?;
+                    } else {
+                        self.constant(tensor, field.payload, drop_inputs)?;
+                    }
                 }
                 (GRAPH_INPUT, Some(tensor)) => {
                     inputs.push((tensor, field));
@@ -297,23 +303,23 @@ impl<'a> Plan<'a> {
     }
 
     /// An initializer with new values: type, shape and the rest stay.
-    fn replace(&mut self, tensor: usize, field: Field<'a>) -> Result<()> {
-        let mut header = Vec::new();
-        let mut dims = Vec::new();
-        let mut data_type = 0;
-        for inner in Fields::new(field.payload) {
-            let inner = inner?;
-            match inner.number {
-                TENSOR_DIMS if inner.wire == LEN => packed(inner.payload, &mut dims)?,
-                TENSOR_DIMS => dims.push(inner.value),
-                TENSOR_TYPE => data_type = inner.value,
-                // Values, and where they were.
-                4 | 5 | 6 | 7 | TENSOR_RAW | 10 | 11 | 13 | 14 => continue,
-                _ => {}
-            }
-            header.extend_from_slice(inner.raw);
+    fn replace(&mut self, tensor: usize, proto: &[u8]) -> Result<()> {
+        let (fields, dims, data_type) = without_values(proto)?;
+        self.tensor(tensor, &dims, data_type, fields)
+    }
+
+    /// A `Constant` node turned into an initializer.
+    fn constant(&mut self, tensor: usize, node: &[u8], allowed: bool) -> Result<()> {
+        if !allowed {
+            return Err(CompileError::Unsupported {
+                what: "a weight in a Constant node of a file before IR version 4".to_owned(),
+                advice: "convert the model to a later IR version",
+            });
         }
-        self.tensor(tensor, &dims, data_type, header)
+        // The attribute, then its tensor.
+        let proto = nested(node, &[5, 5])?.unwrap_or_default();
+        let (_, dims, data_type) = without_values(proto)?;
+        self.made(tensor, &dims, data_type)
     }
 
     /// A graph input turned into an initializer.
@@ -335,8 +341,13 @@ impl<'a> Plan<'a> {
                 }
             }
         }
+        self.made(tensor, &dims, data_type)
+    }
+
+    /// A new initializer.
+    fn made(&mut self, tensor: usize, dims: &[u64], data_type: u64) -> Result<()> {
         let mut header = Vec::new();
-        for &dim in &dims {
+        for &dim in dims {
             put_int(&mut header, TENSOR_DIMS, dim);
         }
         put_int(&mut header, TENSOR_TYPE, data_type);
@@ -344,7 +355,7 @@ impl<'a> Plan<'a> {
             put_len(&mut header, TENSOR_NAME, spec.name.len() as u64);
             header.extend_from_slice(spec.name.as_bytes());
         }
-        self.tensor(tensor, &dims, data_type, header)
+        self.tensor(tensor, dims, data_type, header)
     }
 
     fn tensor(
@@ -383,6 +394,30 @@ impl<'a> Plan<'a> {
         self.tensors += 1;
         Ok(())
     }
+}
+
+/// The fields of a `TensorProto` but for its values, with its shape and type.
+fn without_values(proto: &[u8]) -> Result<(Vec<u8>, Vec<u64>, u64)> {
+    let (mut fields, mut dims, mut data_type) = (Vec::new(), Vec::new(), 0);
+    for inner in Fields::new(proto) {
+        let inner = inner?;
+        match inner.number {
+            TENSOR_DIMS if inner.wire == LEN => packed(inner.payload, &mut dims)?,
+            TENSOR_DIMS => dims.push(inner.value),
+            TENSOR_TYPE => data_type = inner.value,
+            // Values, and where they were.
+            4 | 5 | 6 | 7 | TENSOR_RAW | 10 | 11 | 13 | 14 => continue,
+            _ => {}
+        }
+        fields.extend_from_slice(inner.raw);
+    }
+    Ok((fields, dims, data_type))
+}
+
+/// The output of a node when it is a `Constant`.
+fn constant_output(node: &[u8]) -> Result<Option<&str>> {
+    let constant = string_field(node, 4)? == Some("Constant");
+    Ok(string_field(node, 2)?.filter(|_| constant))
 }
 
 /// The last value of a string field.

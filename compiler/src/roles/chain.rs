@@ -7,7 +7,7 @@
 
 use super::Assigner;
 use crate::error::{CompileError, Result};
-use crate::graph::{Graph, Node, Origin, Tensor, ValueId};
+use crate::graph::{Graph, Node, Origin, ValueId};
 use std::collections::BTreeSet;
 
 /// Longest chain that is followed.
@@ -20,7 +20,8 @@ pub(crate) struct Leaf {
     pub value: ValueId,
     /// Its shape as the operator sees it.
     pub dims: Vec<u64>,
-    /// Whether it is an initializer (otherwise a graph input).
+    /// Whether it is an initializer or a `Constant` node's tensor (otherwise a
+    /// graph input).
     pub initializer: bool,
 }
 
@@ -43,8 +44,12 @@ impl Assigner<'_> {
             Some(Origin::Initializer(tensor)) if tensor.dtype.is_weight() => true,
             Some(Origin::Input) if self.eligible.contains(&value) => false,
             Some(Origin::Node(Some(producer))) => {
-                self.refuse_form(node, value, *producer)?;
-                return Ok(None);
+                let constant = self.graph.constant(value);
+                if !constant.is_some_and(|t| t.dtype.is_weight() && t.elements() > 1) {
+                    self.refuse_form(node, value, *producer)?;
+                    return Ok(None);
+                }
+                true
             }
             _ => return Ok(None),
         };
@@ -72,19 +77,11 @@ impl Assigner<'_> {
         let Some(producer) = self.graph.nodes.get(producer).filter(|_| weight_slot) else {
             return Ok(());
         };
-        let large = |tensor: &Tensor| tensor.dims.iter().filter(|&&dim| dim > 1).count() > 1;
         let (form, advice) = match producer.standard_op() {
-            Some("Constant")
-                if self
-                    .graph
-                    .constant(value)
-                    .is_some_and(|t| t.dtype.is_weight() && large(t)) =>
-            {
-                (
-                    "made by a Constant node",
-                    "turn Constant nodes into initializers",
-                )
-            }
+            Some("ConstantOfShape" | "RandomNormal" | "RandomUniform") => (
+                "made by a node that fills a shape",
+                "store it as an initializer, or as an input of the graph with its shape",
+            ),
             Some("DequantizeLinear") if self.is_constant_input(producer) => {
                 ("quantized", "use the model before quantization")
             }
