@@ -1,0 +1,6 @@
+//! Jobs end to end, on the smallest tiles: finish, resume, refuse.
+
+mod finish;
+mod refuse;
+mod resume;
+mod support;
