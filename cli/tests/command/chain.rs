@@ -1,0 +1,280 @@
+//! What goes well.
+
+use crate::support::{BEACON, Folder, key_name, world};
+use serde_json::Value;
+
+#[track_caller]
+fn is_digest(value: &Value) {
+    assert_eq!(value.as_str().map(str::len), Some(64), "{value}");
+}
+
+#[test]
+fn each_step_reports_its_result() {
+    let world = world();
+    is_digest(&world.secret["publisher_key"]);
+    assert_eq!(world.secret["encrypted"], false);
+
+    let plan = &world.plan["plan"];
+    assert_eq!(world.plan["command"], "plan");
+    for digest in [
+        &plan["digest"],
+        &plan["model"]["digest"],
+        &plan["model"]["rules_digest"],
+    ] {
+        is_digest(digest);
+    }
+    assert_eq!(plan["publisher_key"], world.secret["publisher_key"]);
+    assert_eq!(plan["seed"], "hidden");
+    assert_eq!(plan["model"]["sampled_weights"], 10_000);
+    assert_eq!(plan["model"]["constant_weights"], 100);
+    assert_eq!(world.plan["tensors"][0]["name"], "fc.weight");
+    assert_eq!(world.plan["tensors"][0]["fan_in"], 100);
+
+    assert_eq!(world.init["weights"]["elements"], 10_100);
+    assert_eq!(world.init["plan"], *plan);
+
+    let prove = &world.prove;
+    assert_eq!(prove["development_srs"], true);
+    assert_eq!(prove["proofs"], 2);
+    assert_eq!(prove["proved"], 2);
+    assert_eq!(prove["predicted"]["tiles"], 2);
+    assert_eq!(prove["predicted"]["proof_bytes"], prove["proof_bytes"]);
+    is_digest(&prove["weight_commitments"]);
+}
+
+#[test]
+fn verify_says_what_was_proved_and_what_not() {
+    let world = world();
+    let run = world
+        .folder
+        .json(&["verify", "bundle", "--development-srs"])
+        .exits(0);
+    let json = run.json();
+    assert_eq!(json["command"], "verify");
+    assert_eq!(json["plan_digest"], world.plan["plan"]["digest"]);
+    assert_eq!(
+        json["weight_commitments"],
+        world.prove["weight_commitments"]
+    );
+    assert_eq!(json["keys"][0]["origin"], "made-here");
+    let open = json["not_proved"].as_array().expect("a list");
+    let names: Vec<&str> = open
+        .iter()
+        .filter_map(|item| item["name"].as_str())
+        .collect();
+    assert!(
+        names.contains(&"DevelopmentSrs") && names.contains(&"ModelFile"),
+        "{names:?}"
+    );
+    assert!(
+        !names.contains(&"KeyOrigin"),
+        "the key was made here: {names:?}"
+    );
+
+    let words = world
+        .folder
+        .run(&["verify", "bundle", "--development-srs"])
+        .exits(0);
+    assert!(words.stdout.contains("Not proved"), "{}", words.stdout);
+    assert!(words.stdout.contains("no evidence"), "{}", words.stdout);
+    assert!(words.stderr.contains("DEVELOPMENT SRS"), "{}", words.stderr);
+}
+
+#[test]
+fn what_is_compared_is_no_longer_open() {
+    let world = world();
+    let arguments = [
+        "verify",
+        "bundle",
+        "--development-srs",
+        "--rederive-key",
+        "--plan",
+        "plan",
+    ];
+    let more = [
+        "--beacon-value",
+        BEACON,
+        "--model",
+        "tiny.toml",
+        "--rules",
+        "rules.toml",
+    ];
+    let json = world
+        .folder
+        .json(&[&arguments[..], &more].concat())
+        .exits(0)
+        .json();
+    assert_eq!(json["keys"][0]["origin"], "rederived");
+    let open = json["not_proved"].to_string();
+    for closed in ["KeyOrigin", "ModelFile", "BeaconOrigin"] {
+        assert!(!open.contains(closed), "{open}");
+    }
+    assert!(
+        open.contains("PlanTime") && open.contains("Training"),
+        "{open}"
+    );
+}
+
+#[test]
+fn a_key_from_beside_the_bundle_is_marked() {
+    let world = world();
+    let elsewhere = Folder::new();
+    elsewhere.write("bundle", &world.bytes("bundle"));
+    let name = key_name(&world.bundle().streams[0].vk_digest);
+    let cache = elsewhere.path("cache");
+    let arguments = ["verify", "bundle", "--development-srs", "--json"];
+    let failure = elsewhere
+        .run_with(&cache, &arguments)
+        .failure(4, "environment");
+    assert!(failure.contains("--rederive-key"), "{failure}");
+    elsewhere.write(&name, &world.bytes(&name));
+    let json = elsewhere.run_with(&cache, &arguments).exits(0).json();
+    assert_eq!(json["keys"][0]["origin"], "beside-bundle");
+    assert!(json["not_proved"].to_string().contains("KeyOrigin"));
+}
+
+#[test]
+fn audit_accepts_the_weights_and_no_others() {
+    let world = world();
+    let secret = world.file("secret");
+    let audit = [
+        "audit",
+        "plan",
+        "weights",
+        "--beacon-value",
+        BEACON,
+        "--secret",
+        &secret,
+    ];
+    let json = world.folder.json(&audit).exits(0).json();
+    assert_eq!(json["mismatches"], 0);
+    assert_eq!(json["elements"], 10_100);
+    // A bundle holds plan and beacon value.
+    let audit = ["audit", "bundle", "weights", "--secret", &secret];
+    world.folder.json(&audit).exits(0);
+
+    let mut bytes = world.bytes("weights");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    let folder = Folder::new();
+    folder.write("changed", &bytes);
+    let bundle = world.file("bundle");
+    let json = folder
+        .json(&["audit", &bundle, "changed", "--secret", &secret])
+        .exits(1)
+        .json();
+    assert_eq!(json["mismatches"], 1);
+}
+
+#[test]
+fn a_public_seed_needs_no_secret() {
+    let world = world();
+    let folder = Folder::new();
+    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
+    let plan = [
+        "plan",
+        &model,
+        "--rules",
+        &rules,
+        "--public-seed",
+        "--beacon",
+        "x",
+        "-o",
+        "p",
+    ];
+    let json = folder.json(&plan).exits(0).json();
+    assert_eq!(json["plan"]["seed"], "public");
+    folder
+        .json(&["init", "p", "--beacon-value", BEACON, "--weights", "w"])
+        .exits(0);
+    folder
+        .json(&["audit", "p", "w", "--beacon-value", BEACON])
+        .exits(0);
+    let prove = [
+        "prove",
+        "p",
+        "--beacon-value",
+        BEACON,
+        "-o",
+        "b",
+        "--k",
+        "8",
+    ];
+    folder
+        .json(&[&prove[..], &["--development-srs"]].concat())
+        .exits(0);
+    let json = folder
+        .json(&["verify", "b", "--development-srs"])
+        .exits(0)
+        .json();
+    assert_eq!(json["seed"], "public");
+}
+
+#[test]
+fn a_run_goes_on_where_it_was_stopped() {
+    let world = world();
+    let folder = Folder::new();
+    let (plan, secret) = (world.file("plan"), world.file("secret"));
+    let arguments = [
+        "prove",
+        &plan,
+        "--secret",
+        &secret,
+        "--beacon-value",
+        BEACON,
+        "--k",
+        "8",
+    ];
+    let more = ["--development-srs", "-o", "b", "--job", "job", "--force"];
+    let arguments = [&arguments[..], &more].concat();
+    let json = folder.json(&arguments).exits(0).json();
+    assert_eq!(
+        (&json["proved"], &json["resumed"]),
+        (&Value::from(2), &Value::from(0))
+    );
+    let json = folder.json(&arguments).exits(0).json();
+    assert_eq!(
+        (&json["proved"], &json["resumed"]),
+        (&Value::from(0), &Value::from(2))
+    );
+    // A directory of another job is not touched.
+    let other = [
+        "prove",
+        &plan,
+        "--secret",
+        &secret,
+        "--beacon-value",
+        "ff",
+        "--k",
+        "8",
+    ];
+    let failure = folder
+        .json(&[&other[..], &more].concat())
+        .failure(4, "environment");
+    assert!(failure.contains("--job"), "{failure}");
+}
+
+#[test]
+fn an_estimate_writes_nothing() {
+    let world = world();
+    let folder = Folder::new();
+    let (plan, secret) = (world.file("plan"), world.file("secret"));
+    let arguments = [
+        "prove",
+        &plan,
+        "--secret",
+        &secret,
+        "--beacon-value",
+        "ee",
+        "--estimate",
+    ];
+    let json = folder
+        .json(&[&arguments[..], &["--development-srs"]].concat())
+        .exits(0)
+        .json();
+    assert!(
+        json["predicted"]["seconds"]
+            .as_f64()
+            .is_some_and(|seconds| seconds > 0.0)
+    );
+    assert!(folder.names().is_empty());
+}

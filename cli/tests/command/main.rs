@@ -1,0 +1,9 @@
+//! The built command, end to end, on a model small enough for a second.
+//!
+//! The exit codes and the shapes of `--json` checked here are the command's interface.
+
+mod bad_files;
+mod chain;
+mod lies;
+mod support;
+mod tools;
