@@ -38,10 +38,12 @@ mod model;
 mod onnx;
 pub mod roles;
 pub mod rules;
+mod untouched;
 
 pub use description::Description;
 pub use error::{CompileError, NodeRef, Result};
 pub use limits::Limits;
-pub use model::{Architecture, Model, TensorReport, Untouched};
+pub use model::{Architecture, Model, TensorReport};
 pub use onnx::{WeightSource, Written, read_onnx, write_onnx, write_onnx_to};
 pub use rules::{Preset, Rules};
+pub use untouched::Untouched;

@@ -3,15 +3,16 @@
 use crate::description::Description;
 use crate::digest::graph_digest;
 use crate::error::{CompileError, Result, at_most};
-use crate::graph::{Attr, DType, Graph, Origin, ValueId};
+use crate::graph::{Graph, Origin, ValueId};
 use crate::init::{Init, Lowered};
 use crate::limits::Limits;
 use crate::onnx::read_onnx;
 use crate::roles::{Parameter, Role, assign};
 use crate::rules::{Decision, Rules};
+use crate::untouched::{Untouched, untouched};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -48,17 +49,13 @@ pub struct TensorReport {
     pub why: String,
 }
 
-/// A constant that keeps its values; they are part of the graph's digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Untouched {
-    /// Its name.
-    pub name: String,
-    /// Its dimensions.
-    pub dims: Vec<u64>,
-    /// Its element type.
-    pub dtype: &'static str,
-    /// Why it is no weight.
-    pub why: String,
+impl Model {
+    /// Float values that no rule fills: constants of the graph, which the graph's
+    /// digest binds and no seed explains. A reader of a proof wants to know.
+    pub fn kept_floats(&self) -> u64 {
+        let floats = self.untouched.iter().filter(|constant| constant.is_float);
+        floats.fold(0, |sum, constant| sum.saturating_add(constant.elements()))
+    }
 }
 
 impl Architecture {
@@ -271,58 +268,6 @@ fn check_kept(graph: &Graph, kept: &[(Parameter, String)], rules: &Rules) -> Res
         }
     }
     Ok(())
-}
-
-/// Initializers and `Constant` nodes that are not filled.
-fn untouched(
-    graph: &Graph,
-    filled: &BTreeSet<ValueId>,
-    kept: &[(Parameter, String)],
-) -> Vec<Untouched> {
-    let kept: BTreeMap<ValueId, &(Parameter, String)> = kept
-        .iter()
-        .filter_map(|entry| Some((entry.0.value?, entry)))
-        .collect();
-    let mut list = Vec::new();
-    for &id in graph.initializers.iter().filter(|id| !filled.contains(id)) {
-        let Some(value) = graph.values.get(id) else {
-            continue;
-        };
-        let dtype = value.dtype.unwrap_or(DType::F32);
-        let why = match kept.get(&id) {
-            Some((parameter, why)) if parameter.role != Role::Other => why.clone(),
-            _ if graph.uses_of(id).is_empty() => "not used".to_owned(),
-            _ if !dtype.is_weight() => format!("{} constant", dtype.name()),
-            _ => "constant of the graph".to_owned(),
-        };
-        list.push(Untouched {
-            name: value.name.clone(),
-            dims: graph.fixed_dims(id).unwrap_or_default(),
-            dtype: dtype.name(),
-            why,
-        });
-    }
-    let constants = graph
-        .nodes
-        .iter()
-        .filter(|n| n.standard_op() == Some("Constant"));
-    for node in constants {
-        if node.output(0).is_some_and(|id| filled.contains(&id)) {
-            continue;
-        }
-        let name = node.output(0).and_then(|id| graph.values.get(id));
-        let (dims, dtype) = match node.attrs.get("value") {
-            Some(Attr::Tensor(tensor)) => (tensor.dims.clone(), tensor.dtype.name()),
-            _ => (Vec::new(), "attribute"),
-        };
-        list.push(Untouched {
-            name: name.map_or_else(String::new, |value| value.name.clone()),
-            dims,
-            dtype,
-            why: "Constant node".to_owned(),
-        });
-    }
-    list
 }
 
 fn data_inputs(graph: &Graph, filled: &BTreeSet<ValueId>) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! an error here and never a panic of somebody's type inference.
 
 mod decode;
+mod splice;
 mod tensor;
 pub(crate) use tensor::elements;
 pub(crate) mod wire;

@@ -313,6 +313,8 @@ fn what_cannot_be_filled_is_refused() {
         .unwrap();
     assert_eq!(filled.spec.tensors[1].name, "m");
 
+    assert_eq!(kept.kept_floats(), 16);
+
     let quantized = Net::new()
         .ints("w", &[1, 2, 3])
         .scalar("scale", 1.0)
