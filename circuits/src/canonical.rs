@@ -161,7 +161,9 @@ impl CanonicalConfig {
         }
         let below = (0..COMPARED)
             .map(|i| {
-                let distance = constant(u64::from(modulus[i]) - 1) - digits[i].clone();
+                // A digit of the modulus may be zero: then nothing lies below it.
+                let greatest = Fr::from(u64::from(modulus[i])) - Fr::ONE;
+                let distance = Expression::Constant(greatest) - digits[i].clone();
                 indicator(&c, i as u64) * distance
             })
             .reduce(|a, b| a + b)
