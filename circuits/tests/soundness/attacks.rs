@@ -10,7 +10,7 @@ use nascent_circuits::tile::HEADER_BLOCKS;
 use nascent_verifier::{Distribution, Precision};
 use rayon::prelude::*;
 
-use crate::harness::{Forgery, Tile};
+use crate::harness::{Edit, Forgery, Tile};
 use crate::manifest::write_digits;
 use crate::search::{digits_of, plus_modulus};
 
@@ -28,8 +28,6 @@ fn normal() -> Tile {
 fn both() -> [Tile; 2] {
     [uniform(), normal()]
 }
-
-type Edit<'a> = &'a (dyn Fn(&Tile, &mut Grid) + Sync);
 
 fn refused(tile: &Tile, forgery: &Forgery<'_>, expected: &[(&str, &str)]) {
     let verdict = tile.verdict(forgery);

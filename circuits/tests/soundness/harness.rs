@@ -32,6 +32,9 @@ pub struct Tile {
     outputs: Formula,
 }
 
+/// A change of cells.
+pub type Edit<'a> = &'a (dyn Fn(&Tile, &mut Grid) + Sync);
+
 /// What a cheating prover does; everything else is computed as honestly as that allows.
 #[derive(Default)]
 pub struct Forgery<'a> {
@@ -42,9 +45,9 @@ pub struct Forgery<'a> {
     /// Added to the cell that the constraint determines; its successors follow.
     pub faults: Vec<(At, Fr)>,
     /// Changes limbs, lanes or splits.
-    pub split: Option<&'a (dyn Fn(&Tile, &mut Grid) + Sync)>,
+    pub split: Option<Edit<'a>>,
     /// Changes anything in the first phase, after the multiplicities.
-    pub first: Option<&'a (dyn Fn(&Tile, &mut Grid) + Sync)>,
+    pub first: Option<Edit<'a>>,
     /// A step of the second phase whose cell is chosen such that a later check holds.
     pub close: Option<(At, At)>,
 }
