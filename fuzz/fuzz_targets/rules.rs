@@ -1,0 +1,4 @@
+//! TOML rules.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| nascent_fuzz::model::rules(data));

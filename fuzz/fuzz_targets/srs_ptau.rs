@@ -1,0 +1,4 @@
+//! Import of snarkjs' `.ptau` files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| nascent_fuzz::srs::ptau(data));

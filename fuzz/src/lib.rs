@@ -1,0 +1,22 @@
+//! What each fuzz target does with its input.
+//!
+//! A function per target, plain code without the fuzzer, so that an input can be
+//! replayed under any tool. Each decodes hostile bytes, uses whatever decoded in
+//! every way the project does, and panics when a property fails: a second
+//! encoding of a value, an accepted change of a statement or a proof, a result
+//! that depends on the run. Panics, time and memory of the code under test are
+//! the fuzzer's to notice.
+
+#[cfg(feature = "audit")]
+pub mod audit;
+pub mod bundle;
+pub mod fixture;
+#[cfg(feature = "compiler")]
+pub mod model;
+pub mod proof;
+#[cfg(feature = "seeds")]
+pub mod seeds;
+#[cfg(feature = "params")]
+pub mod srs;
+pub mod srs_file;
+pub mod verifying_key;

@@ -1,0 +1,122 @@
+//! First inputs: the fixtures, the bundled models and small files made here.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use halo2_proofs::poly::commitment::Params;
+use halo2_proofs::poly::kzg::commitment::ParamsKZG;
+use halo2curves::bn256::Bn256;
+use nascent_params::{Silent, Srs, SrsCache};
+use nascent_prover::derive::{Metadata, write_safetensors};
+use nascent_verifier::Format;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+use crate::fixture::{BUNDLE, FIXTURE, NORMAL, SRS, UNIFORM};
+
+/// Writes `.ptau` files, as the tests of the import do.
+#[path = "../../params/tests/files/support.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod support;
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+
+struct Corpus<'a>(&'a Path);
+
+impl Corpus<'_> {
+    fn add(&self, target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let folder = self.0.join(target);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(format!("seed-{name}")), bytes)
+    }
+
+    /// The files of a folder of `examples/`.
+    fn copy(&self, target: &str, folder: &str) -> io::Result<()> {
+        for entry in fs::read_dir(Path::new(EXAMPLES).join(folder))? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            self.add(target, &name, &fs::read(&path)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the inputs below a folder, one folder for each target.
+///
+/// # Errors
+/// Failures of the file system.
+pub fn write(folder: &Path) -> io::Result<()> {
+    let corpus = Corpus(folder);
+    verifier(&corpus)?;
+    reference_strings(&corpus)?;
+    for (target, folder) in [
+        ("onnx", "models"),
+        ("description", "descriptions"),
+        ("rules", "rules"),
+    ] {
+        corpus.copy(target, folder)?;
+    }
+    let scratch = tempfile::tempdir()?;
+    let path = scratch.path().join("weights.safetensors");
+    let deriver = crate::audit::deriver();
+    write_safetensors(&deriver, &path, &Metadata::default(), &|_, _| ())
+        .map_err(io::Error::other)?;
+    corpus.add("safetensors", "audited", &fs::read(path)?)
+}
+
+fn verifier(corpus: &Corpus<'_>) -> io::Result<()> {
+    corpus.add("verifying_key", "uniform", UNIFORM)?;
+    corpus.add("verifying_key", "normal", NORMAL)?;
+    corpus.add("srs_file", "development", SRS)?;
+    corpus.add("bundle", "bundle", BUNDLE)?;
+    let plan = &FIXTURE.bundle.plan;
+    corpus.add("bundle", "plan", &plan.encode().map_err(io::Error::other)?)?;
+    let model = plan.model.encode().map_err(io::Error::other)?;
+    corpus.add("bundle", "model", &model)?;
+    for (tile, index) in FIXTURE.bundle.tiles.iter().zip(0_u8..) {
+        corpus.add(
+            "proof",
+            &format!("tile-{index}"),
+            &[&[index], tile.proof.as_slice()].concat(),
+        )?;
+        for kind in 0..16 {
+            let change = [0x80 | index, 7, kind, 3, 1];
+            corpus.add("proof", &format!("change-{index}-{kind}"), &change)?;
+        }
+    }
+    Ok(())
+}
+
+fn reference_strings(corpus: &Corpus<'_>) -> io::Result<()> {
+    const POWER: u32 = 2;
+    for (name, file) in [
+        ("prepared", support::PtauFile::new(POWER)),
+        ("unprepared", support::PtauFile::unprepared(POWER)),
+    ] {
+        // Any `k` below the power, and with the transform allowed.
+        let bytes = [&[8 | POWER as u8], file.bytes().as_slice()].concat();
+        corpus.add("srs_ptau", name, &bytes)?;
+    }
+    let params = ParamsKZG::<Bn256>::setup(POWER, ChaCha8Rng::seed_from_u64(11));
+    let mut raw = Vec::new();
+    params.write(&mut raw)?;
+    corpus.add("srs_raw", "library", &raw)?;
+
+    let scratch = tempfile::tempdir()?;
+    let cache = SrsCache::new(scratch.path());
+    let path = scratch.path().join("library.raw");
+    fs::write(&path, &raw)?;
+    let imported = Srs::import_halo2_raw(&path, &Silent).map_err(io::Error::other)?;
+    let development = Srs::development(POWER, &Silent).map_err(io::Error::other)?;
+    for (name, srs) in [("imported", imported), ("development", development)] {
+        let stored = cache.store(&srs, &Silent).map_err(io::Error::other)?;
+        let bytes = fs::read(stored)?;
+        corpus.add("srs_cache", name, &[&[0], bytes.as_slice()].concat())?;
+        corpus.add(
+            "srs_cache",
+            &format!("{name}-resealed"),
+            &[&[1], bytes.as_slice()].concat(),
+        )?;
+    }
+    Ok(())
+}
