@@ -19,6 +19,7 @@ use nascent_verifier::{Beacon, Plan};
 use rand_core::OsRng;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -108,7 +109,11 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         return estimate_only(context, &task, args.job.is_none());
     }
     let started = Instant::now();
-    let (finished, estimate) = prove(context, &task)?;
+    let Work {
+        finished,
+        estimate,
+        proving,
+    } = prove(context, &task)?;
     let elapsed = started.elapsed();
     let out = args.out.unwrap_or_default();
     let bundle = finished.bundle.encode().or_fail(Kind::Internal)?;
@@ -136,6 +141,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "resumed": finished.resumed,
         "weight_commitments": hex::encode(finished.report.weight_commitments),
         "seconds": elapsed.as_secs_f64(),
+        "proving_seconds": proving.as_secs_f64(),
         "weights_per_second": rate,
         "peak_memory_bytes": machine::peak_memory(),
         "predicted": estimate_json(&estimate),
@@ -154,19 +160,57 @@ fn job_folder(context: &Context, plan: &Plan, beacon: &Beacon, srs: &[u8; 32]) -
     Ok(context.cache.join("jobs").join(name))
 }
 
+/// What a run of the prover gave.
+pub struct Work {
+    pub finished: Finished,
+    pub estimate: Estimate,
+    /// From the first proof's start to the last one's end: without SRS and keys of the first
+    /// stream.
+    pub proving: Duration,
+}
+
 /// Predicts, warns, proves.
-pub fn prove(context: &Context, task: &Task<'_>) -> Result<(Finished, Estimate)> {
+pub fn prove(context: &Context, task: &Task<'_>) -> Result<Work> {
     with_job(context, task, |job| {
         let estimate = job.estimate().clone();
         print_estimate(context, &estimate, job.files());
         let bar = context.countdown("starting");
-        let observer = |event: &Event<'_>| observe(context, &bar, event);
+        let clock = Clock::default();
+        let observer = |event: &Event<'_>| {
+            clock.on_event(event);
+            observe(context, &bar, event);
+        };
         let finished = job
             .run(OsRng, &observer, &AtomicBool::new(false))
             .map_err(job_failure)?;
         bar.finish();
-        Ok((finished, estimate))
+        Ok(Work {
+            finished,
+            estimate,
+            proving: clock.proving(),
+        })
     })
+}
+
+/// When the first proof began and the last one ended.
+#[derive(Default)]
+struct Clock(Mutex<Option<(Instant, Instant)>>);
+
+impl Clock {
+    fn on_event(&self, event: &Event<'_>) {
+        if !matches!(event, Event::Proving { .. } | Event::Proved { .. }) {
+            return;
+        }
+        if let Ok(mut span) = self.0.lock() {
+            let now = Instant::now();
+            *span = Some((span.map_or(now, |(first, _)| first), now));
+        }
+    }
+
+    fn proving(&self) -> Duration {
+        let span = self.0.lock().ok().and_then(|span| *span);
+        span.map_or(Duration::ZERO, |(first, last)| last.duration_since(first))
+    }
 }
 
 fn with_job<T>(

@@ -26,7 +26,7 @@ enum Command {
         /// A `.ptau` file (perpetual powers of tau), or one that halo2's `ParamsKZG::write` made
         file: PathBuf,
         /// Keep 2^K powers [default: as many as the file has, for halo2 files]
-        #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MIN_K)..=i64::from(MAX_K)))]
+        #[arg(long, short, value_parser = clap::value_parser!(u32).range(i64::from(MIN_K)..=i64::from(MAX_K)))]
         k: Option<u32>,
         /// Kind of file [default: ptau if its name ends so]
         #[arg(long)]

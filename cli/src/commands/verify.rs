@@ -165,11 +165,12 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
             .help("if it is only a trial, add --development-srs; else ask for proofs under a ceremony's SRS"));
     }
     if !development && args.development_srs {
-        return Err(Failure::new(
-            Kind::Usage,
-            "the bundle was not made under the development SRS",
-        )
-        .help("leave --development-srs away"));
+        let message = format!(
+            "REFUSED: {} says that it was not made under the development SRS",
+            args.bundle.display()
+        );
+        return Err(Failure::new(Kind::Refused, message)
+            .help("leave --development-srs away, or give --srs"));
     }
     match &args.srs {
         Some(path) => read_verifier_srs(path),

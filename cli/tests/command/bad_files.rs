@@ -82,7 +82,7 @@ fn trailing_bytes_and_other_versions() {
 fn another_kind_of_file() {
     let world = world();
     let (plan, bundle) = (world.bytes("plan"), world.bytes("bundle"));
-    bad("bundle", &plan);
+    bad("bundle", &key());
     bad("key", &bundle);
     bad("weights", &plan);
     bad("plan", &key());

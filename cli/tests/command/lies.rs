@@ -120,7 +120,7 @@ fn the_srs() {
     assert!(failure.contains("SRS"), "{failure}");
     folder
         .json(&["verify", "bundle", "--development-srs"])
-        .failure(2, "usage");
+        .failure(1, "refused");
 }
 
 fn hex(digest: [u8; 32]) -> String {
