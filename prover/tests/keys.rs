@@ -1,4 +1,4 @@
-//! Keys: made twice the same, kept, found damaged, replaced.
+//! Keys: made twice the same, kept, found damaged, replaced; and what is predicted of tiles.
 
 use std::fs;
 
@@ -151,6 +151,18 @@ fn small_models_get_small_tiles_and_memory_bounds_large_ones() {
     assert!(small < 16 && large >= 18, "{small} {large}");
     let bounded = sizes(10_000_000, Some(1 << 30));
     assert!((12..large).contains(&bounded), "{bounded}");
+}
+
+#[test]
+fn a_tiny_proof_scales_times_and_nothing_else() {
+    let reference = CostModel::REFERENCE;
+    let here = reference.calibrated(2).unwrap();
+    assert!(here.factor.is_finite() && here.factor > 0.0);
+    let tile = TileCost::new(&params(12, 5));
+    let ratio = here.proof_cpu(&tile) / reference.proof_cpu(&tile);
+    assert!((ratio / here.factor - 1.0).abs() < 1e-9);
+    assert_eq!(here.peak_memory(&tile, 1), reference.peak_memory(&tile, 1));
+    assert!(here.peak_memory(&tile, 3) > here.peak_memory(&tile, 1));
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl CostModel {
         key_cell: 1_300.0,
         proof: 0.15,
         serial: 0.05,
-        copies: 2.2,
+        copies: 2.4,
         srs_row: 400.0,
         base: 60 << 20,
         factor: 1.0,
