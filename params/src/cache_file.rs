@@ -8,7 +8,7 @@
 //! | 1 | provenance: 0 development, 1 `.ptau`, 2 the library's raw format |
 //! | 32 | identity of the SRS |
 //! | 64 | BLAKE2b-512 of the imported file, zero for development |
-//! | 4, then that many | path of the imported file, UTF-8, at most 4096 bytes |
+//! | 4, then that many | path of the imported file, UTF-8, at most 4096 bytes, none for development |
 //! | 128 | `[tau]_2` |
 //! | 64 `2^k` | powers |
 //! | 64 `2^k` | Lagrange basis |
@@ -181,6 +181,10 @@ pub(crate) fn read_header(file: &mut File) -> Result<Header, ContentError> {
         })
     };
     let provenance = match kind {
+        // One encoding: what names a ceremony's file is empty.
+        0 if blake2b != [0; 64] || !path.as_os_str().is_empty() => {
+            return Err(FormatError::ProvenanceMismatch.into());
+        }
         0 => Provenance::Development,
         1 => ceremony(SourceFormat::Ptau),
         2 => ceremony(SourceFormat::Halo2Raw),

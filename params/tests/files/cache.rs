@@ -262,6 +262,18 @@ fn resealed_files_still_have_to_make_sense() {
         reseal(bytes, HEADER);
     }));
     assert_eq!(error, FormatError::ProvenanceMismatch);
+    // A development file with the hash, or with the path, of a ceremony's: a second encoding.
+    let error = format_error(spoiled(|bytes| {
+        bytes[49] = 1;
+        reseal(bytes, HEADER);
+    }));
+    assert_eq!(error, FormatError::ProvenanceMismatch);
+    let error = format_error(spoiled(|bytes| {
+        bytes[113] = 1;
+        bytes.insert(117, b'x');
+        reseal(bytes, HEADER + 1);
+    }));
+    assert_eq!(error, FormatError::ProvenanceMismatch);
     // A point off the curve.
     let error = spoiled(|bytes| {
         bytes[HEADER + 64 * 2] ^= 1;

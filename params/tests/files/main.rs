@@ -2,6 +2,7 @@
 
 mod cache;
 mod halo2_raw;
+mod mutations;
 mod ptau;
 mod snarkjs;
 mod support;
