@@ -39,9 +39,7 @@ pub struct DevelopmentSrs {
 impl SrsSource for DevelopmentSrs {
     fn verifier_srs(&self) -> Result<VerifierSrs, ParamsError> {
         // That of any size.
-        Ok(Srs::development(nascent_params::MIN_K, &Silent)?
-            .verifier_srs()
-            .clone())
+        Ok(*Srs::development(nascent_params::MIN_K, &Silent)?.verifier_srs())
     }
 
     fn sizes(&self) -> Vec<u32> {
@@ -79,11 +77,7 @@ impl SrsSource for CachedSrs {
             .map(|entry| entry.k);
         // With none, the error is that of a missing file.
         let k = sizes.min().unwrap_or(nascent_params::MIN_K);
-        Ok(self
-            .cache
-            .load(&self.identity, k, &Silent)?
-            .verifier_srs()
-            .clone())
+        Ok(*self.cache.load(&self.identity, k, &Silent)?.verifier_srs())
     }
 
     /// Sizes in the cache; and all below a `.ptau` file's, which has them ready.
@@ -133,7 +127,7 @@ impl HeldSrs {
 
 impl SrsSource for HeldSrs {
     fn verifier_srs(&self) -> Result<VerifierSrs, ParamsError> {
-        Ok(self.srs.verifier_srs().clone())
+        Ok(*self.srs.verifier_srs())
     }
 
     /// Its own size; for a development SRS all below too.
