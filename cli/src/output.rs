@@ -148,12 +148,12 @@ impl Bar {
 
     /// As [`Bar::set`], for one of several steps, each counted on its own.
     pub fn step(&self, step: &str, done: u64, total: u64) {
-        if let Ok(mut current) = self.step.lock() {
-            if current.as_deref() != Some(step) {
-                self.bar.reset();
-                self.bar.set_message(step.to_owned());
-                *current = Some(step.to_owned());
-            }
+        if let Ok(mut current) = self.step.lock()
+            && current.as_deref() != Some(step)
+        {
+            self.bar.reset();
+            self.bar.set_message(step.to_owned());
+            *current = Some(step.to_owned());
         }
         self.set(done, total);
     }

@@ -317,14 +317,14 @@ fn print_estimate(context: &Context, estimate: &Estimate, files: u64) {
             count(files)
         ));
     }
-    if let Some(free) = available_memory() {
-        if estimate.peak_memory() > free {
-            context.warn(format!(
-                "memory is short: {} predicted, {} free. Smaller tiles take less: --k",
-                output::bytes(estimate.peak_memory()),
-                output::bytes(free)
-            ));
-        }
+    if let Some(free) = available_memory()
+        && estimate.peak_memory() > free
+    {
+        context.warn(format!(
+            "memory is short: {} predicted, {} free. Smaller tiles take less: --k",
+            output::bytes(estimate.peak_memory()),
+            output::bytes(free)
+        ));
     }
 }
 
