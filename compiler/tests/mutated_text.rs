@@ -10,6 +10,7 @@ use common::example;
 use nascent_compiler::{Architecture, Description, Limits, Rules};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::cell::Cell;
 
 /// What people and fuzzers put into such files.
 const WORDS: &[&str] = &[
@@ -76,10 +77,12 @@ fn damaged(folder: &str) -> impl Strategy<Value = String> + use<> {
 #[test]
 fn damaged_descriptions() {
     let limits = Limits::default();
+    let parsed = Cell::new(0);
     let check = |text: String| {
         let Ok(description) = Description::parse(&text, &limits) else {
             return Ok(());
         };
+        parsed.set(parsed.get() + 1);
         prop_assert_eq!(
             Description::parse(&text, &limits).unwrap().digest(),
             description.digest()
@@ -89,20 +92,24 @@ fn damaged_descriptions() {
         Ok(())
     };
     runner().run(&damaged("descriptions"), check).unwrap();
+    assert!(parsed.get() > 50, "{} still parse", parsed.get());
 }
 
 #[test]
 fn damaged_rules() {
     let limits = Limits::default();
     let model = Architecture::open(&example("models/lenet5.onnx"), &limits).unwrap();
+    let parsed = Cell::new(0);
     let check = |text: String| {
         let Ok(rules) = Rules::parse(&text, &limits) else {
             return Ok(());
         };
+        parsed.set(parsed.get() + 1);
         if let Ok(compiled) = model.compile("m", &rules, &limits) {
             prop_assert_eq!(compiled.spec.rules_digest, rules.digest());
         }
         Ok(())
     };
     runner().run(&damaged("rules"), check).unwrap();
+    assert!(parsed.get() > 50, "{} still parse", parsed.get());
 }
