@@ -11,6 +11,7 @@
 
 mod directory;
 mod error;
+mod meter;
 mod observer;
 mod options;
 mod run;

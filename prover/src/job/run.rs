@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nascent_params::Srs;
 use nascent_verifier::{Digest32, InitBundle, StreamProofs, TileProof, VerifyingKey, verify_init};
@@ -13,7 +13,8 @@ use rand_core::{CryptoRng, RngCore, SeedableRng};
 
 use super::directory::TileFileError;
 use super::error::JobError;
-use super::observer::{Event, Observer, Standing, TileId};
+use super::meter::Meter;
+use super::observer::{Event, Observer, TileId};
 use super::{Finished, Job};
 use crate::estimate::workers;
 use crate::keys::TileKeys;
@@ -309,116 +310,5 @@ impl Run<'_> {
         let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
         seeds.fill_bytes(&mut seed);
         ChaCha20Rng::from_seed(seed)
-    }
-}
-
-/// Counts tiles and looks at the clock.
-struct Meter {
-    /// For each stream: weights and predicted wall time of a tile, weights of all.
-    streams: Vec<(u64, f64, u64)>,
-    total_tiles: u64,
-    total_weights: u64,
-    predicted: f64,
-    tiles: u64,
-    weights: u64,
-    /// Predicted time of the tiles found and proved so far.
-    done: f64,
-    /// When the first proof of this run began.
-    began: Option<Instant>,
-    proved_weights: u64,
-    proved_predicted: f64,
-}
-
-impl Meter {
-    fn new(job: &Job<'_>) -> Self {
-        let streams = job
-            .plan
-            .model
-            .streams
-            .iter()
-            .zip(&job.tiles)
-            .zip(&job.estimate.streams);
-        let streams: Vec<_> = streams
-            .map(|((spec, tile), predicted)| {
-                let time = predicted.wall_seconds / predicted.tiles.max(1) as f64;
-                // A stream ends with a row, a tile with a block.
-                let weights = spec.rows.saturating_mul(spec.precision.lanes());
-                (tile.weights, time, weights)
-            })
-            .collect();
-        Self {
-            total_tiles: job.estimate.tiles(),
-            total_weights: streams
-                .iter()
-                .map(|stream| stream.2)
-                .fold(0, u64::saturating_add),
-            predicted: job.estimate.wall_seconds(),
-            streams,
-            tiles: 0,
-            weights: 0,
-            done: 0.0,
-            began: None,
-            proved_weights: 0,
-            proved_predicted: 0.0,
-        }
-    }
-
-    /// Weights of a tile, fewer for the last one, and its predicted time.
-    fn tile(&self, id: TileId) -> (u64, f64) {
-        let (full, time, total) = self.streams[usize::from(id.stream)];
-        let before = full.saturating_mul(id.index);
-        (full.min(total.saturating_sub(before)), time)
-    }
-
-    fn found(&mut self, id: TileId) -> Standing {
-        let (weights, time) = self.tile(id);
-        self.tiles += 1;
-        self.weights += weights;
-        self.done += time;
-        self.standing()
-    }
-
-    fn forget<'t>(&mut self, tiles: impl Iterator<Item = &'t TileId>) {
-        for &id in tiles {
-            let (weights, time) = self.tile(id);
-            self.tiles -= 1;
-            self.weights -= weights;
-            self.done -= time;
-        }
-    }
-
-    fn proved(&mut self, id: TileId) -> Standing {
-        let (weights, time) = self.tile(id);
-        self.proved_weights += weights;
-        self.proved_predicted += time;
-        self.found(id)
-    }
-
-    fn begin(&mut self) -> Standing {
-        self.began.get_or_insert_with(Instant::now);
-        self.standing()
-    }
-
-    fn standing(&self) -> Standing {
-        let seconds = self
-            .began
-            .map_or(0.0, |began| began.elapsed().as_secs_f64());
-        let left = (self.predicted - self.done).max(0.0);
-        let (correction, weights_per_second) = if self.proved_predicted > 0.0 && seconds > 0.0 {
-            (
-                seconds / self.proved_predicted,
-                self.proved_weights as f64 / seconds,
-            )
-        } else {
-            (1.0, 0.0)
-        };
-        Standing {
-            tiles: self.tiles,
-            total_tiles: self.total_tiles,
-            weights: self.weights,
-            total_weights: self.total_weights,
-            weights_per_second,
-            remaining: Duration::try_from_secs_f64(left * correction).unwrap_or(Duration::MAX),
-        }
     }
 }
