@@ -26,7 +26,7 @@ use halo2_proofs::plonk::{Advice, Column, ConstraintSystem, Expression, Fixed};
 use halo2curves::bn256::Fr;
 
 use super::native;
-use super::params::{FULL_ROUNDS, HALF_FULL_ROUNDS, Params, WIDTH, params};
+use super::params::{HALF_FULL_ROUNDS, Params, WIDTH, params};
 
 /// Rows of one permutation.
 pub const BLOCK_ROWS: usize = 15;
@@ -278,7 +278,7 @@ impl BlockTrace {
         let mut rows = [[Fr::ZERO; 2 * GROUP]; BLOCK_ROWS];
         let mut state = input;
         native::external(&mut state);
-        for round in 0..FULL_ROUNDS {
+        for (round, constants) in full.iter().enumerate() {
             if round == HALF_FULL_ROUNDS {
                 partial_rows(&mut rows, &mut state, partial, internal);
             }
@@ -287,9 +287,8 @@ impl BlockTrace {
             } else {
                 FIRST_LATE_ROW + round - HALF_FULL_ROUNDS
             };
-            for j in 0..WIDTH {
-                let x = state[j] + full[round][j];
-                state[j] = sbox_cells(x, &mut rows[row], j, GROUP + j);
+            for (j, (lane, constant)) in state.iter_mut().zip(constants).enumerate() {
+                *lane = sbox_cells(*lane + constant, &mut rows[row], j, GROUP + j);
             }
             native::external(&mut state);
         }
@@ -326,12 +325,13 @@ fn partial_rows(
     rows[FIRST_PARTIAL_ROW + 1][GROUP + SPARE] = s;
     state[0] = s.square() * x;
     mix(state);
-    for row in FIRST_PARTIAL_ROW..FIRST_LATE_ROW {
-        rows[row][1..WIDTH].copy_from_slice(&state[1..]);
+    let partial_rows = rows.iter_mut().enumerate();
+    for (row, cells) in partial_rows.take(FIRST_LATE_ROW).skip(FIRST_PARTIAL_ROW) {
+        cells[1..WIDTH].copy_from_slice(&state[1..]);
         for round in 0..ROUNDS_PER_ROW {
             let x = state[0] + partial_constant(row, round);
             let input = if round == 0 { 0 } else { GROUP + 2 * round - 1 };
-            state[0] = sbox_cells(x, &mut rows[row], input, GROUP + 2 * round);
+            state[0] = sbox_cells(x, cells, input, GROUP + 2 * round);
             mix(state);
         }
     }

@@ -122,12 +122,12 @@ impl Builder {
         if form.terms.is_empty() {
             return Part::Known(form.constant);
         }
-        if bool::from(form.constant.is_zero()) && form.terms.len() == 1 {
-            if let Some((&node, factor)) = form.terms.iter().next() {
-                if *factor == Fr::ONE {
-                    return Part::Node(node);
-                }
-            }
+        if bool::from(form.constant.is_zero())
+            && form.terms.len() == 1
+            && let Some((&node, factor)) = form.terms.iter().next()
+            && *factor == Fr::ONE
+        {
+            return Part::Node(node);
         }
         let terms: Vec<(Fr, Node)> = form
             .terms
@@ -393,10 +393,10 @@ impl Program {
             sources[node] = Some(Source::Register(out));
             // A register is free for the next step once its last reader has run.
             for operand in operands(op) {
-                if last_use.get(&operand) == Some(&node) {
-                    if let Some(Source::Register(register)) = sources[operand].take() {
-                        free.push(register);
-                    }
+                if last_use.get(&operand) == Some(&node)
+                    && let Some(Source::Register(register)) = sources[operand].take()
+                {
+                    free.push(register);
                 }
             }
         }
