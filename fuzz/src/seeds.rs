@@ -8,7 +8,6 @@ use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use halo2curves::bn256::Bn256;
 use nascent_params::{Silent, Srs, SrsCache};
-use nascent_prover::derive::{Metadata, write_safetensors};
 use nascent_verifier::Format;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -56,6 +55,16 @@ pub fn write(folder: &Path) -> io::Result<()> {
     ] {
         corpus.copy(target, folder)?;
     }
+    #[cfg(feature = "audit")]
+    weights(&corpus)?;
+    Ok(())
+}
+
+/// The file that an audit finds to be the same.
+#[cfg(feature = "audit")]
+fn weights(corpus: &Corpus<'_>) -> io::Result<()> {
+    use nascent_prover::derive::{Metadata, write_safetensors};
+
     let scratch = tempfile::tempdir()?;
     let path = scratch.path().join("weights.safetensors");
     let deriver = crate::audit::deriver();
