@@ -86,12 +86,12 @@ impl Context {
         let shared = Arc::clone(&end);
         let left = move |_: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
             let end = shared.lock().ok().and_then(|end| *end);
-            let text = end.map_or_else(String::new, |end| {
-                format!(
-                    ", about {:#} left",
-                    HumanDuration(end.saturating_duration_since(Instant::now()))
-                )
-            });
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let text = match left {
+                None => String::new(),
+                Some(left) if left < Duration::from_secs(1) => ", longer than predicted".to_owned(),
+                Some(left) => format!(", about {:#} left", HumanDuration(left)),
+            };
             // Only a broken terminal refuses it.
             let _ = out.write_str(&text);
         };
@@ -103,6 +103,7 @@ impl Context {
             style.ok().map(|style| style.with_key("left", left)),
             end,
         );
+        bar.set(0, 1);
         bar.bar.enable_steady_tick(Duration::from_millis(250));
         bar
     }

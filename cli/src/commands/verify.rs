@@ -350,17 +350,22 @@ fn print(
     for item in &report.proved {
         line(&format!("  - {item}"));
     }
-    for (checked, what) in [
+    let compared: Vec<&str> = [
         (compared.plan, "the plan is the one you gave"),
         (compared.beacon, "the beacon value is the one you gave"),
         (
             compared.model,
             "the model digest is that of the model and rules you gave",
         ),
-    ] {
-        if checked {
-            line(&format!("  - compared: {what}"));
-        }
+    ]
+    .iter()
+    .filter_map(|(done, what)| done.then_some(*what))
+    .collect();
+    if !compared.is_empty() {
+        line("\nCompared");
+    }
+    for what in compared {
+        line(&format!("  - {what}"));
     }
     line("\nNot proved");
     for item in not_proved {
