@@ -8,7 +8,7 @@ use nascent_compiler::{
 use nascent_verifier::Format;
 
 /// Largest model that is written out.
-const MAX_WRITTEN: u64 = 1 << 16;
+const MAX_WRITTEN: u64 = 1 << 17;
 
 static LIMITS: LazyLock<Limits> = LazyLock::new(Limits::default);
 
