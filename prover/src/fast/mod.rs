@@ -4,10 +4,10 @@
 //! columns, queries and opening sets), so that the library's verifier and ours accept both. What
 //! it does differently:
 //!
-//! - columns are parallel work, with transforms that need no reordering ([`transform`]);
-//! - constraints are compiled under the drawn challenges ([`program`]);
-//! - the quotient is interpolated coset by coset, never on the extended domain ([`quotient`]);
-//! - polynomials are combined before they are divided ([`opening`]).
+//! - columns are parallel work, with transforms that need no reordering (`transform`);
+//! - constraints are compiled under the drawn challenges (`program`);
+//! - the quotient is interpolated coset by coset, never on the extended domain (`quotient`);
+//! - polynomials are combined before they are divided (`opening`).
 //!
 //! Circuits with copy constraints or library lookups are refused: the library proves those.
 
