@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use nascent_compiler::{
     Architecture, Description, Limits, Model, Preset, Rules, WeightSource, read_onnx, write_onnx_to,
 };
-use nascent_verifier::Format;
 
 /// Largest model that is written out.
 const MAX_WRITTEN: u64 = 1 << 17;
