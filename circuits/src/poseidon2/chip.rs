@@ -270,17 +270,13 @@ pub struct BlockTrace {
 impl BlockTrace {
     /// Runs the permutation and keeps each S-box input and square.
     pub fn new(input: [Fr; WIDTH]) -> Self {
-        let Params {
-            full,
-            partial,
-            internal,
-        } = params();
+        let params = params();
         let mut rows = [[Fr::ZERO; 2 * GROUP]; BLOCK_ROWS];
         let mut state = input;
         native::external(&mut state);
-        for (round, constants) in full.iter().enumerate() {
+        for (round, constants) in params.full.iter().enumerate() {
             if round == HALF_FULL_ROUNDS {
-                partial_rows(&mut rows, &mut state, partial, internal);
+                partial_rows(&mut rows, &mut state, params);
             }
             let row = if round < HALF_FULL_ROUNDS {
                 round
@@ -310,21 +306,14 @@ fn sbox_cells(x: Fr, row: &mut [Fr; 2 * GROUP], input: usize, square: usize) -> 
 fn partial_rows(
     rows: &mut [[Fr; 2 * GROUP]; BLOCK_ROWS],
     state: &mut [Fr; WIDTH],
-    partial: &[Fr],
-    internal: &[Fr; WIDTH],
+    params: &Params,
 ) {
-    let mix = |state: &mut [Fr; WIDTH]| {
-        let sum = state.iter().sum::<Fr>();
-        for (lane, factor) in state.iter_mut().zip(internal) {
-            *lane = *lane * factor + sum;
-        }
-    };
-    let x = state[0] + partial[0];
+    let x = state[0] + params.partial[0];
     let s = x.square();
     rows[FIRST_PARTIAL_ROW][GROUP + SPARE] = x;
     rows[FIRST_PARTIAL_ROW + 1][GROUP + SPARE] = s;
     state[0] = s.square() * x;
-    mix(state);
+    native::internal(params, state);
     let partial_rows = rows.iter_mut().enumerate();
     for (row, cells) in partial_rows.take(FIRST_LATE_ROW).skip(FIRST_PARTIAL_ROW) {
         cells[1..WIDTH].copy_from_slice(&state[1..]);
@@ -332,7 +321,7 @@ fn partial_rows(
             let x = state[0] + partial_constant(row, round);
             let input = if round == 0 { 0 } else { GROUP + 2 * round - 1 };
             state[0] = sbox_cells(x, cells, input, GROUP + 2 * round);
-            mix(state);
+            native::internal(params, state);
         }
     }
 }
