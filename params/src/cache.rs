@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::Builder;
 
 use crate::cache_file;
-use crate::error::{ContentError, ParamsError};
+use crate::error::{ContentError, FormatError, ParamsError, expect_range};
 use crate::parts::validate_k;
 use crate::progress::Progress;
 use crate::srs::{Provenance, Srs, development_identity};
@@ -106,19 +106,9 @@ impl SrsCache {
         let read = || -> Result<Srs, ContentError> {
             let srs = cache_file::read(&mut open(&path)?, progress)?;
             if srs.identity() != identity {
-                return Err(crate::error::FormatError::IdentityMismatch.into());
+                return Err(FormatError::IdentityMismatch.into());
             }
-            if srs.k() != k {
-                let (min, got) = (k.into(), srs.k().into());
-                let what = "k";
-                return Err(crate::error::FormatError::Range {
-                    what,
-                    min,
-                    max: min,
-                    got,
-                }
-                .into());
-            }
+            expect_range("k", k, k, srs.k())?;
             Ok(srs)
         };
         read().map_err(|error| error.at(&path))

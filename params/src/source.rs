@@ -70,6 +70,22 @@ impl Source {
         Ok(bytes)
     }
 
+    /// `[tau]_2` of the pair `[1]_2, [tau]_2` at `offset`; the first must be the generator, the
+    /// second is checked to be canonical only.
+    pub(crate) fn read_g2_pair(
+        &mut self,
+        offset: u64,
+        what: &'static str,
+    ) -> Result<G2Affine, ContentError> {
+        let bytes = self.read_at(offset, 2 * G2_BYTES, what)?;
+        let (first, second) = bytes.split_at(G2_BYTES);
+        let name = PointName::G2 { index: 0 };
+        if decode_g2(first, name)? != G2Affine::generator() {
+            return Err(CheckError::NotGenerator(name).into());
+        }
+        Ok(decode_g2(second, PointName::G2 { index: 1 })?)
+    }
+
     pub(crate) fn u32_at(&mut self, offset: u64, what: &'static str) -> Result<u32, ContentError> {
         let bytes = self.read_at(offset, 4, what)?;
         Ok(bytes
