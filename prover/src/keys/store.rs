@@ -6,7 +6,7 @@
 //! checked.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use halo2_proofs::SerdeFormat;
@@ -18,6 +18,7 @@ use nascent_verifier::{Digest32, Distribution, Format, TileShape, VerifyingKey, 
 
 use super::TileKeys;
 use crate::error::{Hex, KeyError};
+use crate::files::{read_bounded, write_atomically};
 
 /// In the name of every file: raised when a fixed column changes in a way that the constraints
 /// do not show, so that older files are passed over.
@@ -133,8 +134,7 @@ impl KeyStore {
             source,
         })?;
         fs::create_dir_all(&self.directory).map_err(io_error(&self.directory))?;
-        crate::files::write_atomically(&path, |file| file.write_all(&bytes))
-            .map_err(io_error(&path))?;
+        write_atomically(&path, |file| file.write_all(&bytes)).map_err(io_error(&path))?;
         Ok(path)
     }
 
@@ -191,13 +191,7 @@ impl KeyStore {
 ///
 /// If it cannot be read, is too long, or is not a sound key.
 pub fn read(path: &Path) -> Result<VerifyingKey, KeyError> {
-    let limit = VkData::MAX_BYTES as u64;
-    let file = fs::File::open(path).map_err(io_error(path))?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed, for the format's own check to refuse.
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io_error(path))?;
+    let bytes = read_bounded(path, VkData::MAX_BYTES).map_err(io_error(path))?;
     VerifyingKey::decode(&bytes).map_err(|source| KeyError::Format {
         path: path.to_path_buf(),
         source,
