@@ -22,6 +22,19 @@ const BLOCK: usize = 1 << 16;
 /// Bytes hashed at once.
 const HASH_BLOCK: usize = 1 << 20;
 
+/// Opens a file, and refuses what is none: a directory or a device.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ))
+    }
+}
+
 /// A regular file and its length when it was opened.
 pub(crate) struct Source {
     file: File,
@@ -30,18 +43,9 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
-        }
-        Ok(Self {
-            file,
-            len: metadata.len(),
-        })
+        let file = open_regular(path)?;
+        let len = file.metadata()?.len();
+        Ok(Self { file, len })
     }
 
     pub(crate) fn len(&self) -> u64 {
