@@ -167,21 +167,8 @@ fn audit_accepts_the_weights_and_no_others() {
 
 #[test]
 fn a_public_seed_needs_no_secret() {
-    let world = world();
     let folder = Folder::new();
-    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
-    let plan = [
-        "plan",
-        &model,
-        "--rules",
-        &rules,
-        "--public-seed",
-        "--beacon",
-        "x",
-        "-o",
-        "p",
-    ];
-    let json = folder.json(&plan).exits(0).json();
+    let json = folder.plan_in_public(&[]).exits(0).json();
     assert_eq!(json["plan"]["seed"], "public");
     folder
         .json(&["init", "p", "--beacon-value", BEACON, "--weights", "w"])
@@ -211,66 +198,31 @@ fn a_public_seed_needs_no_secret() {
 
 #[test]
 fn a_run_goes_on_where_it_was_stopped() {
-    let world = world();
     let folder = Folder::new();
-    let (plan, secret) = (world.file("plan"), world.file("secret"));
-    let arguments = [
-        "prove",
-        &plan,
-        "--secret",
-        &secret,
-        "--beacon-value",
-        BEACON,
-        "--k",
-        "8",
-    ];
-    let more = ["--development-srs", "-o", "b", "--job", "job", "--force"];
-    let arguments = [&arguments[..], &more].concat();
-    let json = folder.json(&arguments).exits(0).json();
+    let prove = |beacon_value| {
+        let more = ["--k", "8", "-o", "b", "--job", "job", "--force"];
+        folder.prove_planned(beacon_value, &more)
+    };
+    let json = prove(BEACON).exits(0).json();
     assert_eq!(
         (&json["proved"], &json["resumed"]),
         (&Value::from(2), &Value::from(0))
     );
-    let json = folder.json(&arguments).exits(0).json();
+    let json = prove(BEACON).exits(0).json();
     assert_eq!(
         (&json["proved"], &json["resumed"]),
         (&Value::from(0), &Value::from(2))
     );
     // A directory of another job is not touched.
-    let other = [
-        "prove",
-        &plan,
-        "--secret",
-        &secret,
-        "--beacon-value",
-        "ff",
-        "--k",
-        "8",
-    ];
-    let failure = folder
-        .json(&[&other[..], &more].concat())
-        .failure(4, "environment");
+    let failure = prove("ff").failure(4, "environment");
     assert!(failure.contains("--job"), "{failure}");
 }
 
 #[test]
 fn an_estimate_writes_nothing() {
-    let world = world();
     let folder = Folder::new();
-    let (plan, secret) = (world.file("plan"), world.file("secret"));
-    let arguments = [
-        "prove",
-        &plan,
-        "--secret",
-        &secret,
-        "--beacon-value",
-        "ee",
-        "--estimate",
-    ];
-    let json = folder
-        .json(&[&arguments[..], &["--development-srs"]].concat())
-        .exits(0)
-        .json();
+    let estimate = folder.prove_planned("ee", &["--estimate"]);
+    let json = estimate.exits(0).json();
     assert!(
         json["predicted"]["seconds"]
             .as_f64()
