@@ -16,7 +16,7 @@ pub enum Fill {
     /// Element `e` is `scale * z + mean`, `z` the deviate at row
     /// `first_row + e / L`, lane `e % L` of the stream.
     Sampled {
-        /// Index in [`ModelSpec::streams`].
+        /// Index in [`ModelSpec::streams`](super::ModelSpec::streams).
         stream: u16,
         /// First row of the stream.
         first_row: u64,
@@ -30,7 +30,7 @@ pub enum Fill {
 /// A tensor of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorSpec {
-    /// Name, unique in the model, 1 to [`MAX_NAME`] bytes.
+    /// Name, unique in the model, 1 to [`MAX_NAME`](super::MAX_NAME) bytes.
     pub name: String,
     /// Dimensions; none for a scalar.
     pub dims: Vec<u64>,

@@ -280,7 +280,7 @@ impl VkData {
             }
         };
         differs("k", u64::from(self.k), u64::from(tile.k))?;
-        let columns = u64::try_from(tile.weight_columns.len()).unwrap_or(u64::MAX);
+        let columns = len_u64(&tile.weight_columns);
         differs("lanes", tile.precision.lanes(), columns)?;
         differs("instance columns", 1, len_u64(&self.instance_rows))?;
         let rows = self.instance_rows.first().copied().unwrap_or(0);
