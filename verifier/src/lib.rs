@@ -44,6 +44,7 @@ pub mod bundle;
 pub mod codec;
 pub mod digest;
 pub mod encoding;
+mod glv;
 pub mod init;
 mod msm;
 mod openings;

@@ -7,18 +7,18 @@ use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use nascent_circuits::tile::{TileCircuit, TileParams};
 use nascent_verifier::{Distribution, Precision};
 
-/// Compares with a file beside the tests, or writes it where `NASCENT_GOLDEN=write`.
+/// Compares with a file beside the tests, or writes it where `NASCENT_BLESS` is set.
 fn golden(name: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name);
-    if std::env::var("NASCENT_GOLDEN").is_ok_and(|value| value == "write") {
+    if std::env::var_os("NASCENT_BLESS").is_some() {
         std::fs::write(&path, text).expect("golden file written");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == text,
-        "{name} is not what the circuit gives now. If that is meant, run\n  NASCENT_GOLDEN=write \
+        "{name} is not what the circuit gives now. If that is meant, run\n  NASCENT_BLESS=1 \
          cargo test -p nascent-circuits --test soundness golden\nand see the difference.\n{text}"
     );
 }

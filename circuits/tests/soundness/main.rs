@@ -6,7 +6,7 @@
 //! - [`canonical`], [`logup`]: the chips alone, at boundary values;
 //! - [`proofs`]: forged witnesses through the library's prover and verifier;
 //! - [`costs`]: golden names and costs, rewritten by
-//!   `NASCENT_GOLDEN=write cargo test -p nascent-circuits --test soundness golden`.
+//!   `NASCENT_BLESS=1 cargo test -p nascent-circuits --test soundness golden`.
 
 mod attacks;
 mod canonical;

@@ -3,6 +3,7 @@
 use super::common::{self, BeaconArgs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
+use crate::interrupt;
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::Secret;
 use nascent_compiler::{Limits, WeightSource, Written, write_onnx};
@@ -44,6 +45,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     for path in args.weights.iter().chain(&args.onnx) {
         files::check_output(path, args.force)?;
     }
+    interrupt::listen(context, "stopping; once more stops at once")?;
     let plan: Plan = files::read(&args.plan)?;
     let beacon = args.beacon.require()?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
@@ -94,7 +96,8 @@ pub fn weights(context: &Context, plan: &Plan, deriver: &Deriver<'_>, path: &Pat
     };
     let bar = context.bar("deriving weights");
     write_safetensors(deriver, path, &metadata, &|done, total| {
-        bar.set(done, total)
+        bar.set(done, total);
+        interrupt::checkpoint();
     })
     .map_err(common::derive_failure)
 }
@@ -112,7 +115,10 @@ pub fn onnx(
     let mut source = Source {
         deriver,
         done: 0,
-        progress: &|done| bar.set(done, total),
+        progress: &|done| {
+            bar.set(done, total);
+            interrupt::checkpoint();
+        },
     };
     Ok(write_onnx(
         model,

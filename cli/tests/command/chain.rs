@@ -40,6 +40,48 @@ fn each_step_reports_its_result() {
     assert_eq!(prove["predicted"]["tiles"], 2);
     assert_eq!(prove["predicted"]["proof_bytes"], prove["proof_bytes"]);
     is_digest(&prove["weight_commitments"]);
+    // Fitted to this machine, and beside what it took.
+    for number in [
+        &prove["predicted"]["seconds"],
+        &prove["predicted"]["factor"],
+        &prove["predicted"]["memory_bytes"],
+        &prove["seconds"],
+    ] {
+        assert!(number.as_f64().is_some_and(|number| number > 0.0));
+    }
+}
+
+#[test]
+fn a_plan_says_what_it_keeps_and_warns_of_small_limbs() {
+    let world = world();
+    let folder = Folder::new();
+    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
+    let more = ["--public-seed", "--beacon", "x", "--force", "-o", "p"];
+    let with_rules = ["plan", &model, "--rules", &rules];
+    let run = folder.run(&[&with_rules[..], &more].concat()).exits(0);
+    assert!(
+        run.stderr.contains("limbs of 8 bits are for tests"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stdout.contains("kept"), "{}", run.stdout);
+    let run = folder
+        .run(&[&["plan", &model][..], &more].concat())
+        .exits(0);
+    assert!(!run.stderr.contains("for tests"), "{}", run.stderr);
+
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/models");
+    let gpt2 = format!("{models}/gpt2.onnx");
+    let plan = [&["plan", gpt2.as_str()][..], &more].concat();
+    let json = folder.json(&plan).exits(0).json();
+    let kept = json["kept_floats"].as_u64().expect("a number");
+    assert!(kept > 0);
+    assert_eq!(json["row_distances"].as_array().map(Vec::len), Some(1));
+    let run = folder.run(&plan).exits(0);
+    let line = run.stdout.lines().find(|line| line.starts_with("kept "));
+    let line = line.expect("a line of what is kept");
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(digits, kept.to_string(), "{line}");
 }
 
 #[test]

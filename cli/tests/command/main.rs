@@ -5,5 +5,7 @@
 mod bad_files;
 mod chain;
 mod lies;
+#[cfg(unix)]
+mod signals;
 mod support;
 mod tools;

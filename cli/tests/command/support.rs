@@ -120,12 +120,18 @@ impl Folder {
 
     /// Runs the command with a cache of its own.
     pub fn run_with(&self, cache: &Path, arguments: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_nascent"))
-            .args(arguments)
-            .env("NASCENT_CACHE", cache)
-            .current_dir(self.0.path())
-            .output();
+        let output = self.command(arguments).env("NASCENT_CACHE", cache).output();
         output.expect("the command runs").into()
+    }
+
+    /// The command in the folder, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nascent"));
+        command
+            .args(arguments)
+            .env("NASCENT_CACHE", cache())
+            .current_dir(self.0.path());
+        command
     }
 
     /// Runs the command with `--json`.
