@@ -7,8 +7,8 @@
 //! h_{i+1} = P(h_i, pack_0, .., pack_14)_0 + h_i,      h_0 = start(distribution, precision)
 //! ```
 //!
-//! `P` is the permutation of [`crate::poseidon2`]. One step is the paper's compression mode
-//! (truncated permutation with feed-forward; ePrint 2023/323, section 3). The digest of a stream
+//! `P` is the permutation of [`crate::poseidon2`]. One step is the compression mode that
+//! the Poseidon2 paper (ePrint 2023/323) describes: truncated permutation with feed-forward. The digest of a stream
 //! is its last chain value: it depends on the stream's lane values and their number of blocks
 //! alone, not on how the stream is cut into tiles. The book (page "Chip: weight digest") argues
 //! why it binds, and says what it does not hide.
@@ -18,7 +18,6 @@ use halo2curves::bn256::Fr;
 use nascent_verifier::{Distribution, Precision};
 use rayon::prelude::*;
 
-use crate::canonical::LimbShape;
 use crate::poseidon2::{self, RATE, WIDTH};
 use crate::sampling::DeviateTable;
 use crate::seed::stream_tag;
@@ -104,16 +103,15 @@ const PIECE: usize = 64;
 const PIECES: usize = 64;
 
 fn pack_blocks(table: &DeviateTable, tag: Fr, key: Fr, first: u64, out: &mut [[Fr; RATE]]) {
-    let shape = LimbShape::new(usize::from(table.precision().limb_bits));
+    let precision = table.precision();
+    let (bits, count) = (usize::from(precision.limb_bits), precision.lanes() as usize);
     let lanes = table.lanes();
     let mut integers = vec![BlockIntegers::default(); out.len()];
     stream::blocks(tag, key, first, &mut integers);
     for (out, rows) in out.iter_mut().zip(&integers) {
         for (out, integer) in out.iter_mut().zip(rows) {
-            *out = pack(
-                shape.bits,
-                (0..shape.limbs).map(|j| lanes[limb(integer, j, shape.bits)]),
-            );
+            let lanes = (0..count).map(|j| lanes[limb(integer, j, bits)]);
+            *out = pack(bits, lanes);
         }
     }
 }
@@ -138,6 +136,7 @@ fn from_words(words: [u64; 4]) -> Fr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canonical::LimbShape;
     use crate::seed::{TAG_KEY, TAG_PK, TAG_STREAM, TAG_VRF, stream_block};
 
     fn table(distribution: Distribution, limb_bits: u8, fraction_bits: u8) -> DeviateTable {

@@ -126,6 +126,7 @@ fn plan(keys: &[Keys; 2]) -> Plan {
         publisher_key: Some(secret.public_key().to_repr()),
         beacon: "the first value after the plan".into(),
         created: 1_800_000_000,
+        weight_digest: false,
     }
 }
 
@@ -178,6 +179,7 @@ fn fixture() -> &'static Fixture {
             beacon,
             srs_digest,
             tiles,
+            chain_ends: Vec::new(),
         };
         Fixture { keys, bundle }
     })

@@ -4,11 +4,18 @@ use ff::{Field, PrimeField};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
 use nascent_circuits::canonical::split;
+use nascent_circuits::digest;
 use nascent_circuits::grid::{Cell, Constraints, Formula, Grid, Planner, Step};
-use nascent_circuits::poseidon2::{BLOCK_ROWS, FREE_ROW};
+use nascent_circuits::poseidon2::{BLOCK_ROWS, BlockTrace, FREE_ROW, GROUP};
 use nascent_circuits::seed::SeedMaterial;
-use nascent_circuits::tile::{HEADER_BLOCKS, TileCircuit, TileConfig, TileParams, TileWitness};
+use nascent_circuits::tile::{
+    CHAIN_ROW, HEADER_BLOCKS, LIVE_ROW, OUTPUT_ROW, TileChain, TileCircuit, TileConfig, TileParams,
+    TileWitness,
+};
 use nascent_verifier::{Distribution, Precision};
+
+/// Live blocks of a tile with the weight digest: two of four at `k = 7`.
+pub const LIVE: u64 = 2;
 
 /// A constraint read on a row.
 pub type At = (usize, usize);
@@ -23,7 +30,7 @@ pub struct Tile {
     pub honest: Grid,
     /// The permutations and what ties them together.
     pub permutations: Vec<Step>,
-    /// What follows in the first phase once outputs are cut into limbs.
+    /// What follows in the first phase once outputs are cut into limbs; the weight digest too.
     pub splits: Vec<Step>,
     /// The second phase.
     pub second: Vec<Step>,
@@ -46,8 +53,12 @@ pub struct Forgery<'a> {
     pub faults: Vec<(At, Fr)>,
     /// Changes limbs, lanes or splits.
     pub split: Option<Edit<'a>>,
+    /// Added to the packed weights of a row where the weight digest takes them up.
+    pub packed: Option<(usize, Fr)>,
     /// Changes anything in the first phase, after the multiplicities.
     pub first: Option<Edit<'a>>,
+    /// Added to a row of the instance in the end.
+    pub claim: Option<(usize, Fr)>,
     /// A step of the second phase whose cell is chosen such that a later check holds.
     pub close: Option<(At, At)>,
 }
@@ -58,7 +69,20 @@ impl Tile {
             limb_bits,
             fraction_bits,
         };
+        Self::of(TileParams::new(k, distribution, precision).expect("valid"))
+    }
+
+    /// With the weight digest; [`LIVE`] of its blocks are live.
+    pub fn with_digest(k: u32, distribution: Distribution, limb_bits: u8, fraction: u8) -> Self {
+        let precision = Precision {
+            limb_bits,
+            fraction_bits: fraction,
+        };
         let params = TileParams::new(k, distribution, precision).expect("valid");
+        Self::of(params.with_weight_digest(true))
+    }
+
+    fn of(params: TileParams) -> Self {
         let seed = SeedMaterial {
             secret: Fr::from(0x5ec2e7),
             beacon: Fr::from(0xbeac0),
@@ -73,13 +97,18 @@ impl Tile {
         let challenges: Vec<Fr> = (0..meta.num_challenges() as u64)
             .map(|i| Fr::from(i + 3).pow([1 << 40]))
             .collect();
-        let circuit = TileCircuit::new(params.clone(), witness);
-        let instance = witness.instance();
+        let chain = params.weight_digest.then(|| TileChain {
+            start: digest::start(params.distribution, params.precision),
+            end: Fr::ZERO, // below
+            live: LIVE,
+        });
+        let circuit = TileCircuit::new(params.clone(), witness).with_chain(chain);
+        let instance = circuit.instance();
         let laid_out = Grid::new(
             &circuit,
             &meta,
             config.clone(),
-            k,
+            params.k,
             &[&instance],
             &challenges,
         );
@@ -105,6 +134,9 @@ impl Tile {
             undetermined: Vec::new(),
             unconstrained: Vec::new(),
         };
+        let mut honest = tile.honest.clone();
+        tile.claim_end(&mut honest);
+        tile.honest = honest;
         tile.plan();
         tile
     }
@@ -114,8 +146,14 @@ impl Tile {
         let public_key = self.constraint("seed", "public key");
         let lanes = self.constraint("transport", "accumulator equals the lanes");
         let ends = self.constraint("logup sum", "zero at both ends");
+        // Of the digest those that only check; the last would determine backwards.
+        let digest = ["live or not", "live blocks come first", "chain ends"];
+        let digest = digest.map(|name| self.constraints.find("weight digest", name));
         let check = |constraint, row| {
-            constraint == public_key || constraint == lanes || constraint == ends && row == last
+            constraint == public_key
+                || constraint == lanes
+                || constraint == ends && row == last
+                || digest.contains(&Some(constraint))
         };
         let mut planner = Planner::new(&self.constraints, &self.honest, check);
         planner.give(self.header_cell(0, 0));
@@ -142,8 +180,12 @@ impl Tile {
                 .iter()
                 .for_each(|&column| planner.give(Cell { column, row }));
         }
-        let (splits, sums): (Vec<Step>, Vec<Step>) =
+        for cell in self.digest_hints() {
+            planner.give(cell);
+        }
+        let (mut splits, sums): (Vec<Step>, Vec<Step>) =
             planner.propagate().into_iter().partition(in_first);
+        self.sort_digest(&mut splits);
         second.extend(sums);
         for row in 0..last {
             for column in sample_counts.iter().chain(range_counts) {
@@ -174,6 +216,101 @@ impl Tile {
             column,
             row: block * BLOCK_ROWS + FREE_ROW + i,
         }
+    }
+
+    /// Steps of the weight digest block by block, in each the chain value's entry first: packed
+    /// weights enter with it, on which the planner, to which they are given, does not wait.
+    fn sort_digest(&self, steps: &mut [Step]) {
+        let Some(digest) = &self.config.digest else {
+            return;
+        };
+        let columns = digest.poseidon.a.iter().chain(&digest.poseidon.b);
+        let columns: Vec<usize> = columns.map(|column| column.index()).collect();
+        let enters = self.constraint("weight digest", "chain value enters");
+        steps.sort_by_key(|step| {
+            let of_digest = columns.contains(&step.cell.column);
+            let block = if of_digest { step.row / BLOCK_ROWS } else { 0 };
+            (of_digest, block, step.constraint != enters)
+        });
+    }
+
+    /// Cell of the weight digest in a row of a block.
+    pub fn digest_cell(&self, block: usize, row: usize) -> Cell {
+        let digest = self.config.digest.as_ref().expect("with the weight digest");
+        Cell {
+            column: digest.poseidon.spare_column().index(),
+            row: block * BLOCK_ROWS + row,
+        }
+    }
+
+    /// Number of header and weight blocks.
+    pub fn block_count(&self) -> usize {
+        self.weight_rows().end / BLOCK_ROWS
+    }
+
+    /// What the weight digest does not determine by itself: packed weights, which blocks are
+    /// live, and the whole input of the permutations on header blocks.
+    pub fn digest_hints(&self) -> Vec<Cell> {
+        let Some(digest) = &self.config.digest else {
+            return Vec::new();
+        };
+        let mut hints = Vec::new();
+        for block in 0..self.block_count() {
+            let weights = usize::from(block >= HEADER_BLOCKS);
+            // Lane 0 of a weight block's input is the chain's.
+            let inputs = digest.poseidon.a[weights..].iter();
+            hints.extend(inputs.map(|column| Cell {
+                column: column.index(),
+                row: block * BLOCK_ROWS,
+            }));
+            if block > HEADER_BLOCKS {
+                hints.push(self.digest_cell(block, LIVE_ROW));
+            }
+        }
+        hints
+    }
+
+    /// Number of live blocks before a block, as a cheating prover has it.
+    pub fn set_live(&self, grid: &mut Grid, counts: &[Fr]) {
+        for (i, count) in counts.iter().enumerate() {
+            let Cell { column, row } = self.digest_cell(HEADER_BLOCKS + i, LIVE_ROW);
+            grid.advice[column][row] = *count;
+        }
+    }
+
+    /// The first row of a permutation whose input are a chain value and the rows' weights as they
+    /// are packed now.
+    fn enter(&self, grid: &mut Grid, first_row: usize, fault: Fr, packed: Option<(usize, Fr)>) {
+        let base = Fr::from(1 << self.params.precision.limb_bits);
+        let rows = std::array::from_fn(|r| {
+            let lanes = self.config.lanes.iter().rev();
+            let pack = lanes.fold(Fr::ZERO, |sum, lane| {
+                sum * base + grid.advice[lane.index()][first_row + r]
+            });
+            match packed {
+                Some((row, fault)) if row == first_row + r => pack + fault,
+                _ => pack,
+            }
+        });
+        let Cell { column, row } = self.digest_cell(first_row / BLOCK_ROWS, CHAIN_ROW);
+        let chain = grid.advice[column][row] + fault;
+        let trace = BlockTrace::new(digest::step_input(chain, &rows));
+        let digest = self.config.digest.as_ref().expect("with the weight digest");
+        for (column, value) in digest.poseidon.a.iter().zip(&trace.rows[0][..GROUP]) {
+            grid.advice[column.index()][first_row] = *value;
+        }
+    }
+
+    /// The end of the chain in the instance is whatever the prover says: what the cells give.
+    fn claim_end(&self, grid: &mut Grid) {
+        if self.config.digest.is_none() {
+            return;
+        }
+        let [n, h, o] = [LIVE_ROW, CHAIN_ROW, OUTPUT_ROW].map(|row| {
+            let Cell { column, row } = self.digest_cell(self.block_count() - 1, row);
+            grid.advice[column][row]
+        });
+        grid.instance[self.config.instance.index()][5] = h + n * o;
     }
 
     pub fn weight_rows(&self) -> std::ops::Range<usize> {
@@ -230,11 +367,34 @@ impl Tile {
         if let Some(split) = forgery.split {
             split(self, grid);
         }
-        self.take(grid, &self.splits, &forgery.faults);
+        self.take_splits(grid, forgery);
+        self.claim_end(grid);
         self.count(grid);
         if let Some(first) = forgery.first {
             first(self, grid);
         }
+        if let Some((row, fault)) = forgery.claim {
+            grid.instance[self.config.instance.index()][row] += fault;
+        }
+    }
+
+    /// All steps after the split; where a chain value enters a permutation, the packed weights
+    /// enter with it.
+    fn take_splits(&self, grid: &mut Grid, forgery: &Forgery<'_>) {
+        let Some(enters) = self.constraints.find("weight digest", "chain value enters") else {
+            return self.take(grid, &self.splits, &forgery.faults);
+        };
+        let mut rest = &self.splits[..];
+        while let Some(at) = rest.iter().position(|step| step.constraint == enters) {
+            self.take(grid, &rest[..at], &forgery.faults);
+            let row = rest[at].row;
+            let faults = forgery.faults.iter();
+            let fault = faults.filter(|(at, _)| *at == (enters, row));
+            let fault = fault.map(|(_, fault)| fault).sum();
+            self.enter(grid, row, fault, forgery.packed);
+            rest = &rest[at + 1..];
+        }
+        self.take(grid, rest, &forgery.faults);
     }
 
     /// Fills the second phase for the grid's challenges.
