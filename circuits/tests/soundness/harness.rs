@@ -32,6 +32,8 @@ pub struct Tile {
     pub permutations: Vec<Step>,
     /// What follows in the first phase once outputs are cut into limbs; the weight digest too.
     pub splits: Vec<Step>,
+    /// Where the steps of the weight digest begin among them.
+    digest_steps: usize,
     /// The second phase.
     pub second: Vec<Step>,
     pub undetermined: Vec<Cell>,
@@ -130,6 +132,7 @@ impl Tile {
             outputs,
             permutations: Vec::new(),
             splits: Vec::new(),
+            digest_steps: 0,
             second: Vec::new(),
             undetermined: Vec::new(),
             unconstrained: Vec::new(),
@@ -185,7 +188,7 @@ impl Tile {
         }
         let (mut splits, sums): (Vec<Step>, Vec<Step>) =
             planner.propagate().into_iter().partition(in_first);
-        self.sort_digest(&mut splits);
+        self.digest_steps = self.sort_digest(&mut splits);
         second.extend(sums);
         for row in 0..last {
             for column in sample_counts.iter().chain(range_counts) {
@@ -220,18 +223,24 @@ impl Tile {
 
     /// Steps of the weight digest block by block, in each the chain value's entry first: packed
     /// weights enter with it, on which the planner, to which they are given, does not wait.
-    fn sort_digest(&self, steps: &mut [Step]) {
+    /// Gives the index of the first of them; all others stand before it.
+    fn sort_digest(&self, steps: &mut [Step]) -> usize {
         let Some(digest) = &self.config.digest else {
-            return;
+            return steps.len();
         };
         let columns = digest.poseidon.a.iter().chain(&digest.poseidon.b);
         let columns: Vec<usize> = columns.map(|column| column.index()).collect();
         let enters = self.constraint("weight digest", "chain value enters");
+        let of_digest = |step: &Step| columns.contains(&step.cell.column);
         steps.sort_by_key(|step| {
-            let of_digest = columns.contains(&step.cell.column);
-            let block = if of_digest { step.row / BLOCK_ROWS } else { 0 };
-            (of_digest, block, step.constraint != enters)
+            let block = if of_digest(step) {
+                step.row / BLOCK_ROWS
+            } else {
+                0
+            };
+            (of_digest(step), block, step.constraint != enters)
         });
+        steps.partition_point(|step| !of_digest(step))
     }
 
     /// Cell of the weight digest in a row of a block.
@@ -384,7 +393,12 @@ impl Tile {
         let Some(enters) = self.constraints.find("weight digest", "chain value enters") else {
             return self.take(grid, &self.splits, &forgery.faults);
         };
-        let mut rest = &self.splits[..];
+        let (own, digest) = self.splits.split_at(self.digest_steps);
+        self.take(grid, own, &forgery.faults);
+        // Nothing changes before the first block concerned.
+        let block = self.first_hashed_differently(forgery);
+        let start = digest.partition_point(|step| step.row / BLOCK_ROWS < block);
+        let mut rest = &digest[start..];
         while let Some(at) = rest.iter().position(|step| step.constraint == enters) {
             self.take(grid, &rest[..at], &forgery.faults);
             let row = rest[at].row;
@@ -416,6 +430,21 @@ impl Tile {
             grid,
             -at_zero * slope.invert().expect("the fault reaches the check"),
         );
+    }
+
+    /// First block whose part of the weight digest a forgery may change.
+    fn first_hashed_differently(&self, forgery: &Forgery<'_>) -> usize {
+        let digest = &self.splits[self.digest_steps..];
+        let own = |at: &At| digest.iter().any(|step| *at == (step.constraint, step.row));
+        let faults = || forgery.faults.iter().map(|(at, _)| at);
+        let other = faults().any(|at| !own(at));
+        let moved = forgery.secret.is_some() || forgery.first_block.is_some();
+        if other || moved || forgery.split.is_some() {
+            return 0;
+        }
+        let rows = faults().map(|(_, row)| *row);
+        let rows = rows.chain(forgery.packed.map(|(row, _)| row));
+        rows.map(|row| row / BLOCK_ROWS).min().unwrap_or(usize::MAX)
     }
 
     fn take(&self, grid: &mut Grid, steps: &[Step], faults: &[(At, Fr)]) {
