@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
-use nascent_circuits::seed::SeedMaterial;
 use nascent_circuits::digest;
 use nascent_circuits::sampling::DeviateTable;
+use nascent_circuits::seed::SeedMaterial;
 use nascent_circuits::tile::{TileChain, TileCircuit, TileParams, TileWitness};
 use nascent_params::{Silent, Srs};
 use nascent_prover::{backend, keys::TileKeys};

@@ -206,6 +206,18 @@ fn fixtures_are_written_on_request() {
     );
 }
 
+/// Keys are part of the protocol: the circuit of today has those of the fixtures.
+#[test]
+fn keys_are_the_ones_that_were_published() {
+    let kept: [&[u8]; 2] = [
+        include_bytes!("../../verifier/tests/fixtures/uniform.vk"),
+        include_bytes!("../../verifier/tests/fixtures/normal.vk"),
+    ];
+    for (keys, kept) in fixture().keys.iter().zip(kept) {
+        assert_eq!(keys.vk.encode().unwrap(), kept);
+    }
+}
+
 fn verify(bundle: &InitBundle) -> Result<Report, VerifyError> {
     let keys = &fixture().keys;
     let find = |digest: &Digest32| keys.iter().map(|k| &k.vk).find(|vk| vk.digest() == digest);

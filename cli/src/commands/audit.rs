@@ -70,7 +70,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "weight_digest_matches": digests.is_match(),
         "seconds": started.elapsed().as_secs_f64(),
     });
-    Ok(Outcome::verdict(report.is_match() && digests.is_match(), json))
+    Ok(Outcome::verdict(
+        report.is_match() && digests.is_match(),
+        json,
+    ))
 }
 
 /// Name of the weight digest in the header of a file of weights.
@@ -95,7 +98,10 @@ impl Digests {
         let bundle = self.bundle.is_some_and(|bundle| bundle != derived);
         let expected = hex::encode(derived);
         let weights = self.weights.as_ref().is_some_and(|got| *got != expected);
-        let places = [(bundle, "the bundle"), (weights, "the header of the weights")];
+        let places = [
+            (bundle, "the bundle"),
+            (weights, "the header of the weights"),
+        ];
         let places = places.into_iter().filter(|(differs, _)| *differs);
         places.map(|(_, place)| place).collect()
     }

@@ -341,7 +341,10 @@ fn print(
         hex::encode(report.weight_commitments)
     ));
     if let Some(digest) = report.weight_digest {
-        line(&format!("  weights      have the digest {}", hex::encode(digest)));
+        line(&format!(
+            "  weights      have the digest {}",
+            hex::encode(digest)
+        ));
     }
     for (stream, origin) in report.streams.iter().zip(origins) {
         line(&format!(

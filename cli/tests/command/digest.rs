@@ -20,7 +20,16 @@ fn folder() -> &'static (Folder, String) {
         let json = folder.json(&init).exits(0).json();
         let digest = json["weight_digest"].as_str().expect("a digest").to_owned();
         assert_eq!(digest.len(), 64);
-        let prove = ["prove", "p", "--beacon-value", BEACON, "-o", "b", "--k", "8"];
+        let prove = [
+            "prove",
+            "p",
+            "--beacon-value",
+            BEACON,
+            "-o",
+            "b",
+            "--k",
+            "8",
+        ];
         let prove = [&prove[..], &["--development-srs"]].concat();
         let json = folder.json(&prove).exits(0).json();
         assert_eq!(json["weight_digest"], digest);
@@ -36,7 +45,10 @@ fn verify_and_inspect_show_it() {
     let json = folder.json(&verify).exits(0).json();
     assert_eq!(json["weight_digest"], *digest);
     assert!(json["proved"].to_string().contains("WeightDigest"));
-    assert_eq!(json["streams"][0]["weight_digest"].as_str().map(str::len), Some(64));
+    assert_eq!(
+        json["streams"][0]["weight_digest"].as_str().map(str::len),
+        Some(64)
+    );
     let words = folder.run(&verify).exits(0).stdout;
     assert!(words.contains(digest.as_str()), "{words}");
     let json = folder.json(&["inspect", "b"]).exits(0).json();
