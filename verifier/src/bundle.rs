@@ -170,7 +170,7 @@ impl InitBundle {
         let ends = || self.tiles.iter().zip(&self.chain_ends);
         let last = |stream| {
             let of = ends().filter(|(tile, _)| usize::from(tile.stream) == stream);
-            of.map(|(_, end)| *end).last()
+            of.map(|(_, end)| *end).next_back()
         };
         (0..self.streams.len()).map(last).collect()
     }
