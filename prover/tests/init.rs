@@ -115,6 +115,7 @@ fn plan(keys: &[Keys; 2]) -> Plan {
         publisher_key: Some(secret.public_key().to_repr()),
         beacon: "the first value after the plan".into(),
         created: 1_800_000_000,
+        weight_digest: false,
     }
 }
 
@@ -167,6 +168,7 @@ fn fixture() -> &'static Fixture {
             beacon,
             srs_digest,
             tiles,
+            chain_ends: Vec::new(),
         };
         Fixture { keys, bundle }
     })
@@ -191,6 +193,18 @@ fn fixtures_are_written_on_request() {
         "development.srs",
         keys[0].srs.verifier_srs().encode().unwrap(),
     );
+}
+
+/// Keys are part of the protocol: the circuit of today has those of the fixtures.
+#[test]
+fn keys_are_the_ones_that_were_published() {
+    let kept: [&[u8]; 2] = [
+        include_bytes!("../../verifier/tests/fixtures/uniform.vk"),
+        include_bytes!("../../verifier/tests/fixtures/normal.vk"),
+    ];
+    for (keys, kept) in fixture().keys.iter().zip(kept) {
+        assert_eq!(keys.vk.encode().unwrap(), kept);
+    }
 }
 
 fn verify(bundle: &InitBundle) -> Result<Report, VerifyError> {

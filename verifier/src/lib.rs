@@ -41,6 +41,7 @@ extern crate alloc;
 
 pub mod batch;
 pub mod bundle;
+pub mod chain;
 pub mod codec;
 pub mod digest;
 pub mod encoding;
@@ -61,6 +62,7 @@ pub mod vk;
 
 pub use batch::{BatchError, BatchVerifier, verify_proof};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
+pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
 pub use init::{VerifyError, verify_init};

@@ -66,11 +66,24 @@ impl Poseidon2Config {
         b: [Column<Advice>; GROUP],
         block: Column<Fixed>,
     ) -> Self {
+        Self::configure_named(meta, "", a, b, block)
+    }
+
+    /// Like [`Self::configure`], for a further instance on the same rows; `prefix` begins the
+    /// names of its gates.
+    pub fn configure_named(
+        meta: &mut ConstraintSystem<Fr>,
+        prefix: &str,
+        a: [Column<Advice>; GROUP],
+        b: [Column<Advice>; GROUP],
+        block: Column<Fixed>,
+    ) -> Self {
         let config = Self { a, b, block };
-        meta.create_gate("poseidon2 square", |_| config.square_gate());
-        meta.create_gate("poseidon2 full round", |_| config.full_gate());
-        meta.create_gate("poseidon2 enter partial rounds", |_| config.enter_gate());
-        meta.create_gate("poseidon2 partial rounds", |_| config.partial_gate());
+        let name = |gate: &str| format!("{prefix}poseidon2 {gate}");
+        meta.create_gate(name("square"), |_| config.square_gate());
+        meta.create_gate(name("full round"), |_| config.full_gate());
+        meta.create_gate(name("enter partial rounds"), |_| config.enter_gate());
+        meta.create_gate(name("partial rounds"), |_| config.partial_gate());
         config
     }
 
@@ -93,6 +106,13 @@ impl Poseidon2Config {
     pub fn input(input: &Lanes) -> Lanes {
         let mixed = external(input);
         std::array::from_fn(|j| mixed[j].clone() + constant(params().full[0][j]))
+    }
+
+    /// The permutation's input as the cells of row 0 of a block have it: `M_E^-1 (A - rc)`, the
+    /// inverse of [`Self::input`]; degree 1.
+    pub fn entered(&self) -> Lanes {
+        let lanes = std::array::from_fn(|j| self.a[j].cur() - constant(params().full[0][j]));
+        inverse_external(&lanes)
     }
 
     /// The permutation's output, valid on row 14 of each block; degree 3.
@@ -371,10 +391,65 @@ fn external(lanes: &Lanes) -> Lanes {
     std::array::from_fn(|j| mixed[j].clone() + sums[j % 4].clone())
 }
 
+/// `M_E^-1` on expressions: the steps of [`external`], backwards.
+fn inverse_external(lanes: &Lanes) -> Lanes {
+    let half = Fr::from(2).invert().unwrap_or(Fr::ZERO);
+    let fifth = Fr::from(5).invert().unwrap_or(Fr::ZERO);
+    // The sum of a residue's lanes is counted once in each of its four lanes and once by itself.
+    let sums: [Expr; 4] = std::array::from_fn(|r| {
+        let sum = lanes[r].clone() + lanes[r + 4].clone();
+        (sum + lanes[r + 8].clone() + lanes[r + 12].clone()) * fifth
+    });
+    let mut mixed: Lanes = std::array::from_fn(|j| lanes[j].clone() - sums[j % 4].clone());
+    for group in mixed.chunks_exact_mut(4) {
+        let (t5, t4) = (group[1].clone(), group[3].clone());
+        let t3 = group[0].clone() - t5.clone();
+        let t2 = group[2].clone() - t4.clone();
+        let t1 = (t4 - t3.clone()) * half.square();
+        let t0 = (t5 - t2.clone()) * half.square();
+        let b = (t2 - t1.clone()) * half;
+        let d = (t3 - t0.clone()) * half;
+        group[0] = t0 - b.clone();
+        group[1] = b;
+        group[2] = t1 - d.clone();
+        group[3] = d;
+    }
+    mixed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::poseidon2::permute;
+
+    fn value(expression: &Expr) -> Fr {
+        let none = |_: &dyn std::fmt::Debug| -> Fr { unreachable!("no cells") };
+        expression.evaluate(
+            &|constant| constant,
+            &|x| none(&x),
+            &|x| none(&x),
+            &|x| none(&x),
+            &|x| none(&x),
+            &|x| none(&x),
+            &|a: Fr| -a,
+            &|a, b| a + b,
+            &|a, b| a * b,
+            &|a, factor| a * factor,
+        )
+    }
+
+    #[test]
+    fn the_input_is_read_back_from_the_first_row() {
+        for seed in 0..4u64 {
+            let lanes: [Fr; WIDTH] =
+                std::array::from_fn(|i| Fr::from(seed * 17 + i as u64 + 2).cube().cube());
+            let there = external(&lanes.map(Expression::Constant));
+            assert_ne!(there.each_ref().map(value), lanes);
+            assert_eq!(inverse_external(&there).each_ref().map(value), lanes);
+            let back = inverse_external(&lanes.map(Expression::Constant));
+            assert_eq!(external(&back).each_ref().map(value), lanes);
+        }
+    }
 
     #[test]
     fn trace_ends_in_the_permutation() {

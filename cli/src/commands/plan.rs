@@ -27,6 +27,10 @@ pub struct Args {
     beacon: String,
     #[command(flatten)]
     seed: SeedArgs,
+    /// The proofs shall also give a Poseidon2 digest of the weights, which other circuits can
+    /// recompute; it makes proofs longer and proving slower, and does not change the weights
+    #[arg(long)]
+    weight_digest: bool,
     /// Where the plan goes
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
@@ -61,6 +65,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         publisher_key,
         beacon: args.beacon,
         created: machine::now(),
+        weight_digest: args.weight_digest,
     };
     plan.validate()
         .map_err(|error| Failure::from_error(Kind::Usage, error))?;

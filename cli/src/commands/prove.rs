@@ -151,6 +151,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "proved": finished.proved,
         "resumed": finished.resumed,
         "weight_commitments": hex::encode(finished.report.weight_commitments),
+        "weight_digest": finished.report.weight_digest.map(hex::encode),
         "seconds": elapsed.as_secs_f64(),
         "proving_seconds": proving.as_secs_f64(),
         "weights_per_second": rate,
@@ -286,6 +287,7 @@ fn observe(context: &Context, bar: &Bar, event: &Event<'_>) {
         });
     };
     match event {
+        Event::Hashing { .. } => bar.say("hashing the weights".to_owned()),
         Event::LoadingSrs { k } => bar.say(format!("SRS of 2^{k}")),
         Event::PreparingKeys { k, .. } => bar.say(format!("keys of 2^{k} rows")),
         Event::Proving { standing, .. }

@@ -4,6 +4,7 @@
 
 mod bad_files;
 mod chain;
+mod digest;
 mod lies;
 #[cfg(unix)]
 mod signals;

@@ -20,6 +20,8 @@ const WINDOW: usize = 1 << 22;
 pub struct Metadata {
     /// Digest of the plan that the weights follow, if there is one.
     pub plan: Option<Digest32>,
+    /// Digest of the weights, where the plan asks for it.
+    pub weight_digest: Option<Digest32>,
     /// Further strings. Keys that start with `nascent.` are this crate's.
     pub extra: BTreeMap<String, String>,
 }
@@ -71,7 +73,8 @@ impl Deriver<'_> {
 /// Writes all tensors of a model, in its order, as `F32`; returns the number of bytes.
 ///
 /// The file appears under its name only when it is complete and on the disk. Its header carries
-/// `nascent.model_digest` and, if given, `nascent.plan_digest`, in hexadecimal.
+/// `nascent.model_digest` and, if given, `nascent.plan_digest` and `nascent.weight_digest`, in
+/// hexadecimal.
 ///
 /// # Errors
 ///
@@ -88,6 +91,9 @@ pub fn write_safetensors(
     strings.insert("nascent.model_digest".into(), Hex(&digest).to_string());
     if let Some(plan) = &metadata.plan {
         strings.insert("nascent.plan_digest".into(), Hex(plan).to_string());
+    }
+    if let Some(weights) = &metadata.weight_digest {
+        strings.insert("nascent.weight_digest".into(), hexadecimal(weights));
     }
     let header = header(&deriver.model().tensors, &strings)?;
     let total = deriver.elements();

@@ -27,7 +27,8 @@ const EXTENSION: &str = "vk";
 /// Version of the library's encoding of a verifying key.
 const LIBRARY_VERSION: u8 = 2;
 
-/// A directory of verifying keys, one file for each (`k`, distribution, precision) and SRS.
+/// A directory of verifying keys, one file for each (`k`, distribution, precision, weight
+/// digest or not) and SRS.
 ///
 /// Files are written under a temporary name, synced and renamed. The directory belongs to its
 /// user: a damaged file is found and made anew, a forged one is not.
@@ -54,6 +55,8 @@ pub struct StoredKey {
     pub digest: Digest32,
     /// What it proves.
     pub tile: TileShape,
+    /// Whether it proves the weight digest too.
+    pub weight_digest: bool,
 }
 
 impl KeyStore {
@@ -77,8 +80,9 @@ impl KeyStore {
             Distribution::TruncatedNormal { lo, hi } => format!("truncated-{lo}-{hi}"),
         };
         let precision = params.precision;
+        let digest = if params.weight_digest { "-digest" } else { "" };
         self.directory.join(format!(
-            "tile{LAYOUT}-k{}-{kind}-b{}-f{}-{}.{EXTENSION}",
+            "tile{LAYOUT}-k{}-{kind}-b{}-f{}{digest}-{}.{EXTENSION}",
             params.k,
             precision.limb_bits,
             precision.fraction_bits,
@@ -114,7 +118,8 @@ impl KeyStore {
     pub fn load(&self, params: &TileParams, srs: &Digest32) -> Option<VerifyingKey> {
         let vk = read(&self.path(params, srs)).ok()?;
         let expected = super::tile_shape(params).ok()?;
-        (vk.tile() == Some(&expected)).then_some(vk)
+        let fits = vk.tile() == Some(&expected) && vk.has_weight_digest() == params.weight_digest;
+        fits.then_some(vk)
     }
 
     /// Writes a verifying key, replacing that of the same tiles and SRS.
@@ -159,7 +164,12 @@ impl KeyStore {
     pub fn entries(&self) -> Result<Vec<StoredKey>, KeyError> {
         let entry = |(path, vk): (PathBuf, VerifyingKey)| {
             let (digest, tile) = (*vk.digest(), vk.tile()?.clone());
-            Some(StoredKey { path, digest, tile })
+            Some(StoredKey {
+                path,
+                digest,
+                tile,
+                weight_digest: vk.has_weight_digest(),
+            })
         };
         Ok(self.keys()?.into_iter().filter_map(entry).collect())
     }

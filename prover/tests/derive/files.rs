@@ -21,6 +21,7 @@ use super::{deriver, mixed, model, tensor};
 fn write(deriver: &Deriver<'_>, path: &Path) -> Vec<u8> {
     let metadata = Metadata {
         plan: Some([0xab; 32]),
+        weight_digest: None,
         extra: BTreeMap::from([("note".into(), "\"x\"\n".into())]),
     };
     let seen = AtomicU64::new(0);
