@@ -11,13 +11,16 @@
 //!   count: good as a factor, not as a summand. The integer must be in `0 .. 2^260`;
 //! - *normalized*: limbs in `0 .. 2^52`.
 //!
+//! Kernels must not compute in closures: a closure is compiled without the instructions, and then
+//! each of them is a call. (Loops over arrays are unrolled.)
+//!
 //! Bounds on integers are multiples of `p` (`2^260 = 84.6 p`). The Montgomery product of `a p` and
 //! `b p` is below `(a b / 84.6 + 1) p`, loose, with limbs below `2^56.4`. Callers state their
 //! bounds.
 
 use core::arch::x86_64::__m512i;
 
-use crate::radix52::{LIMB, Limbs, MASK, Modulus, enter, join, leave, split};
+use crate::radix52::{LIMB, Limbs, MASK, Modulus, enter, from_words, join, leave, split, words};
 
 /// Elements computed at once.
 pub const LANES: usize = 8;
@@ -84,7 +87,11 @@ impl Ifma {
     /// The same limbs in each lane.
     #[inline(always)]
     pub fn splat_limbs(self, x: &Limbs) -> Wide {
-        x.map(|limb| self.splat(limb))
+        let mut out = [self.zero(); 5];
+        for i in 0..5 {
+            out[i] = self.splat(x[i]);
+        }
+        out
     }
 
     /// `sum + low 52 bits of a b`.
@@ -118,7 +125,11 @@ impl Ifma {
     /// Sum of loose elements.
     #[inline(always)]
     pub fn add(self, a: &Wide, b: &Wide) -> Wide {
-        core::array::from_fn(|i| self.plus(a[i], b[i]))
+        let mut out = *a;
+        for i in 0..5 {
+            out[i] = self.plus(a[i], b[i]);
+        }
+        out
     }
 
     /// Twice a loose element.
@@ -130,22 +141,32 @@ impl Ifma {
     /// Sum with one element.
     #[inline(always)]
     pub fn add_constant(self, a: &Wide, b: &Limbs) -> Wide {
-        core::array::from_fn(|i| self.plus(a[i], self.splat(b[i])))
+        let mut out = *a;
+        for i in 0..5 {
+            out[i] = self.plus(a[i], self.splat(b[i]));
+        }
+        out
     }
 
     /// `a - b + multiple * p`; not negative if `b` is at most `multiple * p`, below `2^8`.
     #[inline(always)]
     pub fn subtract<F: Modulus>(self, a: &Wide, b: &Wide, multiple: u64) -> Wide {
-        core::array::from_fn(|i| self.minus(self.plus(a[i], self.splat(multiple * F::P[i])), b[i]))
+        let mut out = *a;
+        for i in 0..5 {
+            out[i] = self.minus(self.plus(a[i], self.splat(multiple * F::P[i])), b[i]);
+        }
+        out
     }
 
     /// `multiple * p - x` in the lanes of `mask`, `x` in the others.
     #[inline(always)]
     pub fn negate_lanes<F: Modulus>(self, x: &Wide, mask: u8, multiple: u64) -> Wide {
-        core::array::from_fn(|i| {
+        let mut out = *x;
+        for i in 0..5 {
             let p = self.splat(multiple * F::P[i]);
-            self.avx512f._mm512_mask_sub_epi64(x[i], mask, p, x[i])
-        })
+            out[i] = self.avx512f._mm512_mask_sub_epi64(x[i], mask, p, x[i]);
+        }
+        out
     }
 
     /// Carried, from loose.
@@ -161,8 +182,11 @@ impl Ifma {
     #[inline(always)]
     pub fn normalized(self, x: Wide) -> Wide {
         let mask = self.splat(MASK);
-        self.carried(x)
-            .map(|limb| self.avx512f._mm512_and_si512(limb, mask))
+        let mut out = self.carried(x);
+        for limb in &mut out {
+            *limb = self.avx512f._mm512_and_si512(*limb, mask);
+        }
+        out
     }
 
     /// Normalized and below `2.1 p`, from a loose element in `0 .. 2^270`.
@@ -190,15 +214,18 @@ impl Ifma {
     #[inline(always)]
     pub fn subtract_once<F: Modulus>(self, x: &Wide) -> Wide {
         let x = self.normalized(*x);
-        let p = self.splat_limbs(&F::P);
-        let zero = self.zero();
-        let difference = self.carried(core::array::from_fn(|i| self.minus(x[i], p[i])));
-        let less = self.avx512f._mm512_cmplt_epi64_mask(difference[4], zero);
+        let mut difference = x;
+        for i in 0..5 {
+            difference[i] = self.minus(x[i], self.splat(F::P[i]));
+        }
+        let mut out = self.carried(difference);
+        let less = self.avx512f._mm512_cmplt_epi64_mask(out[4], self.zero());
         let mask = self.splat(MASK);
-        core::array::from_fn(|i| {
-            let limb = self.avx512f._mm512_and_si512(difference[i], mask);
-            self.avx512f._mm512_mask_blend_epi64(less, limb, x[i])
-        })
+        for i in 0..5 {
+            let limb = self.avx512f._mm512_and_si512(out[i], mask);
+            out[i] = self.avx512f._mm512_mask_blend_epi64(less, limb, x[i]);
+        }
+        out
     }
 
     /// Montgomery's steps on a sum of products below `84.6 * 84.6 p^2` whose limbs are not
@@ -248,7 +275,9 @@ impl Ifma {
                 t[i + j + 1] = self.high(t[i + j + 1], a[i], a[j]);
             }
         }
-        t = t.map(|x| self.plus(x, x));
+        for x in &mut t {
+            *x = self.plus(*x, *x);
+        }
         for i in 0..5 {
             t[2 * i] = self.low(t[2 * i], a[i], a[i]);
             t[2 * i + 1] = self.high(t[2 * i + 1], a[i], a[i]);
@@ -313,63 +342,100 @@ impl Ifma {
     #[inline(always)]
     pub fn transpose(self, r: [Vector; 8]) -> [Vector; 8] {
         let f = self.avx512f;
-        // Words of even and odd index of two rows, side by side.
-        let even: [Vector; 4] =
-            core::array::from_fn(|i| f._mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]));
-        let odd: [Vector; 4] =
-            core::array::from_fn(|i| f._mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]));
-        // Pairs 0 and 2, and pairs 1 and 3, of two such vectors; twice.
-        let near = |a, b| f._mm512_shuffle_i64x2::<0x88>(a, b);
-        let far = |a, b| f._mm512_shuffle_i64x2::<0xdd>(a, b);
-        let finish = |t: [Vector; 4]| {
-            let (a, b) = (near(t[0], t[1]), near(t[2], t[3]));
-            let (c, d) = (far(t[0], t[1]), far(t[2], t[3]));
-            [near(a, b), near(c, d), far(a, b), far(c, d)]
-        };
-        let (even, odd) = (finish(even), finish(odd));
+        let (mut even, mut odd) = ([self.zero(); 4], [self.zero(); 4]);
+        for i in 0..4 {
+            // Words of even and of odd index of two rows, side by side.
+            even[i] = f._mm512_unpacklo_epi64(r[2 * i], r[2 * i + 1]);
+            odd[i] = f._mm512_unpackhi_epi64(r[2 * i], r[2 * i + 1]);
+        }
+        let (even, odd) = (self.transpose_pairs(even), self.transpose_pairs(odd));
         [
             even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3],
         ]
     }
 
-    /// Elements `shift ..` of eight followed by eight more.
+    /// Transposes four vectors of four pairs.
+    #[inline(always)]
+    fn transpose_pairs(self, t: [Vector; 4]) -> [Vector; 4] {
+        let f = self.avx512f;
+        // 0x88 takes pairs 0 and 2 of both operands, 0xdd pairs 1 and 3.
+        let a = f._mm512_shuffle_i64x2::<0x88>(t[0], t[1]);
+        let b = f._mm512_shuffle_i64x2::<0x88>(t[2], t[3]);
+        let c = f._mm512_shuffle_i64x2::<0xdd>(t[0], t[1]);
+        let d = f._mm512_shuffle_i64x2::<0xdd>(t[2], t[3]);
+        [
+            f._mm512_shuffle_i64x2::<0x88>(a, b),
+            f._mm512_shuffle_i64x2::<0x88>(c, d),
+            f._mm512_shuffle_i64x2::<0xdd>(a, b),
+            f._mm512_shuffle_i64x2::<0xdd>(c, d),
+        ]
+    }
+
+    /// Lane `i` is lane `indices[i]` of the sixteen elements `first`, `second`.
     #[inline(always)]
     pub fn align(self, first: &Wide, second: &Wide, indices: Vector) -> Wide {
-        core::array::from_fn(|i| {
-            self.avx512f
-                ._mm512_permutex2var_epi64(first[i], indices, second[i])
-        })
+        let mut out = *first;
+        for i in 0..5 {
+            out[i] = self
+                .avx512f
+                ._mm512_permutex2var_epi64(first[i], indices, second[i]);
+        }
+        out
     }
 
     /// Eight elements in Montgomery form; normalized and below `p`.
     #[inline(always)]
     pub fn import<F: Modulus>(self, x: &[F; LANES]) -> Wide {
-        let words = x.each_ref().map(|x| split(enter(x)));
-        core::array::from_fn(|i| vector(core::array::from_fn(|lane| words[lane][i])))
+        let mut out = [[0; LANES]; 5];
+        for lane in 0..LANES {
+            let limbs = split(enter(&x[lane]));
+            for i in 0..5 {
+                out[i][lane] = limbs[i];
+            }
+        }
+        pulp::cast(out)
     }
 
     /// The eight elements of a loose integer below `5 p`.
     #[inline(always)]
     pub fn export<F: Modulus>(self, x: &Wide) -> [F; LANES] {
-        let limbs = self.normalized(*x).map(lanes);
-        core::array::from_fn(|lane| leave(join(limbs.map(|limb| limb[lane]))))
+        let limbs: [[u64; LANES]; 5] = pulp::cast(self.normalized(*x));
+        let mut out = [F::ZERO; LANES];
+        for lane in 0..LANES {
+            let mut element = [0; 5];
+            for i in 0..5 {
+                element[i] = limbs[i][lane];
+            }
+            out[lane] = leave(join(element));
+        }
+        out
     }
 
     /// Eight elements as they lie in memory: Montgomery form of `R = 2^256`, that is the elements
-    /// times `2^-4`. Normalized and below `p`.
+    /// times `2^-4`. They are `stride` apart. Normalized and below `p`.
     #[inline(always)]
-    pub fn load<F: Modulus>(self, x: [&F; LANES]) -> Wide {
-        let words = x.map(crate::radix52::words);
-        self.split(core::array::from_fn(|i| {
-            vector(core::array::from_fn(|lane| words[lane][i]))
-        }))
+    pub fn load<F: Modulus>(self, x: &[F], stride: usize) -> Wide {
+        let mut out = [[0; LANES]; 4];
+        for lane in 0..LANES {
+            let words = words(&x[lane * stride]);
+            for i in 0..4 {
+                out[i][lane] = words[i];
+            }
+        }
+        self.split(pulp::cast(out))
     }
 
     /// Inverse of [`Ifma::load`]; the integers are normalized and canonical.
     #[inline(always)]
-    pub fn store<F: Modulus>(self, x: &Wide) -> [F; LANES] {
-        let words = self.join(x).map(lanes);
-        core::array::from_fn(|lane| crate::radix52::from_words(words.map(|word| word[lane])))
+    pub fn store<F: Modulus>(self, x: &Wide, out: &mut [F], stride: usize) {
+        let words: [[u64; LANES]; 4] = pulp::cast(self.join(x));
+        for lane in 0..LANES {
+            let mut element = [0; 4];
+            for i in 0..4 {
+                element[i] = words[i][lane];
+            }
+            out[lane * stride] = from_words(element);
+        }
     }
 }
 
@@ -403,7 +469,12 @@ mod tests {
             words[..5].copy_from_slice(&a.map(lanes));
             let there = simd.transpose(words.map(vector));
             let back = simd.transpose(there);
-            let loaded = simd.load(self.a.each_ref());
+            let loaded = simd.load(&self.a, 1);
+            let stored = |x: &Wide| {
+                let mut out = [F::ZERO; LANES];
+                simd.store(x, &mut out, 1);
+                out
+            };
             let factor = simd.import(&self.b);
             let scaled = simd.multiply::<F>(&loaded, &factor);
             let exported = |x: &Wide| simd.export::<F>(x);
@@ -429,9 +500,9 @@ mod tests {
                     exported(&[back[0], back[1], back[2], back[3], back[4]]),
                     "transpose",
                 ),
-                (simd.store(&simd.load(self.a.each_ref())), "load"),
+                (stored(&loaded), "load"),
                 (
-                    simd.store(&simd.subtract_once::<F>(&scaled)),
+                    stored(&simd.subtract_once::<F>(&scaled)),
                     "scale as in memory",
                 ),
             ]

@@ -68,8 +68,8 @@ impl Kernel for EightBlocks<'_> {
     fn call(self) {
         let simd = self.simd;
         let mut state = [[simd.zero(); 5]; WIDTH];
-        state[0] = self.tag.map(|limb| simd.splat(limb));
-        state[1] = self.key.map(|limb| simd.splat(limb));
+        state[0] = simd.splat_limbs(self.tag);
+        state[1] = simd.splat_limbs(self.key);
         for (i, limb) in state[2].iter_mut().enumerate() {
             *limb = vector(self.indices.map(|index| index[i]));
         }

@@ -159,7 +159,7 @@ where
     let meta = key.get_vk().cs();
     let library = key.get_vk().get_domain();
     check(srs, key, instance)?;
-    let domain = Domain::new(library.k());
+    let domain = Domain::new(library.k(), simd);
     let mut timings = Timings::default();
 
     let start = Instant::now();

@@ -6,7 +6,7 @@
 
 use ff::{BatchInvert, Field};
 use halo2curves::bn256::{Fq, G1Affine};
-use nascent_field::ifma::{Ifma, Kernel, LANES, Vector, Wide, lanes, vector};
+use nascent_field::ifma::{Ifma, Kernel, LANES, Wide, lanes, vector};
 use nascent_field::radix52::{Modulus, enter, join, leave, subtract};
 
 use super::adder::{NEGATIVE, is_identity};
@@ -121,9 +121,13 @@ impl Kernel for Add<'_> {
         self.steps.clear();
         // The last eight may be fewer: then the last is done again.
         for (index, jobs) in self.jobs.chunks(LANES).enumerate() {
-            let job = |lane: usize| &jobs[lane.min(jobs.len() - 1)];
-            let (ax, ay) = fetch(simd, self.source, |lane| job(lane).a);
-            let (bx, by) = fetch(simd, self.source, |lane| job(lane).b);
+            let (mut a, mut b) = ([0; LANES], [0; LANES]);
+            for lane in 0..LANES {
+                let job = &jobs[lane.min(jobs.len() - 1)];
+                (a[lane], b[lane]) = (job.a, job.b);
+            }
+            let (ax, ay) = fetch(simd, self.source, &a);
+            let (bx, by) = fetch(simd, self.source, &b);
             let dx = simd.normalized(simd.subtract::<Fq>(&bx, &ax, 3));
             let dy = simd.carried(simd.subtract::<Fq>(&by, &ay, 3));
             let product = &mut products[index % CHAINS];
@@ -164,15 +168,14 @@ impl Kernel for Add<'_> {
 
 /// Eight points by reference, as their coordinates.
 #[inline(always)]
-fn fetch(simd: Ifma, source: &[Packed], reference: impl Fn(usize) -> u32) -> (Wide, Wide) {
-    let rows: [Vector; LANES] = std::array::from_fn(|lane| {
-        let Packed(words) = source[(reference(lane) & !NEGATIVE) as usize];
-        vector(words)
-    });
+fn fetch(simd: Ifma, source: &[Packed], references: &[u32; LANES]) -> (Wide, Wide) {
+    let mut rows = [simd.zero(); LANES];
+    let mut negative = 0;
+    for lane in 0..LANES {
+        rows[lane] = vector(source[(references[lane] & !NEGATIVE) as usize].0);
+        negative |= u8::from(references[lane] & NEGATIVE != 0) << lane;
+    }
     let [x0, x1, x2, x3, y0, y1, y2, y3] = simd.transpose(rows);
-    let negative = (0..LANES).fold(0, |mask, lane| {
-        mask | (u8::from(reference(lane) & NEGATIVE != 0) << lane)
-    });
     // Only bases are subtracted, and their ordinates are canonical.
     let y = simd.negate_lanes::<Fq>(&simd.split([y0, y1, y2, y3]), negative, 1);
     (simd.split([x0, x1, x2, x3]), y)
@@ -181,11 +184,18 @@ fn fetch(simd: Ifma, source: &[Packed], reference: impl Fn(usize) -> u32) -> (Wi
 /// Inverses of all lanes of all chains with one inversion; none if one is zero.
 #[inline(always)]
 fn invert(simd: Ifma, products: &[Wide; CHAINS]) -> Option<[Wide; CHAINS]> {
-    let mut elements = products.each_ref().map(|x| simd.export::<Fq>(x));
+    let mut elements = [[Fq::ZERO; LANES]; CHAINS];
+    for chain in 0..CHAINS {
+        elements[chain] = simd.export(&products[chain]);
+    }
     let all = elements.as_flattened_mut();
-    if all.iter().any(|x| bool::from(x.is_zero())) {
+    if all.contains(&Fq::ZERO) {
         return None;
     }
     all.batch_invert();
-    Some(elements.each_ref().map(|x| simd.import(x)))
+    let mut inverses = *products;
+    for chain in 0..CHAINS {
+        inverses[chain] = simd.import(&elements[chain]);
+    }
+    Some(inverses)
 }
