@@ -1,5 +1,6 @@
 //! Our prover writes the library's proofs: the library's verifier accepts them, and everything that
-//! does not depend on fresh randomness is the same byte for byte.
+//! does not depend on fresh randomness is the same byte for byte. Whatever arithmetic computes a
+//! proof, it is the same.
 
 use halo2_proofs::{
     plonk::{ProvingKey, create_proof, keygen_pk, keygen_vk, verify_proof},
@@ -15,7 +16,10 @@ use nascent_circuits::{
     tile::{TileCircuit, TileParams, TileWitness},
 };
 use nascent_params::{Silent, Srs};
-use nascent_prover::{fast, transcript::Keccak};
+use nascent_prover::{
+    fast::{self, Arithmetic},
+    transcript::Keccak,
+};
 use nascent_verifier::{Distribution, Precision};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -42,11 +46,17 @@ fn witness() -> TileWitness {
     }
 }
 
-fn ours(srs: &Srs, pk: &ProvingKey<G1Affine>, params: &TileParams) -> Vec<u8> {
+fn ours(
+    arithmetic: Arithmetic,
+    srs: &Srs,
+    pk: &ProvingKey<G1Affine>,
+    params: &TileParams,
+) -> Vec<u8> {
     let mut transcript = Keccak::new(Vec::new(), &PREFIX);
     let circuit = TileCircuit::new(params.clone(), witness());
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    fast::create_proof(
+    fast::create_proof_with(
+        arithmetic,
         srs,
         pk,
         &circuit,
@@ -102,7 +112,9 @@ fn the_library_verifies_our_proofs() {
         };
         let params = TileParams::new(k, distribution, precision).expect("shape");
         let (srs, pk) = setting(&params);
-        let proof = ours(&srs, &pk, &params);
+        let proof = ours(Arithmetic::Detected, &srs, &pk, &params);
+        let portable = ours(Arithmetic::Portable, &srs, &pk, &params);
+        assert!(proof == portable, "arithmetics differ, k = {k}");
         let reference = library(&srs, &pk, &params);
         assert_eq!(proof.len(), reference.len());
         let first_phase = pk

@@ -11,6 +11,7 @@
 //!
 //! Circuits with copy constraints or library lookups are refused: the library proves those.
 
+mod interpolation;
 mod msm;
 mod opening;
 mod program;

@@ -19,6 +19,7 @@ use halo2_proofs::plonk::ConstraintSystem;
 use halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
+use super::interpolation::lagrange_basis;
 use super::program::{Columns, Program};
 use super::transform::{Column, Domain, powers, reverse};
 
@@ -108,46 +109,16 @@ fn separate(domain: &Domain, residues: &[Vec<Fr>], shifts: &[Fr]) -> Vec<Vec<Fr>
         .iter()
         .map(|s| s.pow([domain.size() as u64]))
         .collect();
-    let inverse = vandermonde_inverse(&constants);
-    inverse
-        .iter()
-        .map(|row| {
-            let mut piece = vec![Fr::ZERO; domain.size()];
-            piece.par_iter_mut().enumerate().for_each(|(i, slot)| {
-                *slot = row
-                    .iter()
-                    .zip(residues)
-                    .map(|(factor, residue)| residue[i] * factor)
-                    .sum();
-            });
-            piece
-        })
-        .collect()
-}
-
-/// Entry (i, j): coefficient of `X^i` in the Lagrange polynomial of node `j`.
-fn vandermonde_inverse(nodes: &[Fr]) -> Vec<Vec<Fr>> {
-    let mut inverse = vec![vec![Fr::ZERO; nodes.len()]; nodes.len()];
-    for (j, node) in nodes.iter().enumerate() {
-        let mut basis = vec![Fr::ONE];
-        let mut denominator = Fr::ONE;
-        for other in nodes
-            .iter()
-            .enumerate()
-            .filter(|&(l, _)| l != j)
-            .map(|(_, other)| other)
-        {
-            basis.push(Fr::ZERO);
-            for d in (1..basis.len()).rev() {
-                basis[d] = basis[d - 1] - basis[d] * other;
-            }
-            basis[0] = -basis[0] * other;
-            denominator *= *node - other;
-        }
-        let scale = denominator.invert().unwrap_or(Fr::ZERO);
-        for (i, coefficient) in basis.iter().enumerate() {
-            inverse[i][j] = *coefficient * scale;
-        }
-    }
-    inverse
+    let basis = lagrange_basis(&constants);
+    let piece = |power: usize| {
+        let mut piece = vec![Fr::ZERO; domain.size()];
+        piece.par_iter_mut().enumerate().for_each(|(i, slot)| {
+            let terms = basis.iter().zip(residues);
+            *slot = terms
+                .map(|(basis, residue)| residue[i] * basis[power])
+                .sum();
+        });
+        piece
+    };
+    (0..residues.len()).map(piece).collect()
 }

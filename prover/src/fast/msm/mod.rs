@@ -214,7 +214,7 @@ fn window_sum<E: Engine>(
 ) -> Vec<G1Affine> {
     let (references, mut starts) = sort(digits, largest);
     let mut adder = Adder::new(engine);
-    let mut points = Vec::new();
+    let mut points = Vec::with_capacity(references.len() / 2 + largest.min(references.len()));
     adder.halve(
         engine.bases(),
         |position| references[position as usize],
@@ -312,6 +312,29 @@ mod tests {
                     let sum = bases.multi_exponentiation(&scalars);
                     assert_eq!(sum, expected, "case {index}, {count}, {simd:?}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn many_batches() {
+        let count = 5000;
+        let logarithms: Vec<Fr> = (0..count).map(|i| Fr::from(i * i + 3).cube()).collect();
+        let points = logarithms.iter().map(|x| G1::generator() * x);
+        let points: Vec<G1Affine> = points.map(|x| x.to_affine()).collect();
+        let wide = |i: usize| (logarithms[i] + Fr::from(u64::MAX)).cube();
+        let cases: [&dyn Fn(usize) -> Fr; 3] = [
+            &wide,
+            &|i| Fr::from(i as u64 * 7919 % 65536),
+            // One bucket.
+            &|_| Fr::from(3),
+        ];
+        for (index, case) in cases.iter().enumerate() {
+            let scalars: Vec<Fr> = (0..points.len()).map(case).collect();
+            let log: Fr = scalars.iter().zip(&logarithms).map(|(a, b)| a * b).sum();
+            for simd in [None, Ifma::try_new()] {
+                let sum = Bases::new(simd, Cow::Borrowed(&points)).multi_exponentiation(&scalars);
+                assert_eq!(sum, G1::generator() * log, "case {index}, {simd:?}");
             }
         }
     }

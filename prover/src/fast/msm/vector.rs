@@ -6,7 +6,7 @@
 
 use ff::{BatchInvert, Field};
 use halo2curves::bn256::{Fq, G1Affine};
-use nascent_field::ifma::{Ifma, Kernel, LANES, Wide, lanes, vector};
+use nascent_field::ifma::{Ifma, Kernel, LANES, Wide, lanes, vector, zeros};
 use nascent_field::radix52::{Modulus, enter, join, leave, subtract};
 
 use super::adder::{NEGATIVE, is_identity};
@@ -92,6 +92,7 @@ impl Engine for Points {
 }
 
 /// What is kept of eight additions until the inverse is known.
+#[derive(Clone)]
 pub(super) struct Step {
     ax: Wide,
     ay: Wide,
@@ -118,9 +119,21 @@ impl Kernel for Add<'_> {
         let simd = self.simd;
         let one = simd.import(&[Fq::ONE; LANES]);
         let mut products = [one; CHAINS];
-        self.steps.clear();
+        let blank = || Step {
+            ax: zeros(),
+            ay: zeros(),
+            dx: zeros(),
+            dy: zeros(),
+            prefix: zeros(),
+        };
+        // Made once; later batches write over it.
+        let groups = self.jobs.len().div_ceil(LANES);
+        if self.steps.len() < groups {
+            self.steps.resize_with(groups, blank);
+        }
         // The last eight may be fewer: then the last is done again.
-        for (index, jobs) in self.jobs.chunks(LANES).enumerate() {
+        let chunks = self.jobs.chunks(LANES);
+        for (index, (jobs, step)) in chunks.clone().zip(&mut *self.steps).enumerate() {
             let (mut a, mut b) = ([0; LANES], [0; LANES]);
             for lane in 0..LANES {
                 let job = &jobs[lane.min(jobs.len() - 1)];
@@ -128,22 +141,18 @@ impl Kernel for Add<'_> {
             }
             let (ax, ay) = fetch(simd, self.source, &a);
             let (bx, by) = fetch(simd, self.source, &b);
-            let dx = simd.normalized(simd.subtract::<Fq>(&bx, &ax, 3));
-            let dy = simd.carried(simd.subtract::<Fq>(&by, &ay, 3));
+            step.ax = ax;
+            step.ay = ay;
+            step.dx = simd.normalized(simd.subtract::<Fq>(&bx, &ax, 3));
+            step.dy = simd.carried(simd.subtract::<Fq>(&by, &ay, 3));
             let product = &mut products[index % CHAINS];
-            self.steps.push(Step {
-                ax,
-                ay,
-                dx,
-                dy,
-                prefix: *product,
-            });
-            *product = simd.normalized(simd.multiply::<Fq>(product, &dx));
+            step.prefix = *product;
+            *product = simd.normalized(simd.multiply::<Fq>(product, &step.dx));
         }
         let Some(mut inverses) = invert(simd, &products) else {
             return false;
         };
-        for (index, (jobs, step)) in self.jobs.chunks(LANES).zip(&*self.steps).enumerate().rev() {
+        for (index, (jobs, step)) in chunks.zip(&*self.steps).enumerate().rev() {
             let inverse = &mut inverses[index % CHAINS];
             let slope = simd.carried(simd.multiply::<Fq>(inverse, &step.prefix));
             *inverse = simd.carried(simd.multiply::<Fq>(inverse, &step.dx));
