@@ -37,6 +37,8 @@ pulp::simd_type! {
 pub type Vector = __m512i;
 /// Eight elements.
 pub type Wide = [Vector; 5];
+/// Eight elements of 256 bits each, packed: vectors of words, the lowest first.
+pub type Words = [Vector; 4];
 /// Sums of products, before Montgomery's steps.
 pub type Accumulator = [Vector; 10];
 
@@ -287,7 +289,7 @@ impl Ifma {
 
     /// Limbs from 256-bit integers in four vectors of words.
     #[inline(always)]
-    pub fn split(self, x: [Vector; 4]) -> Wide {
+    pub fn split(self, x: Words) -> Wide {
         let f = self.avx512f;
         let mask = self.splat(MASK);
         [
@@ -319,7 +321,7 @@ impl Ifma {
 
     /// Four vectors of words from normalized elements below `2^256`.
     #[inline(always)]
-    pub fn join(self, x: &Wide) -> [Vector; 4] {
+    pub fn join(self, x: &Wide) -> Words {
         let f = self.avx512f;
         [
             f._mm512_or_si512(x[0], f._mm512_slli_epi64::<52>(x[1])),
@@ -373,9 +375,9 @@ impl Ifma {
 
     /// Lane `i` is lane `indices[i]` of the sixteen elements `first`, `second`.
     #[inline(always)]
-    pub fn align(self, first: &Wide, second: &Wide, indices: Vector) -> Wide {
+    pub fn align(self, first: &Words, second: &Words, indices: Vector) -> Words {
         let mut out = *first;
-        for i in 0..5 {
+        for i in 0..4 {
             out[i] = self
                 .avx512f
                 ._mm512_permutex2var_epi64(first[i], indices, second[i]);

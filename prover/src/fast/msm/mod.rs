@@ -182,27 +182,23 @@ fn window_width(count: usize, bits: u32) -> u32 {
 /// Signed digit in `[-2^(width-1), 2^(width-1))`: the window's bits plus the carry from below,
 /// which is the bit under the window.
 fn digit(limbs: &[u64; 4], window: u32, width: u32) -> i32 {
-    let start = window * width;
-    let carry = if start == 0 {
-        0
-    } else {
-        extract(limbs, start - 1, 1)
+    let bits = match window * width {
+        0 => limbs[0] << 1,
+        start => extract(limbs, start - 1),
     };
-    let value = extract(limbs, start, width) as i32 + carry as i32;
+    let bits = (bits & ((1 << (width + 1)) - 1)) as i32;
     // The window's own top bit moves up as the next carry.
-    let top = extract(limbs, start + width - 1, 1) as i32;
-    value - (top << width)
+    (bits >> 1) + (bits & 1) - ((bits >> width) << width)
 }
 
-/// `count < 32` bits from bit `start` on; zero past the end.
-fn extract(limbs: &[u64; 4], start: u32, count: u32) -> u32 {
-    let (limb, shift) = ((start / 64) as usize, start % 64);
-    let low = limbs.get(limb).copied().unwrap_or(0) >> shift;
-    let high = match shift {
-        0 => 0,
-        _ => limbs.get(limb + 1).copied().unwrap_or(0) << (64 - shift),
+/// Bits from bit `start` on, 33 or more; zero past the end.
+fn extract(limbs: &[u64; 4], start: u32) -> u64 {
+    let half = |i: u32| {
+        let limb = limbs.get((i / 2) as usize).copied().unwrap_or(0);
+        (limb >> (32 * (i % 2))) & 0xffff_ffff
     };
-    ((low | high) & ((1 << count) - 1)) as u32
+    let first = start / 32;
+    (half(first) | half(first + 1) << 32) >> (start % 32)
 }
 
 /// `sum of digit * base` for digits up to `largest`, a power of two, in absolute value: point `i`

@@ -1,7 +1,7 @@
 //! The program on eight rows at once.
 //!
-//! Operands are normalized and below `2.1 p`: cells as the transforms leave them, registers as the
-//! steps do. The products of a linear form are added up before Montgomery's steps, so that each
+//! Operands are normalized and below `2.1 p`: cells as the transforms leave them (packed), registers
+//! as the steps do. The products of a linear form are added up before Montgomery's steps, so that each
 //! costs half a product.
 
 use ff::{Field, PrimeField};
@@ -213,7 +213,7 @@ impl Operands<'_> {
     fn cell(&self, cell: &Cell, block: usize) -> Wide {
         let blocks = self.columns.get(cell).blocks();
         if cell.rotation == 0 {
-            return blocks[block];
+            return self.simd.split(blocks[block]);
         }
         let rows = (blocks.len() * LANES) as i64;
         let row = (block * LANES) as i64 + i64::from(cell.rotation);
@@ -221,6 +221,7 @@ impl Operands<'_> {
         let (block, shift) = (row / LANES, row % LANES);
         let next = (block + 1) % blocks.len();
         let indices: Vector = vector(ALIGNED[shift]);
-        self.simd.align(&blocks[block], &blocks[next], indices)
+        let words = self.simd.align(&blocks[block], &blocks[next], indices);
+        self.simd.split(words)
     }
 }

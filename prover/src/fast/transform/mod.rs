@@ -15,7 +15,7 @@ use nascent_field::ifma::Ifma;
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
-use nascent_field::ifma::Wide;
+use nascent_field::ifma::Words;
 
 /// The subgroup of order `2^k`, with its twiddle factors.
 pub(crate) struct Domain {
@@ -37,7 +37,7 @@ enum Tables {
         inverse: Vec<Vec<Fr>>,
     },
     #[cfg(target_arch = "x86_64")]
-    Vector(vector::Tables),
+    Vector(Box<vector::Tables>),
 }
 
 /// The powers of a shift, in the order of the coefficients that they shift onto a coset.
@@ -51,7 +51,7 @@ pub(crate) enum Weights {
 pub(crate) enum Column {
     Portable(Vec<Fr>),
     #[cfg(target_arch = "x86_64")]
-    Vector(Vec<Wide>),
+    Vector(Vec<Words>),
 }
 
 impl Column {
@@ -66,7 +66,7 @@ impl Column {
 
     /// The blocks of a column for the vector unit.
     #[cfg(target_arch = "x86_64")]
-    pub(crate) fn blocks(&self) -> &[Wide] {
+    pub(crate) fn blocks(&self) -> &[Words] {
         match self {
             Self::Vector(blocks) => blocks,
             Self::Portable(_) => unreachable!("tables of the vector unit give its columns"),
@@ -87,13 +87,13 @@ impl Domain {
         };
         let tables = match simd {
             #[cfg(target_arch = "x86_64")]
-            Some(simd) if k >= vector::MIN_K => Tables::Vector(vector::Tables::new(
+            Some(simd) if k >= vector::MIN_K => Tables::Vector(Box::new(vector::Tables::new(
                 simd,
                 k,
                 &root,
                 &inverse_root,
                 size_inverse,
-            )),
+            ))),
             _ => Tables::Portable {
                 size_inverse,
                 forward: levels(&root),
@@ -294,7 +294,8 @@ mod tests {
             #[cfg(target_arch = "x86_64")]
             Column::Vector(blocks) => {
                 let simd = Ifma::try_new().expect("blocks are of a vector unit");
-                blocks.iter().flat_map(|x| simd.export::<Fr>(x)).collect()
+                let export = |x: &Words| simd.export::<Fr>(&simd.split(*x));
+                blocks.iter().flat_map(export).collect()
             }
         }
     }

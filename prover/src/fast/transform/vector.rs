@@ -11,7 +11,7 @@
 
 use ff::Field;
 use halo2curves::bn256::Fr;
-use nascent_field::ifma::{Ifma, Kernel, LANES, Wide, zeros};
+use nascent_field::ifma::{Ifma, Kernel, LANES, Wide, Words, constant, zeros};
 use rayon::prelude::*;
 
 use super::{powers, reverse};
@@ -112,8 +112,9 @@ impl Tables {
         Weights(blocks.collect())
     }
 
-    /// Values of a polynomial on a coset, in natural order: normalized and below `2.1 p`.
-    pub(crate) fn coset(&self, coefficients: &[Fr], weights: &Weights) -> Vec<Wide> {
+    /// Values of a polynomial on a coset, in natural order: in radix-52 Montgomery form, below
+    /// `2.1 p`.
+    pub(crate) fn coset(&self, coefficients: &[Fr], weights: &Weights) -> Vec<Words> {
         let simd = self.simd;
         let mut blocks = vec![zeros(); coefficients.len() / LANES];
         simd.run(Start {
@@ -123,8 +124,14 @@ impl Tables {
             eighth: &self.forward.eighth,
             blocks: &mut blocks,
         });
-        time(simd, &self.forward.twiddles, &mut blocks, true);
-        blocks
+        time(simd, &self.forward.twiddles, &mut blocks);
+        let mut words = vec![[constant(0); 4]; blocks.len()];
+        simd.run(Pack {
+            simd,
+            blocks: &blocks,
+            words: &mut words,
+        });
+        words
     }
 }
 
@@ -390,19 +397,36 @@ impl Kernel for Start<'_> {
     }
 }
 
-/// Decimation in time on blocks, after its first three layers. With `last`, elements are reduced
-/// at the end.
-fn time(simd: Ifma, twiddles: &[Vec<Wide>], blocks: &mut [Wide], last: bool) {
+/// Reduces elements and packs them: a column takes the same memory as the curve crate's elements.
+struct Pack<'a> {
+    simd: Ifma,
+    blocks: &'a [Wide],
+    words: &'a mut [Words],
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let simd = self.simd;
+        for (words, block) in self.words.iter_mut().zip(self.blocks) {
+            *words = simd.join(&simd.reduce::<Fr>(block));
+        }
+    }
+}
+
+/// Decimation in time on blocks, after its first three layers.
+fn time(simd: Ifma, twiddles: &[Vec<Wide>], blocks: &mut [Wide]) {
     if blocks.len() > LEAF {
         for part in blocks.chunks_exact_mut(blocks.len() / 4) {
-            time(simd, twiddles, part, false);
+            time(simd, twiddles, part);
         }
     }
     simd.run(TimePass {
         simd,
         twiddles,
         blocks,
-        last,
     });
 }
 
@@ -410,7 +434,6 @@ struct TimePass<'a> {
     simd: Ifma,
     twiddles: &'a [Vec<Wide>],
     blocks: &'a mut [Wide],
-    last: bool,
 }
 
 impl Kernel for TimePass<'_> {
@@ -421,7 +444,7 @@ impl Kernel for TimePass<'_> {
         let simd = self.simd;
         let len = self.blocks.len();
         if len > LEAF {
-            return time_pass(simd, self.twiddles, self.blocks, self.last);
+            return time_pass(simd, self.twiddles, self.blocks);
         }
         let mut size = 1;
         if len.trailing_zeros() % 2 == 1 {
@@ -436,7 +459,7 @@ impl Kernel for TimePass<'_> {
         while size < len {
             size *= 4;
             for part in self.blocks.chunks_exact_mut(size) {
-                time_pass(simd, self.twiddles, part, self.last && size == len);
+                time_pass(simd, self.twiddles, part);
             }
         }
     }
@@ -445,7 +468,7 @@ impl Kernel for TimePass<'_> {
 /// Two layers. Bounds grow by 4: from 16, over thirteen passes (`k = 28`), to less than 70, so that
 /// products stay below 2.
 #[inline(always)]
-fn time_pass(simd: Ifma, twiddles: &[Vec<Wide>], blocks: &mut [Wide], last: bool) {
+fn time_pass(simd: Ifma, twiddles: &[Vec<Wide>], blocks: &mut [Wide]) {
     let (a, b, c, d, factors) = quarters(twiddles, blocks);
     let rows = a.iter_mut().zip(b).zip(c).zip(d).zip(factors);
     for ((((a, b), c), d), [outer, outer_high, inner]) in rows {
@@ -460,10 +483,5 @@ fn time_pass(simd: Ifma, twiddles: &[Vec<Wide>], blocks: &mut [Wide], last: bool
         *b = simd.add(&even1, &odd1);
         *c = simd.subtract::<Fr>(&even0, &odd0, 2);
         *d = simd.subtract::<Fr>(&even1, &odd1, 2);
-        if last {
-            for x in [a, b, c, d] {
-                *x = simd.reduce::<Fr>(x);
-            }
-        }
     }
 }
