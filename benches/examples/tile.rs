@@ -3,8 +3,9 @@
 //! `cargo run --release -p nascent-benches --example tile -- --k 18 --prover ours`
 //!
 //! Options: `--k` (18), `--limb-bits` (16), `--fraction-bits` (12), `--distribution`
-//! `normal|uniform` (normal), `--prover` `ours|library` (ours), `--weight-digest` `yes|no` (no). The
-//! seed is hidden and the SRS the development one.
+//! `normal|uniform` (normal), `--prover` `ours|portable|library` (ours; `portable` is ours without
+//! vector instructions), `--weight-digest` `yes|no` (no). The seed is hidden and the SRS the
+//! development one.
 
 use std::time::Instant;
 
@@ -120,8 +121,19 @@ fn main() {
         .expect("proof");
         None
     } else {
-        let proof =
-            fast::create_proof(&srs, &pk, &circuit, &[&instance], &mut rng, &mut transcript);
+        let arithmetic = match prover.as_str() {
+            "portable" => fast::Arithmetic::Portable,
+            _ => fast::Arithmetic::Detected,
+        };
+        let proof = fast::create_proof_with(
+            arithmetic,
+            &srs,
+            &pk,
+            &circuit,
+            &[&instance],
+            &mut rng,
+            &mut transcript,
+        );
         Some(proof.expect("proof"))
     };
     let wall = start.elapsed().as_secs_f64();

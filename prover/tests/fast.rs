@@ -1,5 +1,6 @@
 //! Our prover writes the library's proofs: the library's verifier accepts them, and everything that
-//! does not depend on fresh randomness is the same byte for byte.
+//! does not depend on fresh randomness is the same byte for byte. Whatever arithmetic computes a
+//! proof, it is the same.
 
 use halo2_proofs::{
     plonk::{ProvingKey, create_proof, keygen_pk, keygen_vk, verify_proof},
@@ -17,7 +18,10 @@ use nascent_circuits::{
     tile::{TileChain, TileCircuit, TileParams, TileWitness},
 };
 use nascent_params::{Silent, Srs};
-use nascent_prover::{fast, transcript::Keccak};
+use nascent_prover::{
+    fast::{self, Arithmetic},
+    transcript::Keccak,
+};
 use nascent_verifier::{Distribution, Precision};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -64,11 +68,17 @@ fn circuit(params: &TileParams) -> TileCircuit {
     TileCircuit::new(params.clone(), witness).with_chain(Some(chain))
 }
 
-fn ours(srs: &Srs, pk: &ProvingKey<G1Affine>, params: &TileParams) -> Vec<u8> {
+fn ours(
+    arithmetic: Arithmetic,
+    srs: &Srs,
+    pk: &ProvingKey<G1Affine>,
+    params: &TileParams,
+) -> Vec<u8> {
     let mut transcript = Keccak::new(Vec::new(), &PREFIX);
     let circuit = circuit(params);
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    fast::create_proof(
+    fast::create_proof_with(
+        arithmetic,
         srs,
         pk,
         &circuit,
@@ -127,7 +137,9 @@ fn the_library_verifies_our_proofs() {
         let params = TileParams::new(k, distribution, precision).expect("shape");
         let params = params.with_weight_digest(weight_digest);
         let (srs, pk) = setting(&params);
-        let proof = ours(&srs, &pk, &params);
+        let proof = ours(Arithmetic::Detected, &srs, &pk, &params);
+        let portable = ours(Arithmetic::Portable, &srs, &pk, &params);
+        assert!(proof == portable, "arithmetics differ, k = {k}");
         let reference = library(&srs, &pk, &params);
         assert_eq!(proof.len(), reference.len());
         let first_phase = pk
