@@ -93,7 +93,7 @@ pub fn write_safetensors(
         strings.insert("nascent.plan_digest".into(), Hex(plan).to_string());
     }
     if let Some(weights) = &metadata.weight_digest {
-        strings.insert("nascent.weight_digest".into(), hexadecimal(weights));
+        strings.insert("nascent.weight_digest".into(), Hex(weights).to_string());
     }
     let header = header(&deriver.model().tensors, &strings)?;
     let total = deriver.elements();
