@@ -7,6 +7,7 @@
 
 pub mod canonical;
 pub mod grid;
+pub mod inference;
 pub mod logup;
 pub mod poseidon2;
 pub mod sampling;
