@@ -27,13 +27,15 @@
 //! | `ep` | 3 | `w(id) s^(offset - shift)` |
 
 use ff::Field;
+use rayon::prelude::*;
 use halo2_proofs::plonk::{
     Advice, Challenge, Column, ConstraintSystem, Expression, Fixed, SecondPhase, ThirdPhase,
 };
 use halo2curves::bn256::Fr;
 
-use super::claim::Points;
-use super::linear::power;
+use super::claim::{Axis, Points};
+use super::linear::{field, power};
+use super::plan::layout::{ClaimPlan, ContractionPlan};
 use super::shape::Shape;
 
 type Expr = Expression<Fr>;
@@ -173,5 +175,96 @@ impl ContractionConfig {
             * (self.right_coefficient.cur() * u.clone()
                 + self.opens.cur() * self.left_coefficient.cur() * v.clone()
                 + self.product_coefficient.cur() * u * v)
+    }
+}
+
+/// Integers of an operand's matrix, each row filled up with zeros to whole rows of lanes.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// Row by row.
+    pub values: Vec<i64>,
+    /// Length of a row.
+    pub width: usize,
+}
+
+impl Operand {
+    /// The vector of a contraction: the claim's polynomial at its challenge, for each value of the
+    /// inner index.
+    pub fn vector(&self, claim: &ClaimPlan, points: &Points<Fr>) -> Vec<Fr> {
+        let outer = match claim.slow {
+            Axis::Inner => points.of(claim.fast),
+            _ => points.of(claim.slow),
+        };
+        let power = |exponent: usize| outer.pow_vartime([exponent as u64]);
+        if claim.slow == Axis::Inner {
+            let rows = self.values.par_chunks(self.width.max(1));
+            return rows
+                .map(|row| {
+                    let values = row.iter().rev();
+                    values.fold(Fr::ZERO, |sum, &value| sum * outer + field(value))
+                })
+                .collect();
+        }
+        let rows: Vec<&[i64]> = self.values.chunks(self.width.max(1)).collect();
+        let powers: Vec<Fr> = (0..rows.len()).map(power).collect();
+        (0..claim.matrix.columns)
+            .into_par_iter()
+            .map(|k| {
+                let terms = rows.iter().zip(&powers);
+                terms.map(|(row, power)| field(row[k]) * power).sum()
+            })
+            .collect()
+    }
+}
+
+/// The result of a contraction, its rows filled up to whole rows of lanes.
+pub fn multiply(plan: &ContractionPlan, left: &Operand, right: &Operand) -> Vec<i64> {
+    let matrix = &plan.result.matrix;
+    let width = matrix.lane_rows() * matrix.lanes;
+    let mut result = vec![0i64; matrix.rows * width];
+    let rows = result.par_chunks_mut(width.max(1)).enumerate();
+    if plan.left.fast == Axis::Position {
+        rows.for_each(|(output, row)| convolve(plan, left, right, output, row));
+    } else {
+        let by_inner = plan.right.slow == Axis::Inner;
+        rows.for_each(|(p, row)| {
+            let left = &left.values[p * left.width..][..plan.channels];
+            for (n, value) in row.iter_mut().enumerate().take(matrix.columns) {
+                if !by_inner {
+                    let right = &right.values[n * right.width..][..plan.channels];
+                    *value = left.iter().zip(right).map(|(a, b)| a * b).sum();
+                }
+            }
+            if by_inner {
+                for (k, a) in left.iter().enumerate() {
+                    let right = &right.values[k * right.width..][..matrix.columns];
+                    for (value, b) in row.iter_mut().zip(right) {
+                        *value += a * b;
+                    }
+                }
+            }
+        });
+    }
+    result
+}
+
+/// One output channel: the sum of shifted and scaled rasters.
+fn convolve(plan: &ContractionPlan, left: &Operand, right: &Operand, output: usize, row: &mut [i64]) {
+    let length = plan.left.matrix.columns;
+    let per_channel = plan.offsets.len();
+    for k in 0..plan.rows() {
+        let weight = right.values[k * right.width + output];
+        if weight == 0 {
+            continue;
+        }
+        let raster = &left.values[k / per_channel * left.width..][..length];
+        // Column `c` of the raster adds to column `c + offset - shift` of the result.
+        let offset = i64::from(plan.offsets[k % per_channel]) - i64::from(plan.shift);
+        let skip = usize::try_from(-offset).unwrap_or(0);
+        let start = usize::try_from(offset).unwrap_or(0);
+        let source = raster.iter().skip(skip);
+        for (value, pixel) in row.iter_mut().skip(start).zip(source) {
+            *value += weight * pixel;
+        }
     }
 }

@@ -102,7 +102,8 @@ impl Fraction {
             .fold(sign, |product, cell| product * cell.expr())
     }
 
-    fn numerator_at(&self, sheet: &Sheet, row: usize) -> i64 {
+    /// The numerator on a row.
+    pub(super) fn numerator_at(&self, sheet: &Sheet, row: usize) -> i64 {
         self.factors.iter().fold(self.sign, |product, &cell| {
             product * Linear::cell(cell).eval(sheet, row)
         })
@@ -193,6 +194,11 @@ impl FractionConfig {
             sum,
             randomness,
         }
+    }
+
+    /// All lookups and wires.
+    pub fn fractions(&self) -> impl Iterator<Item = &Fraction> {
+        self.groups.iter().flatten()
     }
 
     /// Challenges of the argument.

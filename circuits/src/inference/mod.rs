@@ -8,14 +8,22 @@
 //! The model is in the fixed columns: which address is read where, which table a row uses, which
 //! rows are a matrix. The gates depend on the [`shape::Shape`] alone.
 
+pub mod circuit;
 pub mod claim;
 pub mod config;
 pub mod contraction;
+pub mod execute;
 pub mod fold;
 pub mod fraction;
 pub mod linear;
 pub mod param;
+pub mod plan;
 pub mod shape;
 pub mod sheet;
 pub mod tables;
 pub mod unit;
+
+pub use circuit::InferenceCircuit;
+pub use execute::ExecuteError;
+pub use plan::{PlanError, plan};
+pub use shape::Shape;

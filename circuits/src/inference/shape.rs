@@ -8,7 +8,7 @@ pub const UNUSABLE_ROWS: usize = 8;
 ///
 /// The model itself is in the fixed columns (see [`super::plan`]): two architectures of one shape
 /// have the same constraints.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Binary logarithm of the number of rows.
     pub k: u32,
