@@ -192,6 +192,12 @@ pub enum Fault {
         /// The value.
         got: i64,
     },
+    /// A slice with a step of zero.
+    #[error("step of axis {axis} is zero")]
+    ZeroStep {
+        /// Its axis.
+        axis: usize,
+    },
     /// Not a permutation of the axes.
     #[error("{got:?} is not a permutation of the axes")]
     Permutation {

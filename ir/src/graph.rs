@@ -1,8 +1,10 @@
 //! A graph as data, and a graph that was checked.
 
+use crate::limits::{MAX_NODES, MAX_TABLES};
 use crate::op::{Op, TableId};
 use crate::range::Range;
 use crate::table::Table;
+use nascent_verifier::codec::bounded;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Deref;
@@ -36,14 +38,17 @@ pub struct Graph {
     /// Bits `T` of the largest lookup table, `2 ..= 16`: bounds ranges, tables and shifts.
     pub table_bits: u8,
     /// One per node, in the same order.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
     pub tensors: Vec<TensorInfo>,
     /// In topological order: node `i` makes tensor `i` from tensors before it.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
     pub nodes: Vec<Node>,
     /// All `Input` nodes' tensors, in the order in which callers give them.
     pub inputs: Vec<TensorId>,
     /// Distinct, narrow, at least one, in the order in which callers get them.
     pub outputs: Vec<TensorId>,
     /// Functions of [`crate::Map`] nodes.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_TABLES>")]
     pub tables: Vec<Table>,
 }
 
