@@ -74,8 +74,6 @@ pub struct InferenceConfig {
     pub claim_sum: Column<Advice>,
     /// Challenges of the claims.
     pub points: Points<Challenge>,
-    /// All fixed columns.
-    fixed: Vec<Column<Fixed>>,
 }
 
 impl InferenceConfig {
@@ -147,7 +145,6 @@ impl InferenceConfig {
             operand_claims,
             claim_sum,
             points,
-            fixed: Vec::new(),
         };
         config.sum_gate(meta);
         config
