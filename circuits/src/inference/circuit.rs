@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ff::Field;
 use halo2_proofs::{
     circuit::{Layouter, Region, SimpleFloorPlanner, Value},
-    plonk::{Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Fixed},
+    plonk::{Advice, Challenge, Circuit, Column, ConstraintSystem, Error},
 };
 use halo2curves::bn256::Fr;
 use nascent_ir::Params;
@@ -83,9 +83,8 @@ impl InferenceCircuit {
         self.sheet.instances().iter().map(|&v| field(v)).collect()
     }
 
-    fn assign_fixed(&self, region: &mut Region<'_, Fr>) {
-        for index in 0..self.sheet.fixed_columns().len() {
-            let column = Column::new(index, Fixed);
+    fn assign_fixed(&self, region: &mut Region<'_, Fr>, config: &InferenceConfig) {
+        for &column in &config.fixed {
             for (row, &value) in self.sheet.fixed(column).iter().enumerate() {
                 if value != 0 {
                     region.assign_fixed(column, row, field(value));
@@ -259,7 +258,7 @@ impl Circuit<Fr> for InferenceCircuit {
         layouter.assign_region(
             || "parameters, units and folds",
             |mut region| {
-                self.assign_fixed(&mut region);
+                self.assign_fixed(&mut region, &config);
                 if self.proves {
                     self.assign_first(&mut region, &config);
                 }

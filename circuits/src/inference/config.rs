@@ -74,6 +74,8 @@ pub struct InferenceConfig {
     pub claim_sum: Column<Advice>,
     /// Challenges of the claims.
     pub points: Points<Challenge>,
+    /// All fixed columns that a constraint reads.
+    pub fixed: Vec<Column<Fixed>>,
 }
 
 impl InferenceConfig {
@@ -129,7 +131,7 @@ impl InferenceConfig {
             })
             .collect();
         let claim_sum = meta.advice_column_in(ThirdPhase);
-        let config = Self {
+        let mut config = Self {
             shape: shape.clone(),
             params,
             units,
@@ -145,8 +147,10 @@ impl InferenceConfig {
             operand_claims,
             claim_sum,
             points,
+            fixed: Vec::new(),
         };
         config.sum_gate(meta);
+        config.fixed = meta.fixed_queries().iter().map(|&(column, _)| column).collect();
         config
     }
 
