@@ -290,7 +290,9 @@ impl Circuit<Fr> for InferenceCircuit {
             || "fractions and vectors",
             |mut region| {
                 let last = self.shape.last_row();
-                config.fractions.assign(&mut region, &self.sheet, last, randomness);
+                config
+                    .fractions
+                    .assign(&mut region, &self.sheet, last, randomness);
                 Ok(self.assign_vectors(&mut region, &config, &points))
             },
         )?;

@@ -150,7 +150,11 @@ impl InferenceConfig {
             fixed: Vec::new(),
         };
         config.sum_gate(meta);
-        config.fixed = meta.fixed_queries().iter().map(|&(column, _)| column).collect();
+        config.fixed = meta
+            .fixed_queries()
+            .iter()
+            .map(|&(column, _)| column)
+            .collect();
         config
     }
 
@@ -160,10 +164,7 @@ impl InferenceConfig {
             let step = self.running.cur() * (self.claim_sum.next() - self.claim_sum.cur());
             vec![
                 ("running sum", step - self.contribution()),
-                (
-                    "zero at both ends",
-                    self.ends.cur() * self.claim_sum.cur(),
-                ),
+                ("zero at both ends", self.ends.cur() * self.claim_sum.cur()),
             ]
         });
     }
@@ -178,7 +179,10 @@ impl InferenceConfig {
             .map(|&c| Linear::offset(Cell::Advice(c), shape.weight_offset()).expr())
             .collect();
         let lanes = &self.units.lanes;
-        let results: Vec<Expr> = lanes.iter().map(|lane| wide(shape, lane.a).expr()).collect();
+        let results: Vec<Expr> = lanes
+            .iter()
+            .map(|lane| wide(shape, lane.a).expr())
+            .collect();
         // A lane without a unit counts as zero: rasters are padded with such lanes.
         let operands: Vec<Expr> = lanes
             .iter()

@@ -27,11 +27,11 @@
 //! | `ep` | 3 | `w(id) s^(offset - shift)` |
 
 use ff::Field;
-use rayon::prelude::*;
 use halo2_proofs::plonk::{
     Advice, Challenge, Column, ConstraintSystem, Expression, Fixed, SecondPhase, ThirdPhase,
 };
 use halo2curves::bn256::Fr;
+use rayon::prelude::*;
 
 use super::claim::{Axis, Points};
 use super::linear::{field, power};
@@ -249,7 +249,13 @@ pub fn multiply(plan: &ContractionPlan, left: &Operand, right: &Operand) -> Vec<
 }
 
 /// One output channel: the sum of shifted and scaled rasters.
-fn convolve(plan: &ContractionPlan, left: &Operand, right: &Operand, output: usize, row: &mut [i64]) {
+fn convolve(
+    plan: &ContractionPlan,
+    left: &Operand,
+    right: &Operand,
+    output: usize,
+    row: &mut [i64],
+) {
     let length = plan.left.matrix.columns;
     let per_channel = plan.offsets.len();
     for k in 0..plan.rows() {

@@ -126,7 +126,10 @@ impl Machine<'_> {
         let within = |value: i64, offset: i64, row: usize| {
             let range = -offset..offset;
             let error = ExecuteError::Range { value, row };
-            range.contains(&value).then_some(value + offset).ok_or(error)
+            range
+                .contains(&value)
+                .then_some(value + offset)
+                .ok_or(error)
         };
         // Lanes without a parameter hold zero.
         for column in &self.config.params.weights {
@@ -164,11 +167,7 @@ impl Machine<'_> {
         }
     }
 
-    fn units(
-        &self,
-        sheet: &mut Sheet,
-        rows: std::ops::Range<usize>,
-    ) -> Result<(), ExecuteError> {
+    fn units(&self, sheet: &mut Sheet, rows: std::ops::Range<usize>) -> Result<(), ExecuteError> {
         let computed: Vec<(i64, Vec<UnitCells>)> = rows
             .clone()
             .into_par_iter()
@@ -235,7 +234,11 @@ impl Machine<'_> {
             Ending::Requantize => {
                 let rounded = pre + (1 << (2 * t - 1));
                 let rest = rounded & ((1 << (2 * t)) - 1);
-                (rounded >> (2 * t), (rest & ((1 << t) - 1)) as i64, (rest >> t) as i64)
+                (
+                    rounded >> (2 * t),
+                    (rest & ((1 << t) - 1)) as i64,
+                    (rest >> t) as i64,
+                )
             }
             Ending::Divide => {
                 if b <= 0 {
@@ -258,11 +261,7 @@ impl Machine<'_> {
         Ok([a + wide, b + wide, x, low, high, out])
     }
 
-    fn folds(
-        &self,
-        sheet: &mut Sheet,
-        rows: std::ops::Range<usize>,
-    ) -> Result<(), ExecuteError> {
+    fn folds(&self, sheet: &mut Sheet, rows: std::ops::Range<usize>) -> Result<(), ExecuteError> {
         let wide = self.config.shape.wide_offset();
         for row in rows.rev() {
             let fold = &self.layout.folds[row];
@@ -349,9 +348,7 @@ impl Operand {
         for lane in 0..matrix.lanes {
             let unit = config.units.lanes.get(lane);
             let (column, offset, mask) = match (claim.section, unit) {
-                (Section::Weights, _) => {
-                    (config.params.weights[lane], shape.weight_offset(), None)
-                }
+                (Section::Weights, _) => (config.params.weights[lane], shape.weight_offset(), None),
                 (Section::Results, Some(unit)) => (unit.a, shape.wide_offset(), None),
                 (Section::Operands(_), Some(unit)) => {
                     (unit.out, shape.unit_offset(), Some(unit.active))

@@ -124,7 +124,9 @@ impl Randomness<Challenge> {
         let (alpha, beta) = (self.alpha.expr(), self.beta.expr());
         let square = beta.clone() * beta.clone();
         match tuple {
-            Tuple::Table { x, y, kind } => alpha + x.expr() + beta * y.expr() + square * kind.expr(),
+            Tuple::Table { x, y, kind } => {
+                alpha + x.expr() + beta * y.expr() + square * kind.expr()
+            }
             Tuple::Bus { address, value } => {
                 alpha + address.expr() + beta.clone() * value.expr() + square * beta
             }
@@ -224,7 +226,9 @@ impl FractionConfig {
                 .step_by(CHUNK)
                 .map(|first| self.helper_values(sheet, first..end.min(first + CHUNK), &randomness))
                 .collect();
-            let rows = chunks.iter().flat_map(|chunk| chunk.chunks(self.helpers.len()));
+            let rows = chunks
+                .iter()
+                .flat_map(|chunk| chunk.chunks(self.helpers.len()));
             for (row, values) in (start..).zip(rows) {
                 for (column, value) in self.helpers.iter().zip(values) {
                     if !bool::from(value.is_zero()) {

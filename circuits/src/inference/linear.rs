@@ -94,10 +94,13 @@ impl Linear {
 
     /// The form as an expression of degree at most 1.
     pub fn expr(&self) -> Expr {
-        let terms = self.terms.iter().map(|&(cell, coefficient)| match coefficient {
-            1 => cell.expr(),
-            _ => cell.expr() * field(coefficient),
-        });
+        let terms = self
+            .terms
+            .iter()
+            .map(|&(cell, coefficient)| match coefficient {
+                1 => cell.expr(),
+                _ => cell.expr() * field(coefficient),
+            });
         let sum = terms.reduce(|sum, term| sum + term);
         match (sum, self.constant) {
             (Some(sum), 0) => sum,

@@ -59,11 +59,7 @@ impl ParamConfig {
     }
 
     /// Range lookups and wires; `running` is one on all rows that carry cells.
-    pub fn fractions(
-        &self,
-        shape: &Shape,
-        running: Column<Fixed>,
-    ) -> Vec<(String, Vec<Fraction>)> {
+    pub fn fractions(&self, shape: &Shape, running: Column<Fixed>) -> Vec<(String, Vec<Fraction>)> {
         let kind = if shape.weight_bits == shape.table_bits {
             RANGE
         } else {

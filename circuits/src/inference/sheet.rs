@@ -17,7 +17,11 @@ pub struct Sheet {
 impl Sheet {
     /// An empty sheet: zeros everywhere.
     pub fn new(meta: &ConstraintSystem<Fr>, rows: usize) -> Self {
-        let first_phase = meta.advice_column_phase().iter().filter(|&&p| p == 0).count();
+        let first_phase = meta
+            .advice_column_phase()
+            .iter()
+            .filter(|&&p| p == 0)
+            .count();
         Self {
             fixed: vec![vec![0; rows]; meta.num_fixed_columns()],
             advice: vec![vec![0; rows]; first_phase],

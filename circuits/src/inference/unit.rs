@@ -178,9 +178,8 @@ impl UnitConfig {
         let row = &self.row;
         let [a, b] = [lane.a, lane.b].map(|c| wide(shape, c).expr());
         let q = quotient(shape, lane).expr();
-        let linear = row.factor_a.cur() * a.clone()
-            + row.factor_b.cur() * b.clone()
-            + row.constant.cur();
+        let linear =
+            row.factor_a.cur() * a.clone() + row.factor_b.cur() * b.clone() + row.constant.cur();
         let pre = (row.product.cur() * a * b.clone() + linear) * row.multiplier.cur();
         let t = shape.table_bits;
         let rounded = Expression::Constant(field(1i64 << (2 * t - 1)))
@@ -212,7 +211,11 @@ impl UnitConfig {
                 y: cell(lane.out),
                 kind: Linear::cell(Cell::Fixed(row.table)),
             };
-            let lookups = [table, Tuple::range(cell(lane.low)), Tuple::range(cell(lane.high))];
+            let lookups = [
+                table,
+                Tuple::range(cell(lane.low)),
+                Tuple::range(cell(lane.high)),
+            ];
             let lookups = lookups.map(|tuple| Fraction::read([lane.active], tuple));
             groups.push((format!("lookups of unit {j}"), lookups.to_vec()));
             let read = |flag, address, value| {

@@ -4,7 +4,7 @@ mod graphs;
 
 use std::sync::Arc;
 
-use ff::{Field, PrimeField};
+use ff::Field;
 use graphs::{Case, cases};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
@@ -28,7 +28,9 @@ fn laid_out(case: &Case, lanes: Lanes) -> (Grid, ConstraintSystem<Fr>, Vec<i64>)
     let shape = layout.shape(None).expect("fits");
     let circuit = InferenceCircuit::new(layout, shape.clone());
     let inputs: Vec<i64> = case.inputs.iter().map(|&x| x.into()).collect();
-    let (circuit, outputs) = circuit.with_witness(&case.params, &inputs).expect("in range");
+    let (circuit, outputs) = circuit
+        .with_witness(&case.params, &inputs)
+        .expect("in range");
     let mut meta = ConstraintSystem::default();
     let config = InferenceCircuit::configure_with_params(&mut meta, shape.clone());
     let challenges: Vec<Fr> = (0..meta.num_challenges() as u64)
@@ -48,8 +50,12 @@ fn laid_out(case: &Case, lanes: Lanes) -> (Grid, ConstraintSystem<Fr>, Vec<i64>)
 #[test]
 fn outputs_are_those_of_the_reference() {
     for case in cases() {
-        let values = nascent_ir::eval(&case.graph, &case.params, std::slice::from_ref(&case.inputs))
-            .expect("evaluates");
+        let values = nascent_ir::eval(
+            &case.graph,
+            &case.params,
+            std::slice::from_ref(&case.inputs),
+        )
+        .expect("evaluates");
         let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
         for lanes in lanes() {
             let (_, _, outputs) = laid_out(&case, lanes);

@@ -27,7 +27,11 @@ pub(crate) fn infer(cx: &Context<'_>, op: &Map) -> Result<Inferred, Fault> {
             (&x.shape, product)
         }
     };
-    within("shift", 0, cx.bits.into(), op.shift.into())?;
+    if op.shift != 0 {
+        // The circuit's remainder has two pieces of the table's size.
+        let shift = 2 * i64::from(cx.bits);
+        within("shift", shift, shift, op.shift.into())?;
+    }
     let half = (1_i128 << op.shift) >> 1;
     let scaled = pre
         .mul(multiplier(cx, op.multiplier, shape)?)
@@ -80,7 +84,7 @@ fn linear<'a>(
 }
 
 fn multiplier(cx: &Context<'_>, multiplier: Multiplier, shape: &[u32]) -> Result<Interval, Fault> {
-    let allowed = Range::new(1, (1 << cx.bits) - 1);
+    let allowed = Range::new(1, (1 << (2 * cx.bits - 1)) - 1);
     match multiplier {
         Multiplier::One => Ok(Interval::point(1)),
         Multiplier::Const(value) => {

@@ -117,9 +117,16 @@ impl Planner<'_> {
                 elements.extend(all.map(|(k, n)| index(batch, k, n)));
             }
         }
-        let (rows, columns) = if wide { (inner, columns) } else { (columns, inner) };
+        let (rows, columns) = if wide {
+            (inner, columns)
+        } else {
+            (columns, inner)
+        };
         let matrix = self.place_weights(node, op.b, batches * rows, columns, elements)?;
-        Ok(Right::Weights(matrix, if wide { by_inner } else { by_column }))
+        Ok(Right::Weights(
+            matrix,
+            if wide { by_inner } else { by_column },
+        ))
     }
 
     /// Places a matrix parameter.

@@ -71,7 +71,9 @@ impl Kernel {
     fn offsets(&self, row_step: usize) -> Vec<(usize, usize, usize)> {
         let degree = self.degree(row_step);
         let [rows, columns] = self.size;
-        let all = (0..rows).rev().flat_map(|dy| (0..columns).rev().map(move |dx| (dy, dx)));
+        let all = (0..rows)
+            .rev()
+            .flat_map(|dy| (0..columns).rev().map(move |dx| (dy, dx)));
         all.map(|(dy, dx)| {
             let at = dy * self.dilation[0] * row_step + dx * self.dilation[1];
             (degree - at, dy, dx)
@@ -83,7 +85,10 @@ impl Kernel {
 /// The raster in which a convolution takes its input when it has to be laid out for it.
 pub(super) fn operand_cells(shape: &[u32], op: &Conv) -> Cells {
     let [height, width] = image(shape);
-    let margin = op.pads.last().map_or(0, |&(before, after)| before.max(after) as usize);
+    let margin = op
+        .pads
+        .last()
+        .map_or(0, |&(before, after)| before.max(after) as usize);
     let row_step = width + margin;
     let arrangement = Arrangement::Raster {
         row_step,
@@ -91,7 +96,12 @@ pub(super) fn operand_cells(shape: &[u32], op: &Conv) -> Cells {
         base: 0,
     };
     let channels = shape.get(1).map_or(1, |&c| c as usize);
-    Cells::raster(channels, [height, width], arrangement, (height - 1) * row_step + width)
+    Cells::raster(
+        channels,
+        [height, width],
+        arrangement,
+        (height - 1) * row_step + width,
+    )
 }
 
 impl Planner<'_> {
@@ -100,7 +110,10 @@ impl Planner<'_> {
         let weights = self.graph.tensor(op.w).shape.clone();
         let out = self.graph.tensor(node.output).shape.clone();
         if shape.first() != Some(&1) {
-            return Err(unsupported(node, "convolutions take one image; compile with batch 1"));
+            return Err(unsupported(
+                node,
+                "convolutions take one image; compile with batch 1",
+            ));
         }
         if !matches!(self.graph.node(op.w).op, Op::Param) {
             return Err(unsupported(node, "the kernel must be a parameter"));
@@ -145,10 +158,18 @@ impl Planner<'_> {
             self.push_contraction(ContractionPlan {
                 left: claim(section, left, (Axis::Position, Axis::Inner), id + 1),
                 right: claim(Section::Weights, right, (Axis::Column, Axis::Inner), id),
-                result: claim(Section::Results, result, (Axis::Position, Axis::Column), id + 2),
+                result: claim(
+                    Section::Results,
+                    result,
+                    (Axis::Position, Axis::Column),
+                    id + 2,
+                ),
                 first: self.layout.vector_rows,
                 channels: inputs,
-                offsets: offsets.iter().map(|&(exponent, _, _)| exponent as u32).collect(),
+                offsets: offsets
+                    .iter()
+                    .map(|&(exponent, _, _)| exponent as u32)
+                    .collect(),
                 shift: shift as u32,
             });
         }

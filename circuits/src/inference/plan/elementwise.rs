@@ -206,10 +206,11 @@ impl Planner<'_> {
             },
             table: self.function(map.table),
         };
-        let reader = |planner: &mut Self, id: TensorId| -> Result<(Vec<Wire>, Vec<usize>), PlanError> {
-            let wires = planner.wires(node, id)?;
-            Ok((wires, broadcast(&planner.graph.tensor(id).shape, &shape)))
-        };
+        let reader =
+            |planner: &mut Self, id: TensorId| -> Result<(Vec<Wire>, Vec<usize>), PlanError> {
+                let wires = planner.wires(node, id)?;
+                Ok((wires, broadcast(&planner.graph.tensor(id).shape, &shape)))
+            };
         let second = b.map(|b| reader(self, b)).transpose()?;
         let multiplier = match map.multiplier {
             IrMultiplier::Param(id) => Some(reader(self, id)?),
@@ -288,7 +289,11 @@ impl Planner<'_> {
 
     /// The arrangement that the first contraction of a tensor will take, or one row.
     fn wanted(&self, id: TensorId, shape: &[u32]) -> Cells {
-        let users = self.graph.nodes.iter().filter(|n| n.op.operands().contains(&id));
+        let users = self
+            .graph
+            .nodes
+            .iter()
+            .filter(|n| n.op.operands().contains(&id));
         for user in users {
             match &user.op {
                 nascent_ir::Op::MatMul(_) => return Cells::plain(shape),
@@ -302,17 +307,17 @@ impl Planner<'_> {
         Cells::flat(count)
     }
 
-    pub(super) fn fold(
-        &mut self,
-        node: &Node,
-        x: TensorId,
-        fold: Fold,
-    ) -> Result<(), PlanError> {
+    pub(super) fn fold(&mut self, node: &Node, x: TensorId, fold: Fold) -> Result<(), PlanError> {
         if fold == Fold::Max {
             self.fits(node, self.graph.tensor(x).range)?;
         }
         let wires = self.wires(node, x)?;
-        let window = self.graph.tensor(x).shape.last().map_or(1, |&dim| dim as usize);
+        let window = self
+            .graph
+            .tensor(x)
+            .shape
+            .last()
+            .map_or(1, |&dim| dim as usize);
         let lanes = self.lanes.folds;
         let mut totals = Vec::with_capacity(wires.len() / window);
         let mut rows = Vec::new();
@@ -330,9 +335,9 @@ impl Planner<'_> {
                     cells,
                 });
             }
-            totals.extend((0..group.len()).map(|j| {
-                Wire::At(self.lanes.address(Place::Fold(top, j)))
-            }));
+            totals.extend(
+                (0..group.len()).map(|j| Wire::At(self.lanes.address(Place::Fold(top, j)))),
+            );
         }
         self.push_folds(rows);
         self.tensors[node.output.index()].wires = totals;

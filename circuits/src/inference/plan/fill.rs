@@ -226,7 +226,10 @@ fn fill_claim(claim: &ClaimPlan, channel: &Channel, sheet: &mut Sheet) {
     let flag = |flags: &[(Axis, Column<Fixed>)], axis: Axis| {
         flags.iter().find(|(a, _)| *a == axis).map(|(_, c)| *c)
     };
-    let (fast, slow) = (flag(&channel.fast, claim.fast), flag(&channel.slow, claim.slow));
+    let (fast, slow) = (
+        flag(&channel.fast, claim.fast),
+        flag(&channel.slow, claim.slow),
+    );
     let rows = claim.matrix.circuit_rows();
     let lane_rows = claim.matrix.lane_rows();
     sheet.fixed_mut(channel.start)[rows.start] = 1;
