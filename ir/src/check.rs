@@ -10,6 +10,22 @@ use crate::shape;
 use crate::table::Table;
 use std::collections::BTreeSet;
 
+/// Size of a graph.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Elements of all tensors.
+    pub elements: u64,
+    /// Multiply-accumulates of all contractions, padding included.
+    pub products: u64,
+}
+
+impl CheckedGraph {
+    /// The graph's size.
+    pub fn cost(&self) -> Cost {
+        self.graph.cost().unwrap_or_default()
+    }
+}
+
 impl Graph {
     /// Checks every rule: order, shapes, attributes, widths, and that shapes and ranges stored are
     /// those that follow from the operands. The only way to a [`CheckedGraph`].
@@ -40,12 +56,13 @@ impl Graph {
         for (index, table) in self.tables.iter().enumerate() {
             check_table(self.table_bits, index, table)?;
         }
-        self.check_nodes()?;
+        self.cost()?;
         self.check_inputs()?;
         self.check_outputs()
     }
 
-    fn check_nodes(&self) -> Result<(), GraphError> {
+    /// Checks the nodes and adds up their sizes.
+    fn cost(&self) -> Result<Cost, GraphError> {
         let (mut elements, mut products) = (0_u64, 0_u64);
         for index in 0..self.nodes.len() {
             let (more, work) = self.check_node(index).map_err(|fault| GraphError::Node {
@@ -57,7 +74,7 @@ impl Graph {
             products = products.saturating_add(work);
             limit("products in all", MAX_PRODUCTS, products)?;
         }
-        Ok(())
+        Ok(Cost { elements, products })
     }
 
     /// Elements and products of a node.

@@ -25,6 +25,7 @@ mod values;
 pub mod views;
 
 pub use build::Builder;
+pub use check::Cost;
 pub use error::{EvalError, Fault, GraphError, NodeRef, ParamsError};
 pub use eval::eval;
 pub use graph::{CheckedGraph, Graph, Node, TensorId, TensorInfo};
