@@ -220,6 +220,10 @@ impl Flow {
         let Some(root) = roots.clone().next() else {
             return value;
         };
+        // A number added to a product with weights is its bias.
+        if value.op == Op::Binary(Binary::Add) && self.has_weights(operands[0]) {
+            return value;
+        }
         let one = roots.clone().all(|other| other == root);
         let alike = self.values[root].shape == value.shape && self.constant(root).is_none();
         if one && alike && steps <= MOST_STEPS {
@@ -230,6 +234,12 @@ impl Flow {
             };
         }
         value
+    }
+
+    /// Whether a value is a contraction with constant weights.
+    pub(crate) fn has_weights(&self, id: ValueId) -> bool {
+        let value = &self.values[id];
+        matches!(value.op, Op::MatMul | Op::Conv(_)) && self.constant(value.inputs[1]).is_some()
     }
 
     /// Whether a value is an elementwise function of another one.
