@@ -1,8 +1,6 @@
 //! `MatMul` and `Conv` against loops that follow the equations.
 
-mod common;
-
-use common::{assert_in_range, indices, position};
+use crate::common::{assert_in_range, indices, position};
 use nascent_ir::{Builder, Conv, MatMul, Op, Params, Range, TensorId, eval};
 use proptest::prelude::*;
 

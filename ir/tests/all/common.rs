@@ -1,6 +1,6 @@
 //! Small graphs, and arrays with indices, for references that are slow and obvious.
 
-use nascent_ir::{Builder, CheckedGraph, Map, Multiplier, Op, Pre, Range, Table, TensorId, Values};
+use nascent_ir::{CheckedGraph, Values};
 
 /// All multi-indices of `shape`, row-major.
 pub fn indices(shape: &[u32]) -> Vec<Vec<usize>> {
@@ -44,25 +44,4 @@ pub fn assert_in_range(graph: &CheckedGraph, values: &Values<'_>) {
         let outside = values.get(node.output).iter().find(|&v| !range.contains(v));
         assert_eq!(outside, None, "{} outside of {range}", node.name);
     }
-}
-
-/// `table(floor(a * multiplier / 2^shift))` without a bound assumed.
-pub fn map_of(b: &mut Builder, a: TensorId, shift: u8, table: Table) -> Op {
-    Op::Map(Map {
-        pre: Pre::Linear {
-            a,
-            ca: 1,
-            b: None,
-            c: 0,
-        },
-        multiplier: Multiplier::One,
-        shift,
-        table: b.table(table),
-        assumes_bound: false,
-    })
-}
-
-/// Saturation to 8 bits of a 16-bit argument with 4 bits of fraction.
-pub fn saturate() -> Table {
-    Table::identity(Range::new(-(1 << 15), (1 << 15) - 1), 4, Range::signed(8))
 }

@@ -1,8 +1,6 @@
 //! Views and their index maps against the equations.
 
-mod common;
-
-use common::{indices, position, under};
+use crate::common::{indices, position, under};
 use nascent_ir::{Builder, IndexMap, Op, Params, Range, Source, TensorId, View, eval};
 use proptest::prelude::*;
 

@@ -1,8 +1,6 @@
 //! `Map`, folds, `Divide`, `Embed` against their equations.
 
-mod common;
-
-use common::{assert_in_range, indices, saturate, under};
+use crate::common::{assert_in_range, indices, under};
 use nascent_ir::{
     Builder, Divide, Embed, EvalError, Map, Multiplier, Op, Params, Pre, Range, Table, TensorId,
     eval,
@@ -30,6 +28,11 @@ fn smaller(range: std::ops::RangeInclusive<i32>) -> impl Strategy<Value = (Vec<u
         let values = prop::collection::vec(range.clone(), len);
         values.prop_map(move |values| (shape.clone(), values))
     })
+}
+
+/// Saturation to 8 bits of a 16-bit argument with 4 bits of fraction.
+fn saturate() -> Table {
+    Table::identity(Range::new(-(1 << 15), (1 << 15) - 1), 4, Range::signed(8))
 }
 
 /// A table over 16 bits that is neither monotone nor symmetric, to see every argument.
