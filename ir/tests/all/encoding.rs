@@ -38,7 +38,7 @@ fn graph() -> CheckedGraph {
                     c: -1,
                 },
                 multiplier: Multiplier::Param(m),
-                shift: 8,
+                shift: 16,
                 table,
                 assumes_bound: true,
             }),
@@ -49,6 +49,13 @@ fn graph() -> CheckedGraph {
         .push("flat", Op::View(View::Reshape { x: out, shape }))
         .unwrap();
     b.finish(&[flat]).unwrap()
+}
+
+fn map(graph: &mut Graph) -> &mut Map {
+    match &mut graph.nodes[5].op {
+        Op::Map(map) => map,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn params() -> Params {
@@ -65,7 +72,7 @@ fn golden_digest() {
     let digest = hex::encode(graph().digest().unwrap());
     assert_eq!(
         digest,
-        "e9808d775ef0eedfe6be3d0ac44193bee56270dd44fe2404d6dcb8a351894c58"
+        "f5551681e10bd7c1e1083431e58d285e09850f2ddcd6b40646c79c6ee1d0c4e8"
     );
 }
 
@@ -86,16 +93,19 @@ fn the_digest_ignores_names_only() {
     });
     assert_eq!(renamed, same);
     let others = [
-        digest(&|graph| graph.table_bits = 9),
+        digest(&|graph| {
+            graph.table_bits = 9;
+            map(graph).shift = 18;
+        }),
+        digest(&|graph| {
+            graph.table_bits = 9;
+            graph.weight_bits = 9;
+            map(graph).shift = 18;
+        }),
         digest(&|graph| graph.tables[0].values[3] = 1),
         digest(&|graph| graph.tensors[1].range.lo = -126),
         digest(&|graph| graph.outputs = vec![TensorId(5)]),
-        digest(&|graph| {
-            let Op::Map(map) = &mut graph.nodes[5].op else {
-                panic!("node 5 is the map");
-            };
-            map.multiplier = Multiplier::Const(3);
-        }),
+        digest(&|graph| map(graph).multiplier = Multiplier::Const(255)),
         digest(&|graph| {
             let shape = vec![6, 8];
             graph.tensors[6].shape.clone_from(&shape);
@@ -153,9 +163,9 @@ fn a_wrong_graph_is_refused_both_ways() {
 #[test]
 fn long_lists_are_refused_by_their_length() {
     let header = [Graph::MAGIC.as_slice(), &Graph::VERSION.to_le_bytes()].concat();
-    // Name, table bits, number of tensors (2^63), and tensors of five zero bytes.
+    // Name, table and weight bits, number of tensors (2^63), and zeros.
     let mut bytes = header.clone();
-    bytes.extend([0, 8]);
+    bytes.extend([0, 8, 8]);
     bytes.extend([0x80; 9].iter().chain(&[1]));
     bytes.extend([0; 1 << 20]);
     let error = CheckedGraph::decode(&bytes).unwrap_err();

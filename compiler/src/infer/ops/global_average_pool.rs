@@ -1,0 +1,28 @@
+//! [GlobalAveragePool](https://onnx.ai/onnx/operators/onnx__GlobalAveragePool.html): mean over all spatial positions.
+
+use super::Operator;
+use super::reduce::fold;
+use crate::infer::build::Cx;
+use crate::infer::error::{Fault, OpResult};
+use crate::infer::flow::{Op, ValueId};
+
+pub(super) const OP: Operator = Operator {
+    name: "GlobalAveragePool",
+    since: &[1, 22],
+    inputs: (1, 1),
+    attrs: &[],
+    limits: "",
+    build,
+};
+
+fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
+    let x = cx.x(0)?;
+    let shape = cx.shape(x);
+    if shape.len() < 3 {
+        return Fault::shape("at least one spatial axis is expected");
+    }
+    let axes: Vec<usize> = (2..shape.len()).collect();
+    let sum = fold(cx, x, &axes, true, Op::ReduceSum)?;
+    let area: usize = shape[2..].iter().product();
+    Ok(vec![cx.scale(sum, 1.0 / area as f64)?])
+}
