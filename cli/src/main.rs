@@ -1,8 +1,10 @@
 //! The `nascent` command: a thin layer over the crates, one file for each subcommand.
 
+mod calibration;
 mod commands;
 mod failure;
 mod files;
+mod interrupt;
 mod machine;
 mod output;
 mod secret;
@@ -21,6 +23,7 @@ Exit codes:
   3  an input file is not what it should be
   4  the machine lacks something: a file, a permission, memory, an SRS, a key
   5  a fault of this program, please report it
+  130  stopped by Ctrl-C or SIGTERM; a second one ends the program at once
 
 With --json, standard output is one JSON object in every case:
   {\"command\": ..., \"ok\": ..., \"exit_code\": ..., ...} and, after an error,
@@ -116,7 +119,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let name = cli.command.name();
     let json = cli.global.json;
-    let result = start(&cli.global).and_then(|context| cli.command.run(&context));
+    let result =
+        start(&cli.global).and_then(|context| interrupt::catch(|| cli.command.run(&context)));
     ExitCode::from(output::conclude(json, name, result))
 }
 

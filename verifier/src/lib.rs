@@ -41,10 +41,12 @@ extern crate alloc;
 
 pub mod batch;
 pub mod bundle;
+pub mod chain;
 pub mod codec;
 pub mod digest;
 pub mod encoding;
 pub mod inference;
+mod glv;
 pub mod init;
 mod msm;
 mod openings;
@@ -61,6 +63,7 @@ pub mod vk;
 
 pub use batch::{BatchError, BatchVerifier, verify_proof};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
+pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
 pub use inference::{InferenceBundle, InferenceError, InferenceReport, verify_inference};

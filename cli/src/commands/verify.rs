@@ -230,7 +230,8 @@ fn find_keys(
         let digest = &proofs.vk_digest;
         if args.rederive_key {
             let params = TileParams::new(u32::from(proofs.k), spec.distribution, spec.precision)
-                .or_fail(Kind::Input)?;
+                .or_fail(Kind::Input)?
+                .with_weight_digest(bundle.plan.weight_digest);
             let key = keys::derive(context, params, &bundle.srs_digest)?;
             if key.digest() != digest {
                 let message = format!(
@@ -339,6 +340,12 @@ fn print(
         "  commitments  {}",
         hex::encode(report.weight_commitments)
     ));
+    if let Some(digest) = report.weight_digest {
+        line(&format!(
+            "  weights      have the digest {}",
+            hex::encode(digest)
+        ));
+    }
     for (stream, origin) in report.streams.iter().zip(origins) {
         line(&format!(
             "  key          {}: {}",
@@ -383,6 +390,7 @@ pub fn report_json(report: &Report, not_proved: &[NotProved]) -> Value {
             "key": hex::encode(stream.vk_digest),
             "blocks_per_tile": stream.blocks_per_tile,
             "tiles": stream.tiles,
+            "weight_digest": stream.weight_digest.map(hex::encode),
         })
     };
     let publisher_key = match report.seed {
@@ -415,6 +423,7 @@ pub fn report_json(report: &Report, not_proved: &[NotProved]) -> Value {
         "sampled_weights": report.sampled_weights,
         "constant_weights": report.constant_weights,
         "weight_commitments": hex::encode(report.weight_commitments),
+        "weight_digest": report.weight_digest.map(hex::encode),
         "proved": proved.collect::<Vec<_>>(),
         "not_proved": open.collect::<Vec<_>>(),
     })

@@ -3,7 +3,7 @@
 use super::tensor::{elements, tensor};
 use super::wire;
 use crate::error::{CompileError, NodeRef, Result, at_most};
-use crate::graph::{Attr, DType, Dim, Graph, Node, Origin, Subgraph, Use, Value, ValueId};
+use crate::graph::{Attr, DType, Dim, Graph, Node, Origin, Subgraph, Use, Value, ValueId, fixed};
 use crate::limits::Limits;
 use nascent_verifier::spec::MAX_RANK;
 use prost::Message;
@@ -319,14 +319,6 @@ fn trim(slots: &mut Vec<Option<ValueId>>) {
     while slots.last() == Some(&None) {
         slots.pop();
     }
-}
-
-fn fixed(shape: &[Dim]) -> Option<Vec<u64>> {
-    let dims = shape.iter().map(|dim| match dim {
-        Dim::Fixed(dim) => Some(*dim),
-        Dim::Symbol(_) | Dim::Unknown => None,
-    });
-    dims.collect()
 }
 
 /// Declared element type and shape of an input.

@@ -52,6 +52,12 @@ impl Columns {
         }
     }
 
+    /// About how long a proof is, in bytes: a commitment and one or two evaluations for each advice
+    /// column, an evaluation for each fixed one.
+    pub fn proof_bytes(&self) -> usize {
+        32 * (2 * self.small + 2 * self.full + self.fixed + 32)
+    }
+
     /// Cost of a proof with `2^k` rows, in the cost of a small cell.
     ///
     /// A full-size cell costs about twice a small one (multi-exponentiation), a fixed one half (it
@@ -62,13 +68,16 @@ impl Columns {
     }
 }
 
-/// The lanes whose circuit is cheapest to prove.
+/// Proofs are kept below this, if some layout can.
+const PROOF_BYTES: usize = 14 << 10;
+
+/// The lanes whose circuit is cheapest to prove, among those with short proofs.
 ///
 /// # Errors
 ///
 /// As [`plan`].
 pub fn choose(graph: &CheckedGraph) -> Result<Lanes, PlanError> {
-    let mut best: Option<(u64, Lanes)> = None;
+    let mut best: Option<((bool, u64), Lanes)> = None;
     let first = plan(graph, lanes(4, 16, 2))?;
     // Cells hardly depend on the lanes: so many rows are needed with other lanes.
     let cells = Cells::of(&first);
@@ -78,14 +87,14 @@ pub fn choose(graph: &CheckedGraph) -> Result<Lanes, PlanError> {
             let fit = |cells: usize| cells.div_ceil(rows).max(1);
             let candidate = lanes(fit(cells.units), fit(cells.weights), fit(cells.folds));
             let sets = first.tables.entries().len().div_ceil((1usize << k) - 64);
-            let weighed = Columns::estimate(candidate, sets).cost(k);
+            let columns = Columns::estimate(candidate, sets);
+            let weighed = (columns.proof_bytes() > PROOF_BYTES, columns.cost(k));
             if fits(&first, rows) && best.is_none_or(|(cost, _)| weighed < cost) {
                 best = Some((weighed, candidate));
             }
         }
     }
-    let (_, lanes) = best.unwrap_or((0, first.lanes));
-    Ok(lanes)
+    Ok(best.map_or(first.lanes, |(_, lanes)| lanes))
 }
 
 fn lanes(units: usize, weights: usize, folds: usize) -> Lanes {

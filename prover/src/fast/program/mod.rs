@@ -12,11 +12,21 @@
 //! The program runs on blocks of rows, one operation at a time over the whole block, so that the
 //! interpretation costs nothing beside the arithmetic.
 
+#[cfg(target_arch = "x86_64")]
+mod vector;
+
 use std::collections::{BTreeMap, HashMap};
 
 use ff::{Field, PrimeField};
 use halo2_proofs::plonk::{ConstraintSystem, Expression};
 use halo2curves::bn256::Fr;
+use nascent_field::ifma::Ifma;
+use rayon::prelude::*;
+
+use super::transform::Column;
+
+/// Rows that a worker evaluates at a time: registers then fit the cache.
+const BLOCK: usize = 64;
 
 type Node = usize;
 
@@ -404,14 +414,27 @@ impl Program {
         program
     }
 
+    /// Runs the program on all rows; all columns are of the kind that the vector unit, if any, works
+    /// on.
+    pub(crate) fn evaluate(&self, simd: Option<Ifma>, columns: &Columns, out: &mut [Fr]) {
+        match simd {
+            #[cfg(target_arch = "x86_64")]
+            Some(simd) => vector::Program::new(simd, self).evaluate(columns, out),
+            _ => self.evaluate_portably(columns, out),
+        }
+    }
+
+    fn evaluate_portably(&self, columns: &Columns, out: &mut [Fr]) {
+        out.par_chunks_mut(BLOCK).enumerate().for_each_init(
+            Scratch::default,
+            |scratch, (index, block)| {
+                self.run(columns, index * BLOCK, block, scratch);
+            },
+        );
+    }
+
     /// Runs the program on rows `start..start + out.len()`.
-    pub(crate) fn run(
-        &self,
-        columns: &Columns<'_>,
-        start: usize,
-        out: &mut [Fr],
-        scratch: &mut Scratch,
-    ) {
+    fn run(&self, columns: &Columns, start: usize, out: &mut [Fr], scratch: &mut Scratch) {
         let rows = out.len();
         scratch.registers.resize_with(self.registers, Vec::new);
         for step in &self.steps {
@@ -468,13 +491,23 @@ fn add_scaled(target: &mut [Fr], x: &[Fr], factor: &Fr) {
 }
 
 /// Values of all columns on one coset.
-pub(crate) struct Columns<'a> {
+pub(crate) struct Columns {
     /// Advice columns.
-    pub(crate) advice: &'a [Vec<Fr>],
+    pub(crate) advice: Vec<Column>,
     /// Fixed columns.
-    pub(crate) fixed: &'a [Vec<Fr>],
+    pub(crate) fixed: Vec<Column>,
     /// Instance columns.
-    pub(crate) instance: &'a [Vec<Fr>],
+    pub(crate) instance: Vec<Column>,
+}
+
+impl Columns {
+    fn get(&self, cell: &Cell) -> &Column {
+        match cell.kind {
+            Kind::Advice => &self.advice[cell.column],
+            Kind::Fixed => &self.fixed[cell.column],
+            Kind::Instance => &self.instance[cell.column],
+        }
+    }
 }
 
 /// Registers of one worker.
@@ -487,7 +520,7 @@ impl Scratch {
     /// Hands the operand's rows to `use_rows`, in one piece.
     fn read(
         &self,
-        columns: &Columns<'_>,
+        columns: &Columns,
         source: Source,
         start: usize,
         rows: usize,
@@ -497,11 +530,7 @@ impl Scratch {
             Source::Register(register) => return use_rows(&self.registers[register][..rows]),
             Source::Cell(cell) => cell,
         };
-        let column = match cell.kind {
-            Kind::Advice => &columns.advice[cell.column],
-            Kind::Fixed => &columns.fixed[cell.column],
-            Kind::Instance => &columns.instance[cell.column],
-        };
+        let column = columns.get(&cell).portable();
         let size = column.len();
         let first = (start as i64 + i64::from(cell.rotation)).rem_euclid(size as i64) as usize;
         if first + rows <= size {
