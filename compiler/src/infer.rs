@@ -27,6 +27,7 @@ mod report;
 mod rewrite;
 pub mod samples;
 mod tensor;
+mod text;
 
 pub use error::{InferError, Result};
 pub use flow::Unary;
@@ -34,6 +35,7 @@ pub use options::{Calibration, Options};
 pub use report::{LayerReport, Report};
 pub use samples::{Named, Samples};
 pub use tensor::{Tensor, Values};
+pub use text::text;
 
 use crate::limits::Limits;
 use nascent_ir::{CheckedGraph, Params};

@@ -234,11 +234,6 @@ impl Cx<'_> {
         self.node.outputs.len()
     }
 
-    /// Whether the output is read.
-    pub(crate) fn has_output(&self, slot: usize) -> bool {
-        self.node.output(slot).is_some()
-    }
-
     /// An input that must be there.
     pub(crate) fn x(&self, slot: usize) -> OpResult<ValueId> {
         self.opt(slot)

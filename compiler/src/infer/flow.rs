@@ -242,11 +242,6 @@ impl Flow {
         matches!(value.op, Op::MatMul | Op::Conv(_)) && self.constant(value.inputs[1]).is_some()
     }
 
-    /// Whether a value is an elementwise function of another one.
-    pub(crate) fn is_function(&self, id: ValueId) -> bool {
-        self.values[id].root != id
-    }
-
     /// Appends a constant.
     pub(crate) fn emit_constant(&mut self, node: usize, tensor: Tensor) -> OpResult<ValueId> {
         self.budget.spend(tensor.len() as u64, 0)?;

@@ -173,7 +173,7 @@ pub(crate) fn report(
         })
         .collect();
     for layer in &lowered.layers {
-        if layer.headroom < -0.5 {
+        if layer.headroom < -1.5 {
             warnings.push(format!(
                 "{}: its table's steps are 2^{:.1} times as coarse as its result's; larger tables or fewer activation bits help",
                 flow.node(layer.value),

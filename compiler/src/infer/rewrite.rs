@@ -135,7 +135,8 @@ fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<
     let Some((axis, _)) = channels(cx.flow, contraction) else {
         return Ok(None);
     };
-    let Some(constant) = cx.flow.constant(k).cloned() else {
+    // A number is a step of the function that follows, which the contraction may share with others.
+    let Some(constant) = cx.flow.constant(k).filter(|k| k.len() > 1).cloned() else {
         return Ok(None);
     };
     let shape = cx.shape(contraction);

@@ -16,11 +16,10 @@ pub(super) struct Target {
     pub(super) range: Range,
 }
 
-/// A `Map`'s argument as nodes, and the least and greatest `q`.
+/// A `Map`'s argument.
 struct Argument {
     pre: Pre,
     multiplier: Multiplier,
-    shape: Vec<u32>,
 }
 
 impl Lower<'_> {
@@ -66,6 +65,8 @@ impl Lower<'_> {
                 Some(_) => (wanted / step).log2(),
                 None => (target.scale / step).log2(),
             };
+            let usual = self.options.activation_bits.min(self.bits - 2);
+            let headroom = headroom + f64::from(self.value_bits(id).saturating_sub(usual));
             if headroom < LEAST_HEADROOM {
                 return Err(self.too_coarse(id, headroom));
             }
@@ -190,7 +191,7 @@ impl Lower<'_> {
                     step *= 2.0;
                 };
                 let (pre, multiplier) = self.contraction(&name, *y, *x, planned)?;
-                return Ok((self.argument_of(pre, multiplier), step));
+                return Ok((Argument { pre, multiplier }, step));
             }
             Form::Activations { a, b, .. } => {
                 let op = Node::MatMul(MatMul {
@@ -236,17 +237,6 @@ impl Lower<'_> {
         Ok(made)
     }
 
-    fn argument_of(&self, pre: Pre, multiplier: Multiplier) -> Argument {
-        let a = match pre {
-            Pre::Linear { a, .. } | Pre::Product { a, .. } => a,
-        };
-        Argument {
-            shape: self.builder.info(a).shape.clone(),
-            pre,
-            multiplier,
-        }
-    }
-
     /// Chooses the multiplier that turns an argument of scale `unit` into steps of `step`, or of a
     /// little more where the argument itself is not finer.
     pub(super) fn scaled_pre(&self, pre: Pre, unit: f64, step: f64) -> (Pre, Multiplier, f64) {
@@ -277,7 +267,7 @@ impl Lower<'_> {
 
     fn scaled(&mut self, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
         let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
-        Ok((self.argument_of(pre, multiplier), step))
+        Ok((Argument { pre, multiplier }, step))
     }
 
     /// The same real numbers with another scale, saturated.

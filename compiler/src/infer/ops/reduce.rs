@@ -65,6 +65,15 @@ pub(super) fn fold(
     cx.reshape(out, &made)
 }
 
+/// Mean over axes. The factor comes before the shape, so that it is fused with the sum.
+pub(super) fn mean(cx: &mut Cx<'_>, x: ValueId, axes: &[usize], keep: bool) -> OpResult<ValueId> {
+    let (rows, made) = rows(cx, x, axes, keep)?;
+    let width = cx.shape(rows).last().copied().unwrap_or(1);
+    let sum = cx.emit(Op::ReduceSum, &[rows])?;
+    let out = cx.scale(sum, 1.0 / width as f64)?;
+    cx.reshape(out, &made)
+}
+
 /// Reduces axes by halving them with a function of two operands.
 pub(super) fn fold_pairs(
     cx: &mut Cx<'_>,
