@@ -180,6 +180,11 @@ fn read(tensor: &graph::Tensor) -> std::result::Result<Tensor, String> {
             6 => each(bytes, i32::from_le_bytes).map(i64::from).collect(),
             7 => each(bytes, i64::from_le_bytes).collect(),
             12 => each(bytes, u32::from_le_bytes).map(i64::from).collect(),
+            13 => {
+                let values = each(bytes, u64::from_le_bytes).map(|v| i64::try_from(v).ok());
+                let values = values.collect::<Option<_>>();
+                values.ok_or("one of its values is larger than 2^63")?
+            }
             _ => {
                 return Err(format!("element type {} is not supported", dtype.name()));
             }

@@ -5,8 +5,8 @@ use nascent_compiler::infer::{Model, Options, compile, run_float, samples};
 use nascent_ir::eval;
 use tract_onnx::prelude::*;
 
-/// Root of the mean square error of the output, by that of the output, measured in July of no year:
-/// these are bounds with room above what was found.
+/// Root of the mean square error of the output, by that of the output: below a bound with some room
+/// above what was measured when the test was written.
 fn relative_error(name: &str, limit: f64) {
     let (bytes, samples) = bundled(name);
     let compiled = quantize(&bytes, &samples).unwrap();
@@ -35,7 +35,7 @@ fn relative_error(name: &str, limit: f64) {
 
 #[test]
 fn mlp() {
-    relative_error("mlp-128", 0.02);
+    relative_error("mlp-128", 0.03);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn floats_follow_the_specification() {
 }
 
 /// Cases that agree today; fewer mean that an operator was lost.
-const AGREED: usize = 200;
+const AGREED: usize = 330;
 
 #[test]
 fn integers_stay_close() {
@@ -110,12 +110,32 @@ fn integers_stay_close() {
             Err(error) => wrong.push(format!("{}: {error}", case.name)),
         }
     }
-    println!("{close} close, {} not: {wrong:#?}", wrong.len());
-    assert!(close >= CLOSE, "{close} close: {wrong:#?}");
+    assert_eq!(wrong.len(), STEEP.len(), "{wrong:#?}");
+    for (case, name) in wrong.iter().zip(STEEP) {
+        assert!(case.starts_with(name), "{wrong:#?}");
+    }
+    assert!(close >= CLOSE, "{close} close");
 }
 
 /// Cases whose integers are within 5 % of the largest value of the result.
-const CLOSE: usize = 150;
+const CLOSE: usize = 320;
+
+/// Functions that jump or are steep where the case has values: rounding an operand by half a step
+/// changes the result by more. The product of a whole tensor has no bound that fits a table.
+const STEEP: [&str; 12] = [
+    "test_atanh",
+    "test_greater",
+    "test_greater_equal",
+    "test_less",
+    "test_less_equal",
+    "test_log",
+    "test_logsoftmax_large_number",
+    "test_reduce_prod_default_axes_keepdims_example",
+    "test_round",
+    "test_softmax_large_number",
+    "test_tan",
+    "test_thresholdedrelu_example",
+];
 
 trait ToF64 {
     fn to_f64(&self) -> Vec<f64>;

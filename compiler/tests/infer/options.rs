@@ -57,7 +57,7 @@ fn samples_that_do_not_fit_are_refused() {
         let made = compile(&Model::new(&bytes), &Options::default(), &samples);
         assert!(matches!(made, Err(InferError::Sample { .. })));
     }
-    let samples = only(&[784], vec![0.5; 784]);
+    let samples = only(&[1, 784], vec![0.5; 784]);
     let compiled = compile(&Model::new(&bytes), &Options::default(), &samples).unwrap();
     let port = &compiled.inputs[0];
     assert!(port.quantize(&[0.5; 783]).is_err());
