@@ -85,7 +85,10 @@ impl Port {
         };
         let expected: usize = self.shape.iter().product();
         if values.len() != expected {
-            return Err(fail(format!("{} values, expected {expected}", values.len())));
+            return Err(fail(format!(
+                "{} values, expected {expected}",
+                values.len()
+            )));
         }
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
             return Err(fail(format!("value {at} is not a finite number")));
@@ -161,7 +164,11 @@ pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Resul
 ///
 /// # Errors
 /// As [`compile`], for the file and the samples.
-pub fn run_float(model: &Model<'_>, options: &Options, samples: &Samples) -> Result<Vec<Vec<Tensor>>> {
+pub fn run_float(
+    model: &Model<'_>,
+    options: &Options,
+    samples: &Samples,
+) -> Result<Vec<Vec<Tensor>>> {
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
     let flow = build::build(&graph, options)?;

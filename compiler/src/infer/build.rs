@@ -3,8 +3,8 @@
 use super::error::{Fault, InferError, OpResult, Result};
 use super::flow::{Binary, Budget, Flow, Input, Op, Unary, ValueId};
 use super::ops;
-use super::rewrite;
 use super::options::Options;
+use super::rewrite;
 use super::tensor::{Tensor, Values};
 use crate::graph::{self, Attr, DType, Data, Dim, Graph, Origin};
 use std::collections::BTreeMap;
@@ -65,6 +65,9 @@ pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
         for (slot, id) in node.outputs.iter().enumerate() {
             let Some(id) = id else { continue };
             let Some(&value) = outputs.get(slot) else {
+                if graph.uses_of(*id).is_empty() && !graph.outputs.contains(id) {
+                    continue;
+                }
                 return Err(InferError::Form {
                     node: Box::new(node.at.clone()),
                     reason: format!("its output {slot} is not supported"),
@@ -129,7 +132,9 @@ fn input(value: &graph::Value, options: &Options) -> Result<Input> {
                 )));
             }
             Dim::Unknown => {
-                return Err(fail(format!("its dimension {axis} is free and has no name")));
+                return Err(fail(format!(
+                    "its dimension {axis} is free and has no name"
+                )));
             }
         });
     }
@@ -139,7 +144,11 @@ fn input(value: &graph::Value, options: &Options) -> Result<Input> {
     let is_int = match value.dtype {
         Some(dtype) if dtype.is_weight() => false,
         Some(dtype) if matches!(dtype.onnx(), 2..=7 | 9 | 12 | 13) => true,
-        _ => return Err(fail("it has an element type that is not supported".to_owned())),
+        _ => {
+            return Err(fail(
+                "it has an element type that is not supported".to_owned(),
+            ));
+        }
     };
     Ok(Input {
         name: value.name.clone(),
@@ -254,7 +263,11 @@ impl Cx<'_> {
     pub(crate) fn constant(&self, slot: usize, what: &str) -> OpResult<Arc<Tensor>> {
         let id = self.x(slot)?;
         self.flow.constant(id).cloned().map_or_else(
-            || Fault::form(format!("its {what} must be a constant with values in the file")),
+            || {
+                Fault::form(format!(
+                    "its {what} must be a constant with values in the file"
+                ))
+            },
             Ok,
         )
     }
@@ -407,7 +420,9 @@ impl Cx<'_> {
 
     /// Permutes the axes.
     pub(crate) fn transpose(&mut self, x: ValueId, perm: &[usize]) -> OpResult<ValueId> {
-        if perm.iter().enumerate().all(|(at, &axis)| at == axis) && perm.len() == self.flow.shape(x).len() {
+        if perm.iter().enumerate().all(|(at, &axis)| at == axis)
+            && perm.len() == self.flow.shape(x).len()
+        {
             return Ok(x);
         }
         self.emit(Op::Transpose(perm.to_vec()), &[x])
@@ -425,7 +440,13 @@ impl Cx<'_> {
     }
 
     /// A part of one axis.
-    pub(crate) fn part(&mut self, x: ValueId, axis: usize, from: usize, size: usize) -> OpResult<ValueId> {
+    pub(crate) fn part(
+        &mut self,
+        x: ValueId,
+        axis: usize,
+        from: usize,
+        size: usize,
+    ) -> OpResult<ValueId> {
         let mut sizes = self.shape(x);
         let rank = sizes.len();
         if axis >= rank {
@@ -449,7 +470,11 @@ impl Cx<'_> {
 
     /// An axis from an attribute or input: `-rank <= axis < rank`.
     pub(crate) fn axis(&self, axis: i64, rank: usize) -> OpResult<usize> {
-        let shifted = if axis < 0 { axis.saturating_add(rank as i64) } else { axis };
+        let shifted = if axis < 0 {
+            axis.saturating_add(rank as i64)
+        } else {
+            axis
+        };
         match usize::try_from(shifted) {
             Ok(at) if at < rank => Ok(at),
             _ => Fault::attribute("axis", format!("{axis} of a tensor with {rank} axes")),

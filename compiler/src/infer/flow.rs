@@ -300,7 +300,10 @@ impl Flow {
                 continue;
             }
             renamed[id] = values.len();
-            value.inputs.iter_mut().for_each(|input| *input = renamed[*input]);
+            value
+                .inputs
+                .iter_mut()
+                .for_each(|input| *input = renamed[*input]);
             value.root = renamed[value.root];
             values.push(value);
         }

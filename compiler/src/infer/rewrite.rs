@@ -19,7 +19,11 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
         return Ok(made);
     }
     let commutes = matches!(f, Binary::Add | Binary::Mul);
-    let (x, k) = if commutes && constant(cx, a) { (b, a) } else { (a, b) };
+    let (x, k) = if commutes && constant(cx, a) {
+        (b, a)
+    } else {
+        (a, b)
+    };
     if constant(cx, k)
         && let Some(made) = into_weights(cx, f, x, k)?
     {
@@ -28,7 +32,10 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
     let one_function = cx.flow.scalar(a).is_some()
         || cx.flow.scalar(b).is_some()
         || (cx.flow.values[a].root == cx.flow.values[b].root && cx.shape(a) == cx.shape(b));
-    if one_function && broadcast(&cx.shape(a), &cx.shape(b))? == cx.shape(if cx.flow.scalar(a).is_some() { b } else { a }) {
+    if one_function
+        && broadcast(&cx.shape(a), &cx.shape(b))?
+            == cx.shape(if cx.flow.scalar(a).is_some() { b } else { a })
+    {
         return cx.emit(Op::Binary(f), &[x, k]);
     }
     match f {
@@ -62,7 +69,12 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
 /// `a b` with a constant matrix `b`; a scale and an offset of the last axis of `a` go into it.
 pub(crate) fn product(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<ValueId> {
     let plain = |cx: &mut Cx<'_>| cx.emit(Op::MatMul, &[a, b]);
-    let Some(width) = cx.shape(a).last().copied().filter(|_| cx.flow.constant(b).is_some()) else {
+    let Some(width) = cx
+        .shape(a)
+        .last()
+        .copied()
+        .filter(|_| cx.flow.constant(b).is_some())
+    else {
         return plain(cx);
     };
     let (scaled, offset) = match split(cx, Binary::Add, a, width) {
@@ -118,8 +130,8 @@ pub(crate) fn along(k: &Tensor, shape: &[usize], axis: usize) -> Option<Vec<f32>
     }
     let skip = shape.len().checked_sub(k.shape().len())?;
     let aligned = k.shape().iter().enumerate();
-    let fits = aligned.map(|(at, &dim)| dim == if at + skip == axis { shape[axis] } else { 1 });
-    (fits.fold(true, |all, one| all && one) && values.len() == shape[axis]).then_some(values)
+    let mut fits = aligned.map(|(at, &dim)| dim == if at + skip == axis { shape[axis] } else { 1 });
+    (fits.all(|one| one) && values.len() == shape[axis]).then_some(values)
 }
 
 /// `y * k` or `y + k` after a contraction with constant weights.
@@ -165,11 +177,17 @@ fn scaled(cx: &mut Cx<'_>, contraction: ValueId, f: Binary, factors: &[f32]) -> 
     let value = cx.flow.values[contraction].clone();
     let rank = cx.shape(value.inputs[1]).len();
     let mut aligned = vec![1; rank];
-    let axis = if matches!(value.op, Op::Conv(_)) { 0 } else { rank - 1 };
+    let axis = if matches!(value.op, Op::Conv(_)) {
+        0
+    } else {
+        rank - 1
+    };
     aligned[axis] = factors.len();
     let factors = cx.make(Tensor::made(&aligned, factors.to_vec())?)?;
     let weight = cx.emit(Op::Binary(f), &[value.inputs[1], factors])?;
-    cx.emit(value.op, &[value.inputs[0], weight])
+    // It stays the contraction's node, also where another node's numbers went into it.
+    cx.flow
+        .emit(value.node, value.op, &[value.inputs[0], weight])
 }
 
 /// `d / sqrt(mean(d^2) + epsilon)`, as exporters wrote layer normalization before opset 17: with
@@ -197,7 +215,11 @@ fn normalization(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult
     let value = cx.flow.values[d].clone();
     let centered = value.op == Op::Binary(Binary::Sub)
         && mean_of(cx, value.inputs[1]) == Some(value.inputs[0]);
-    let (x, center) = if centered { (value.inputs[0], true) } else { (d, false) };
+    let (x, center) = if centered {
+        (value.inputs[0], true)
+    } else {
+        (d, false)
+    };
     Ok(Some(cx.emit(Op::Normalize { center, epsilon }, &[x])?))
 }
 
@@ -213,7 +235,10 @@ fn root_of(cx: &Cx<'_>, id: ValueId) -> Option<(ValueId, f64)> {
     let (Op::Binary(Binary::Add), [v, k]) = (&value.op, value.inputs.as_slice()) else {
         return None;
     };
-    cx.flow.scalar(*k).filter(|&k| k >= 0.0).map(|epsilon| (*v, epsilon))
+    cx.flow
+        .scalar(*k)
+        .filter(|&k| k >= 0.0)
+        .map(|epsilon| (*v, epsilon))
 }
 
 /// The operand of a mean over the last axis.

@@ -30,7 +30,11 @@ pub fn text(graph: &CheckedGraph) -> String {
         let shown = shown.iter().flatten().filter_map(|&i| table.values.get(i));
         let shown: Vec<String> = shown.map(i32::to_string).collect();
         let domain = table.domain();
-        out.push_str(&format!("table {at} {} {domain}: {}\n", table.name, shown.join(" .. ")));
+        out.push_str(&format!(
+            "table {at} {} {domain}: {}\n",
+            table.name,
+            shown.join(" .. ")
+        ));
     }
     let ids: Vec<String> = graph.outputs.iter().map(|id| id.to_string()).collect();
     out.push_str(&format!("outputs {}\n", ids.join(" ")));
@@ -70,7 +74,11 @@ fn map(graph: &CheckedGraph, op: &Map) -> String {
     let pre = match &op.pre {
         Pre::Linear { a, ca, b, c } => {
             let b = b.map(|(b, cb)| format!(" + {cb} {b}")).unwrap_or_default();
-            let c = if *c == 0 { String::new() } else { format!(" + {c}") };
+            let c = if *c == 0 {
+                String::new()
+            } else {
+                format!(" + {c}")
+            };
             format!("({ca} {a}{b}{c})")
         }
         Pre::Product { a, b } => format!("({a} * {b})"),
@@ -81,6 +89,13 @@ fn map(graph: &CheckedGraph, op: &Map) -> String {
         Multiplier::Param(id) => format!(" * {id}"),
     };
     let table = &graph.table(op.table).name;
-    let assumed = if op.assumes_bound { ", bound assumed" } else { "" };
-    format!("Map {table}[{}]{pre}{multiplier} >> {}{assumed}", op.table.0, op.shift)
+    let assumed = if op.assumes_bound {
+        ", bound assumed"
+    } else {
+        ""
+    };
+    format!(
+        "Map {table}[{}]{pre}{multiplier} >> {}{assumed}",
+        op.table.0, op.shift
+    )
 }

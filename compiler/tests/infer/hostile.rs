@@ -8,7 +8,11 @@ use prost::Message;
 use tract_onnx::pb::{StringStringEntryProto, TensorProto};
 
 fn refused(net: &Net) -> InferError {
-    match compile(&Model::new(&net.bytes()), &Options::default(), &Samples::default()) {
+    match compile(
+        &Model::new(&net.bytes()),
+        &Options::default(),
+        &Samples::default(),
+    ) {
         Ok(_) => panic!("it was accepted"),
         Err(error) => error,
     }
@@ -29,13 +33,24 @@ fn small() -> Net {
 
 #[test]
 fn the_small_model_is_accepted() {
-    let compiled = compile(&Model::new(&small().bytes()), &Options::default(), &Samples::default());
+    let compiled = compile(
+        &Model::new(&small().bytes()),
+        &Options::default(),
+        &Samples::default(),
+    );
     assert_eq!(compiled.unwrap().outputs[0].shape, [1, 5]);
 }
 
 #[test]
 fn shapes_that_do_not_fit() {
-    let net = |op: &str, inputs: &str| Net::new().weight("w", &[7, 5]).weight("k", &[6, 3, 3, 3]).ints("i", &[9]).node(op, inputs, "y").output("y");
+    let net = |op: &str, inputs: &str| {
+        Net::new()
+            .weight("w", &[7, 5])
+            .weight("k", &[6, 3, 3, 3])
+            .ints("i", &[9])
+            .node(op, inputs, "y")
+            .output("y")
+    };
     for (op, inputs) in [
         ("MatMul", "x w"),
         ("Gemm", "x w"),
@@ -50,9 +65,15 @@ fn shapes_that_do_not_fit() {
     ] {
         let error = refused(&net(op, inputs));
         let text = error.to_string();
-        assert!(text.contains(op) && text.contains("opset 17"), "{op}: {text}");
         assert!(
-            matches!(error, InferError::Shape { .. } | InferError::Attribute { .. } | InferError::Form { .. }),
+            text.contains(op) && text.contains("opset 17"),
+            "{op}: {text}"
+        );
+        assert!(
+            matches!(
+                error,
+                InferError::Shape { .. } | InferError::Attribute { .. } | InferError::Form { .. }
+            ),
             "{op}: {error:?}"
         );
     }
@@ -65,15 +86,23 @@ fn unknown_operators_and_old_sets() {
     let mut net = Net::new().node("Relu", "x", "y").output("y");
     for version in [1, 10, 26, 999] {
         net.model.opset_import[0].version = version;
-        assert!(matches!(refused(&net), InferError::Opset { .. }), "{version}");
+        assert!(
+            matches!(refused(&net), InferError::Opset { .. }),
+            "{version}"
+        );
     }
 }
 
 #[test]
 fn unknown_attributes() {
-    let net = Net::new().node_with("Relu", "x", "y", vec![int("turbo", 1)]).output("y");
+    let net = Net::new()
+        .node_with("Relu", "x", "y", vec![int("turbo", 1)])
+        .output("y");
     assert!(matches!(refused(&net), InferError::Attribute { .. }));
-    let net = Net::new().weight("w", &[6, 4, 3, 3]).node_with("Conv", "x w", "y", vec![int("strides", 1)]).output("y");
+    let net = Net::new()
+        .weight("w", &[6, 4, 3, 3])
+        .node_with("Conv", "x w", "y", vec![int("strides", 1)])
+        .output("y");
     assert!(matches!(refused(&net), InferError::Attribute { .. }));
 }
 
@@ -84,7 +113,10 @@ fn values_that_are_no_numbers() {
         net.graph().initializer[0].float_data[3] = value;
         let error = refused(&net);
         assert!(
-            matches!(error, InferError::Tensor { .. } | InferError::Form { .. } | InferError::Sample { .. }),
+            matches!(
+                error,
+                InferError::Tensor { .. } | InferError::Form { .. } | InferError::Sample { .. }
+            ),
             "{value}: {error}"
         );
     }
@@ -93,19 +125,34 @@ fn values_that_are_no_numbers() {
 #[test]
 fn sizes_that_are_too_large() {
     let dims = [1 << 20, 1 << 20, 1 << 20];
-    let huge = Net::new().ints("d", &dims).node("ConstantOfShape", "d", "c").node("Mul", "x c", "y").output("y");
+    let huge = Net::new()
+        .ints("d", &dims)
+        .node("ConstantOfShape", "d", "c")
+        .node("Mul", "x c", "y")
+        .output("y");
     assert!(matches!(refused(&huge), InferError::TooLarge { .. }));
     // Many constants of a size that is allowed.
     let mut net = Net::new().ints("d", &[1 << 27]);
     for at in 0..9 {
         net = net.node("ConstantOfShape", "d", &format!("c{at}"));
     }
-    assert!(matches!(refused(&net.node("Relu", "x", "y").output("y")), InferError::TooLarge { .. }));
-    let tile = Net::new().ints("d", &[1, 1 << 40, 1, 1]).node("Tile", "x d", "y").output("y");
+    assert!(matches!(
+        refused(&net.node("Relu", "x", "y").output("y")),
+        InferError::TooLarge { .. }
+    ));
+    let tile = Net::new()
+        .ints("d", &[1, 1 << 40, 1, 1])
+        .node("Tile", "x d", "y")
+        .output("y");
     assert!(matches!(refused(&tile), InferError::Shape { .. }));
     let pads = vec![ints("kernel_shape", &[2, 2]), ints("pads", &[1 << 23; 4])];
-    let pool = Net::new().node_with("AveragePool", "x", "y", pads).output("y");
-    assert!(matches!(refused(&pool), InferError::Shape { .. } | InferError::TooLarge { .. }));
+    let pool = Net::new()
+        .node_with("AveragePool", "x", "y", pads)
+        .output("y");
+    assert!(matches!(
+        refused(&pool),
+        InferError::Shape { .. } | InferError::TooLarge { .. }
+    ));
     let products = Net::new()
         .ints("d", &[1 << 14, 1 << 14])
         .node("ConstantOfShape", "d", "c")
@@ -120,20 +167,36 @@ fn weights_without_values() {
     let mut net = small();
     net.graph().initializer[0].float_data.clear();
     assert!(matches!(refused(&net), InferError::Tensor { .. }));
-    let as_input = Net::new().input("w", &[6, 4, 3, 3]).node("Conv", "x w", "y").output("y");
+    let as_input = Net::new()
+        .input("w", &[6, 4, 3, 3])
+        .node("Conv", "x w", "y")
+        .output("y");
     assert!(matches!(refused(&as_input), InferError::Form { .. }));
 }
 
 #[test]
 fn cycles_and_missing_values() {
-    let cycle = Net::new().node("Add", "x b", "a").node("Relu", "a", "b").output("b");
-    assert!(matches!(refused(&cycle), InferError::Read(CompileError::Undefined { .. })));
+    let cycle = Net::new()
+        .node("Add", "x b", "a")
+        .node("Relu", "a", "b")
+        .output("b");
+    assert!(matches!(
+        refused(&cycle),
+        InferError::Read(CompileError::Undefined { .. })
+    ));
     let nothing = Net::new().output("y");
     assert!(matches!(refused(&nothing), InferError::Read(_)));
-    let constant = Net::new().scalar("k", 1.0).node("Relu", "k", "y").output("y");
+    let constant = Net::new()
+        .scalar("k", 1.0)
+        .node("Relu", "k", "y")
+        .output("y");
     assert!(matches!(refused(&constant), InferError::Tensor { .. }));
     let itself = Net::new().output("x");
-    let made = compile(&Model::new(&itself.bytes()), &Options::default(), &Samples::default());
+    let made = compile(
+        &Model::new(&itself.bytes()),
+        &Options::default(),
+        &Samples::default(),
+    );
     assert!(made.is_err() || made.is_ok());
 }
 
@@ -142,7 +205,9 @@ fn external_values() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("model");
     std::fs::create_dir(&inner).unwrap();
-    let bytes: Vec<u8> = (0..216).flat_map(|i| (i as f32 / 216.0).to_le_bytes()).collect();
+    let bytes: Vec<u8> = (0..216)
+        .flat_map(|i| (i as f32 / 216.0).to_le_bytes())
+        .collect();
     std::fs::write(inner.join("w.bin"), &bytes).unwrap();
     std::fs::write(folder.path().join("secret.bin"), &bytes).unwrap();
     let net = |location: &str| {
@@ -169,10 +234,16 @@ fn external_values() {
         compile(&model, &Options::default(), &Samples::default())
     };
     assert!(made("w.bin", true).is_ok());
-    assert!(matches!(made("w.bin", false), Err(InferError::Tensor { .. })));
+    assert!(matches!(
+        made("w.bin", false),
+        Err(InferError::Tensor { .. })
+    ));
     for escape in ["missing.bin", "../secret.bin", "/etc/passwd", "", "."] {
         let error = made(escape, true).unwrap_err();
-        assert!(matches!(error, InferError::Read(CompileError::External { .. })), "{escape}: {error}");
+        assert!(
+            matches!(error, InferError::Read(CompileError::External { .. })),
+            "{escape}: {error}"
+        );
     }
 }
 

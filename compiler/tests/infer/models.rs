@@ -20,7 +20,9 @@ fn relative_error(name: &str, limit: f64) {
     let size = x.len() / 4;
     let (mut error, mut signal) = (0.0, 0.0);
     for (at, floats) in floats.iter().enumerate() {
-        let input = compiled.inputs[0].quantize(&x[at * size..(at + 1) * size]).unwrap();
+        let input = compiled.inputs[0]
+            .quantize(&x[at * size..(at + 1) * size])
+            .unwrap();
         let values = eval(&compiled.graph, &compiled.params, &[input]).unwrap();
         let made = values.outputs().next().unwrap();
         let made = compiled.outputs[0].dequantize(made.iter());
@@ -30,7 +32,11 @@ fn relative_error(name: &str, limit: f64) {
         }
     }
     let found = (error / signal).sqrt();
-    assert!((found - last.relative_error).abs() < 1e-3, "{found} {}", last.relative_error);
+    assert!(
+        (found - last.relative_error).abs() < 1e-3,
+        "{found} {}",
+        last.relative_error
+    );
 }
 
 #[test]
@@ -60,7 +66,13 @@ fn transformer() {
 
 #[test]
 fn floats_are_those_of_tract() {
-    for name in ["mlp-128", "lenet5-max", "lenet5-average", "cnn", "transformer"] {
+    for name in [
+        "mlp-128",
+        "lenet5-max",
+        "lenet5-average",
+        "cnn",
+        "transformer",
+    ] {
         let (bytes, samples) = bundled(name);
         let ours = run_float(&Model::new(&bytes), &Options::default(), &samples).unwrap();
         let array = &samples.arrays[0].tensor;
@@ -83,7 +95,10 @@ fn floats_are_those_of_tract() {
         let ours = ours[0][0].floats().unwrap();
         assert_eq!(ours.len(), theirs.len());
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            assert!((ours - theirs).abs() < 1e-4 * (1.0 + theirs.abs()), "{name}: {ours} {theirs}");
+            assert!(
+                (ours - theirs).abs() < 1e-4 * (1.0 + theirs.abs()),
+                "{name}: {ours} {theirs}"
+            );
         }
     }
 }
@@ -93,7 +108,10 @@ fn the_architecture_is_not_the_checkpoint() {
     // Other weights of the same scale give the same graph but for calibration's grid; the same
     // file gives the same graph, bit for bit.
     let (bytes, samples) = bundled("mlp-128");
-    let (a, b) = (quantize(&bytes, &samples).unwrap(), quantize(&bytes, &samples).unwrap());
+    let (a, b) = (
+        quantize(&bytes, &samples).unwrap(),
+        quantize(&bytes, &samples).unwrap(),
+    );
     assert_eq!(a.graph, b.graph);
     assert_eq!(a.params, b.params);
 }
@@ -105,5 +123,8 @@ fn without_samples_there_is_a_warning() {
     let compiled = compile(&Model::new(&bytes), &Options::default(), &none).unwrap();
     assert!(compiled.report.warnings[0].contains("no samples"));
     let json: serde_json::Value = serde_json::from_str(&compiled.report.to_json()).unwrap();
-    assert_eq!(json["layers"].as_array().unwrap().len(), compiled.report.layers.len());
+    assert_eq!(
+        json["layers"].as_array().unwrap().len(),
+        compiled.report.layers.len()
+    );
 }

@@ -36,7 +36,12 @@ fn cases() -> Vec<Case> {
                 })
                 .collect(),
         },
-        expected: case["expected"].as_array().unwrap().iter().map(number).collect(),
+        expected: case["expected"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(number)
+            .collect(),
     };
     all.iter().map(case).collect()
 }
@@ -52,7 +57,8 @@ fn base64(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|&c| c != b'=').map(digit).collect();
     let mut out = Vec::new();
     for chunk in digits.chunks(4) {
-        let bits = chunk.iter().fold(0_u32, |acc, &d| acc << 6 | u32::from(d)) << (6 * (4 - chunk.len()));
+        let bits =
+            chunk.iter().fold(0_u32, |acc, &d| acc << 6 | u32::from(d)) << (6 * (4 - chunk.len()));
         out.extend(&bits.to_be_bytes()[1..chunk.len()]);
     }
     out
@@ -62,7 +68,10 @@ fn base64(text: &str) -> Vec<u8> {
 fn is_limit(error: &InferError) -> bool {
     matches!(
         error,
-        InferError::Form { .. } | InferError::Attribute { .. } | InferError::Shape { .. } | InferError::Opset { .. }
+        InferError::Form { .. }
+            | InferError::Attribute { .. }
+            | InferError::Shape { .. }
+            | InferError::Opset { .. }
     )
 }
 
@@ -74,8 +83,15 @@ fn floats_follow_the_specification() {
             Ok(outputs) => {
                 let made: Vec<f64> = outputs[0][0].to_f64();
                 let close = made.len() == case.expected.len()
-                    && made.iter().zip(&case.expected).all(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + b.abs()));
-                if close { agreed += 1 } else { wrong.push(case.name) }
+                    && made
+                        .iter()
+                        .zip(&case.expected)
+                        .all(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + b.abs()));
+                if close {
+                    agreed += 1
+                } else {
+                    wrong.push(case.name)
+                }
             }
             Err(error) if is_limit(&error) => refused.push(format!("{}: {error}", case.name)),
             Err(error) => wrong.push(format!("{}: {error}", case.name)),
@@ -100,9 +116,18 @@ fn integers_stay_close() {
         match compile(&Model::new(&case.model), &options, &case.samples) {
             Ok(compiled) => {
                 // One step of 8 bits of each operand's and the result's range.
-                let largest = case.expected.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
-                let error = compiled.report.layers.last().map_or(0.0, |layer| layer.max_error);
-                if error <= 0.05 * largest.max(1e-3) { close += 1 } else {
+                let largest = case
+                    .expected
+                    .iter()
+                    .fold(0.0_f64, |most, v| most.max(v.abs()));
+                let error = compiled
+                    .report
+                    .layers
+                    .last()
+                    .map_or(0.0, |layer| layer.max_error);
+                if error <= 0.05 * largest.max(1e-3) {
+                    close += 1
+                } else {
                     wrong.push(format!("{}: error {error} of {largest}", case.name));
                 }
             }

@@ -9,7 +9,10 @@ fn the_book_lists_the_operators() {
     let page = std::fs::read_to_string(path).unwrap();
     let (before, rest) = page.split_once("<!-- operators -->\n").unwrap();
     let (_, after) = rest.split_once("<!-- end -->").unwrap();
-    let wanted = format!("{before}<!-- operators -->\n{}<!-- end -->{after}", ops::table());
+    let wanted = format!(
+        "{before}<!-- operators -->\n{}<!-- end -->{after}",
+        ops::table()
+    );
     if std::env::var_os("NASCENT_BLESS").is_some() {
         std::fs::write(path, &wanted).unwrap();
     }

@@ -3,7 +3,9 @@
 use super::{bundled, only};
 use nascent_compiler::infer::{Calibration, InferError, Model, Options, compile};
 
-fn with(change: impl FnOnce(&mut Options)) -> Result<nascent_compiler::infer::Compiled, InferError> {
+fn with(
+    change: impl FnOnce(&mut Options),
+) -> Result<nascent_compiler::infer::Compiled, InferError> {
     let (bytes, samples) = bundled("mlp-128");
     let mut options = Options::default();
     change(&mut options);
@@ -33,13 +35,21 @@ fn more_bits_give_less_error() {
         compiled.report.layers.last().unwrap().relative_error
     };
     let (four, eight, twelve) = (error(4), error(8), error(12));
-    assert!(four > 2.0 * eight && eight > 2.0 * twelve, "{four} {eight} {twelve}");
+    assert!(
+        four > 2.0 * eight && eight > 2.0 * twelve,
+        "{four} {eight} {twelve}"
+    );
 }
 
 #[test]
 fn a_percentile_saturates() {
     let compiled = with(|o| o.calibration = Calibration::Percentile(0.9)).unwrap();
-    let most = compiled.report.layers.iter().map(|layer| layer.saturated).fold(0.0, f64::max);
+    let most = compiled
+        .report
+        .layers
+        .iter()
+        .map(|layer| layer.saturated)
+        .fold(0.0, f64::max);
     assert!(most > 0.02, "{most}");
 }
 

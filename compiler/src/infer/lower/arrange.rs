@@ -44,7 +44,11 @@ impl Lower<'_> {
                     x,
                     before: dims(before),
                     after: dims(after),
-                    value: if *value == f32::NEG_INFINITY { least } else { integer },
+                    value: if *value == f32::NEG_INFINITY {
+                        least
+                    } else {
+                        integer
+                    },
                 }
             }
             Op::Expand(shape) => View::Expand {

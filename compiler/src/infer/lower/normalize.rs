@@ -21,7 +21,11 @@ impl Lower<'_> {
         let width = self.flow.shape(id).last().copied().unwrap_or(1);
         let stats = &self.stats[id];
         let (deviation, variance) = (stats.deviation.max(1e-9), stats.variance);
-        let centered = if center { self.centered(&name, x, width, deviation)? } else { x };
+        let centered = if center {
+            self.centered(&name, x, width, deviation)?
+        } else {
+            x
+        };
 
         let (inverse, unit) = self.inverse_root(&name, centered, width, variance.0, epsilon)?;
         // The product of a row's largest element and its inverse is at most sqrt(width).
@@ -43,7 +47,14 @@ impl Lower<'_> {
             b: inverse,
         };
         let (pre, multiplier, step) = self.scaled_pre(pre, centered.scale * unit, step);
-        let table = Table::real("identity", self.domain(), step, target.scale, target.range, |v| v);
+        let table = Table::real(
+            "identity",
+            self.domain(),
+            step,
+            target.scale,
+            target.range,
+            |v| v,
+        );
         Ok(Quant {
             id: self.push_map(&name, pre, multiplier, table)?,
             scale: target.scale,
@@ -52,7 +63,9 @@ impl Lower<'_> {
 
     /// `x - mean`, with as many bits as its square allows.
     fn centered(&mut self, name: &str, x: Quant, width: usize, deviation: f64) -> Result<Quant> {
-        let sum = self.builder.push(&format!("{name}.sum"), Node::FoldSum { x: x.id })?;
+        let sum = self
+            .builder
+            .push(&format!("{name}.sum"), Node::FoldSum { x: x.id })?;
         let hi = (1 << (self.fine_bits() - 1)) - 1;
         let scale = grid(deviation * 1.05 / hi as f64);
         let range = self.range(x);
@@ -84,21 +97,29 @@ impl Lower<'_> {
         let largest = range.lo.abs().max(range.hi.abs()) as f64 * c.scale;
         let room = self.limit() as f64 - 1.0;
         let pre = Pre::Product { a: c.id, b: c.id };
-        let (pre, multiplier, square) = self.scaled_pre(pre, c.scale * c.scale, largest * largest / room);
+        let (pre, multiplier, square) =
+            self.scaled_pre(pre, c.scale * c.scale, largest * largest / room);
         let out = Range::new(0, self.limit());
         let table = Table::real("identity", self.domain(), square, square, out, |v| v);
         let squares = self.push_map(&format!("{name}.squares"), pre, multiplier, table)?;
 
-        let sum = self.builder.push(&format!("{name}.variance"), Node::FoldSum { x: squares })?;
+        let sum = self
+            .builder
+            .push(&format!("{name}.variance"), Node::FoldSum { x: squares })?;
         // q counts steps of the mean of squares.
         let unit = square / width as f64;
         let step = (square * 1.001).max(4.0 * unit);
         let (pre, multiplier, step) = self.scaled_pre(linear(sum, 1, None), unit, step);
         let top = 1.25 / (least_variance.max(0.0) + epsilon).max(step).sqrt();
         let inverse_unit = grid(top / self.limit() as f64);
-        let table = Table::real("inverse root", self.domain(), step, inverse_unit, out, |v| {
-            1.0 / (v.max(0.0) + epsilon).max(step / 4.0).sqrt()
-        });
+        let table = Table::real(
+            "inverse root",
+            self.domain(),
+            step,
+            inverse_unit,
+            out,
+            |v| 1.0 / (v.max(0.0) + epsilon).max(step / 4.0).sqrt(),
+        );
         let inverse = self.push_map(&format!("{name}.inverse"), pre, multiplier, table)?;
         Ok((inverse, inverse_unit))
     }

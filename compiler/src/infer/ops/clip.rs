@@ -18,7 +18,9 @@ pub(super) const OP: Operator = Operator {
 
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let x = cx.x(0)?;
-    let lo = cx.const_float(1, "lower bound")?.unwrap_or(f64::NEG_INFINITY);
+    let lo = cx
+        .const_float(1, "lower bound")?
+        .unwrap_or(f64::NEG_INFINITY);
     let hi = cx.const_float(2, "upper bound")?.unwrap_or(f64::INFINITY);
     Ok(vec![cx.unary(Unary::Clip { lo, hi }, x)?])
 }

@@ -21,7 +21,10 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let [n, c, h, w] = *cx.shape(x) else {
         return Fault::shape("four axes are expected");
     };
-    let block = cx.int("blocksize")?.and_then(|b| usize::try_from(b).ok()).unwrap_or(0);
+    let block = cx
+        .int("blocksize")?
+        .and_then(|b| usize::try_from(b).ok())
+        .unwrap_or(0);
     let square = block.saturating_mul(block);
     if square == 0 || c % square != 0 {
         return Fault::attribute("blocksize", format!("{block} with {c} channels"));

@@ -19,7 +19,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let is_int = cx.constant(0, "start")?.is_int();
     let mut parts = [0.0; 3];
     for (slot, part) in parts.iter_mut().enumerate() {
-        *part = cx.const_float(slot, "start, limit or delta")?.unwrap_or(0.0);
+        *part = cx
+            .const_float(slot, "start, limit or delta")?
+            .unwrap_or(0.0);
     }
     let [start, limit, delta] = parts;
     let count = ((limit - start) / delta).ceil().max(0.0);

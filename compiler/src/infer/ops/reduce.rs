@@ -30,9 +30,16 @@ pub(super) fn keepdims(cx: &Cx<'_>) -> OpResult<bool> {
 }
 
 /// Brings the axes to the end as one, and the shape of a result over them.
-fn rows(cx: &mut Cx<'_>, x: ValueId, axes: &[usize], keep: bool) -> OpResult<(ValueId, Vec<usize>)> {
+fn rows(
+    cx: &mut Cx<'_>,
+    x: ValueId,
+    axes: &[usize],
+    keep: bool,
+) -> OpResult<(ValueId, Vec<usize>)> {
     let shape = cx.shape(x);
-    let others: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
+    let others: Vec<usize> = (0..shape.len())
+        .filter(|axis| !axes.contains(axis))
+        .collect();
     let perm = [others.as_slice(), axes].concat();
     let moved = cx.transpose(x, &perm)?;
     let width: usize = axes.iter().map(|&axis| shape[axis]).product();

@@ -37,7 +37,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     }
     if let Some(at) = free {
         let total: usize = from.iter().product();
-        let rest = shape.iter().try_fold(1_usize, |acc, &dim| acc.checked_mul(dim));
+        let rest = shape
+            .iter()
+            .try_fold(1_usize, |acc, &dim| acc.checked_mul(dim));
         match rest {
             Some(rest @ 1..) if total.is_multiple_of(rest) => shape[at] = total / rest,
             _ => return Fault::shape(format!("{from:?} to {wanted:?}")),

@@ -22,7 +22,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         return Fault::shape(format!("{} repeats for {shape:?}", repeats.len()));
     }
     for (axis, &count) in repeats.iter().enumerate() {
-        let size = usize::try_from(count).ok().and_then(|n| n.checked_mul(shape[axis]));
+        let size = usize::try_from(count)
+            .ok()
+            .and_then(|n| n.checked_mul(shape[axis]));
         let Some(size) = size.filter(|&size| size > 0 && size <= 1 << 28) else {
             return Fault::shape(format!("{count} repeats of an axis of {}", shape[axis]));
         };

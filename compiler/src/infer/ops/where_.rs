@@ -37,8 +37,18 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
 }
 
 /// `x` where the condition is `side`, zero elsewhere.
-fn masked(cx: &mut Cx<'_>, x: ValueId, holds: &Tensor, side: bool, shape: &[usize]) -> OpResult<ValueId> {
-    let flags: Vec<bool> = holds.to_floats().iter().map(|&v| (v != 0.0) == side).collect();
+fn masked(
+    cx: &mut Cx<'_>,
+    x: ValueId,
+    holds: &Tensor,
+    side: bool,
+    shape: &[usize],
+) -> OpResult<ValueId> {
+    let flags: Vec<bool> = holds
+        .to_floats()
+        .iter()
+        .map(|&v| (v != 0.0) == side)
+        .collect();
     if cx.flow.constant(x).is_none() {
         let flags = flags.iter().map(|&flag| f32::from(u8::from(flag)));
         let mask = cx.make(Tensor::made(holds.shape(), flags.collect())?)?;
@@ -58,7 +68,10 @@ fn masked(cx: &mut Cx<'_>, x: ValueId, holds: &Tensor, side: bool, shape: &[usiz
     let made = match (wide.ints(), wide.floats()) {
         (Some(v), _) => Tensor::int(shape, v.iter().zip(keep).map(|(&v, &m)| v * m).collect()),
         (None, Some(v)) => {
-            let chosen = v.iter().zip(keep).map(|(&v, &m)| if m == 1 { v } else { 0.0 });
+            let chosen = v
+                .iter()
+                .zip(keep)
+                .map(|(&v, &m)| if m == 1 { v } else { 0.0 });
             Tensor::float(shape, chosen.collect())
         }
         _ => None,
