@@ -25,6 +25,11 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
         (a, b)
     };
     if constant(cx, k)
+        && let Some(made) = zeros(cx, f, x, k)?
+    {
+        return Ok(made);
+    }
+    if constant(cx, k)
         && let Some(made) = into_weights(cx, f, x, k)?
     {
         return Ok(made);
@@ -63,6 +68,20 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
             }
         }
         Binary::Pow | Binary::Mod => Fault::form("one of its operands must be a constant number"),
+    }
+}
+
+/// A product with zeros, or a sum with zeros: initial states of recurrent layers are such.
+fn zeros(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<Option<ValueId>> {
+    let constant = cx.flow.constant(k).map(|tensor| tensor.to_floats());
+    if !constant.is_some_and(|values| values.iter().all(|&v| v == 0.0)) {
+        return Ok(None);
+    }
+    let (own, shape) = (cx.shape(x), broadcast(&cx.shape(x), &cx.shape(k))?);
+    match f {
+        Binary::Mul => cx.emit(Op::Expand(shape), &[k]).map(Some),
+        Binary::Add | Binary::Sub if own == shape => Ok(Some(x)),
+        _ => Ok(None),
     }
 }
 

@@ -153,6 +153,14 @@ fn sizes_that_are_too_large() {
         refused(&pool),
         InferError::Shape { .. } | InferError::TooLarge { .. }
     ));
+    let kernel = vec![
+        ints("kernel_shape", &[1 << 20, 1 << 20]),
+        ints("pads", &[1 << 21; 4]),
+    ];
+    let pool = Net::new()
+        .node_with("MaxPool", "x", "y", kernel)
+        .output("y");
+    assert!(matches!(refused(&pool), InferError::Shape { .. }));
     let products = Net::new()
         .ints("d", &[1 << 14, 1 << 14])
         .node("ConstantOfShape", "d", "c")
@@ -191,13 +199,6 @@ fn cycles_and_missing_values() {
         .node("Relu", "k", "y")
         .output("y");
     assert!(matches!(refused(&constant), InferError::Tensor { .. }));
-    let itself = Net::new().output("x");
-    let made = compile(
-        &Model::new(&itself.bytes()),
-        &Options::default(),
-        &Samples::default(),
-    );
-    assert!(made.is_err() || made.is_ok());
 }
 
 #[test]
@@ -253,10 +254,8 @@ proptest! {
     #[test]
     fn flipped_bits_do_not_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), 0_u8..8), 1..6)) {
         let mut bytes = small().model.encode_to_vec();
-        // Not the values, which are most of the file.
-        let front = bytes.len();
         for (at, bit) in flips {
-            let at = at.index(front);
+            let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
         }
         let _ = compile(&Model::new(&bytes), &Options::default(), &Samples::default());

@@ -9,6 +9,7 @@ mod models;
 mod nodes;
 mod operators;
 mod options;
+mod patterns;
 
 use nascent_compiler::infer::{
     Compiled, InferError, Model, Named, Options, Samples, Tensor, compile, samples,

@@ -146,16 +146,18 @@ fn integers_stay_close() {
 const CLOSE: usize = 320;
 
 /// Functions that jump or are steep where the case has values: rounding an operand by half a step
-/// changes the result by more. The product of a whole tensor has no bound that fits a table.
-const STEEP: [&str; 12] = [
+/// changes the result by more. The gates of one recurrent case have arguments up to 50, where a
+/// step is 0.4; the result of the other one is 2^29 times smaller than its terms, which is refused.
+const STEEP: [&str; 13] = [
     "test_atanh",
     "test_greater",
     "test_greater_equal",
+    "test_gru_seq_length",
+    "test_gru_bidirectional",
     "test_less",
     "test_less_equal",
     "test_log",
     "test_logsoftmax_large_number",
-    "test_reduce_prod_default_axes_keepdims_example",
     "test_round",
     "test_softmax_large_number",
     "test_tan",

@@ -28,7 +28,7 @@ impl Lower<'_> {
         let program = Program::new(self.flow, id);
         let form = self.form(id)?;
         let (lo, hi) = self.bound(&form)?;
-        let mut target = self.target(id, &form, &program);
+        let mut target = self.target(id, &form, &program, lo.abs().max(hi.abs()));
         let slopes = program.slopes().map(|(p, n)| {
             let gain = p.abs().max(n.abs());
             if gain > 0.0 {
@@ -132,9 +132,14 @@ impl Lower<'_> {
     }
 
     /// Scale and bounds of a value.
-    pub(super) fn target(&self, id: ValueId, form: &Form, program: &Program) -> Target {
+    ///
+    /// A value that is zero on all samples gets a scale from the bound of its argument.
+    fn target(&self, id: ValueId, form: &Form, program: &Program, bound: f64) -> Target {
         let stats = &self.stats[id];
         let mut magnitude = stats.magnitude(self.options.calibration);
+        if magnitude == 0.0 {
+            magnitude = bound;
+        }
         let points = (-24..24).map(|power| libm::exp2(f64::from(power)));
         let positive = points
             .flat_map(|x| [x, -x])
@@ -311,6 +316,11 @@ impl Lower<'_> {
     fn scaled(&mut self, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
         let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
         Ok((Argument { pre, multiplier }, step))
+    }
+
+    /// The table of the identity, for results whose range is proved.
+    pub(super) fn plain_identity(&self) -> Table {
+        Table::from_fn("identity", self.domain(), |q| q)
     }
 
     /// The same real numbers with another scale, saturated.

@@ -48,14 +48,11 @@ impl Lower<'_> {
         });
         let inverse = self.push_map(&format!("{name}.inverse"), pre, multiplier, inverse)?;
 
-        // e * inverse = (e / sum) * unit * step.
-        let bits = self.fine_bits();
-        let fine = libm::exp2(-f64::from(self.bits - 2));
+        // e * inverse = (e / sum) * unit * step, at most one.
+        let scale = libm::exp2(-f64::from(self.fine_bits()));
         let pre = Pre::Product { a: e, b: inverse };
-        let (pre, multiplier, fine) = self.scaled_pre(pre, 1.0 / (unit * step), fine);
-        let scale = libm::exp2(-f64::from(bits));
-        let range = Range::new(0, 1 << bits);
-        let table = Table::real("identity", self.domain(), fine, scale, range, |v| v);
+        let (pre, multiplier, scale) = self.scaled_pre(pre, 1.0 / (unit * step), scale);
+        let table = self.plain_identity();
         Ok(Quant {
             id: self.push_map(&name, pre, multiplier, table)?,
             scale,

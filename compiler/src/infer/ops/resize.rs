@@ -31,6 +31,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         return Fault::attribute("mode", format!("`{mode}`, expected `nearest`"));
     }
     let shape = cx.shape(x);
+    if shape.contains(&0) {
+        return Fault::shape("an empty tensor");
+    }
     let (sizes, scales) = targets(cx, &shape)?;
     let transform = cx.text("coordinate_transformation_mode", "half_pixel")?;
     let nearest = cx.text("nearest_mode", "round_prefer_floor")?;

@@ -82,6 +82,12 @@ impl Window {
             };
             out.push(made);
         }
+        // A pool copies its windows; a convolution does not.
+        let mut cells = kernel.iter().chain(&out);
+        let cells = cells.try_fold(1_usize, |acc, &dim| acc.checked_mul(dim));
+        if weight.is_none() && cells.is_none_or(|cells| cells > 1 << 28) {
+            return Fault::shape("windows of more than 2^28 elements");
+        }
         Ok(Self {
             kernel,
             strides,
@@ -174,13 +180,6 @@ pub(super) fn gather(
     let shape = cx.shape(x);
     let (outer, spatial) = shape.split_at(2);
     let taps: usize = window.kernel.iter().product();
-    let cells = window
-        .out
-        .iter()
-        .try_fold(taps, |acc, &dim| acc.checked_mul(dim));
-    if cells.is_none_or(|cells| cells > 1 << 28) {
-        return Fault::shape("windows of more than 2^28 elements");
-    }
     let padded = pad(cx, x, &window.pads, value)?;
     let area: usize = cx.shape(padded)[2..].iter().product();
     let flat = cx.reshape(padded, &[outer, &[area]].concat())?;
