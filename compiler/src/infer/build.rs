@@ -6,17 +6,10 @@ use super::ops;
 use super::options::Options;
 use super::rewrite;
 use super::tensor::{Tensor, Values};
+use crate::error::CompileError;
 use crate::graph::{self, Attr, DType, Data, Dim, Graph, Origin};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Most elements of one tensor, of all tensors, and products of one evaluation. A GPT-2 of 124 M
-/// weights takes a tenth of each.
-const BUDGET: Budget = Budget {
-    value: 1 << 28,
-    elements: 1 << 30,
-    products: 1 << 37,
-};
 
 /// Reduces every node to operators of the float graph.
 pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
@@ -26,7 +19,11 @@ pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
         inputs: Vec::new(),
         outputs: Vec::new(),
         nodes: graph.nodes.iter().map(|node| node.at.clone()).collect(),
-        budget: BUDGET,
+        budget: Budget {
+            value: options.max_elements,
+            elements: options.max_elements.saturating_mul(4),
+            products: options.max_products,
+        },
     };
     // Values that belong to no node are named after one that has no operator.
     let nowhere = flow.nodes.len();
@@ -79,6 +76,9 @@ pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
     for &id in &graph.outputs {
         let value = value(graph, id, nowhere, &mut made, &mut flow)?;
         flow.outputs.push((graph.values[id].name.clone(), value));
+    }
+    if flow.outputs.is_empty() {
+        return Err(CompileError::Missing { what: "outputs" }.into());
     }
     Ok(flow.prune())
 }

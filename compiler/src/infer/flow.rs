@@ -114,6 +114,9 @@ pub(crate) struct Value {
     steps: usize,
 }
 
+/// Most axes of an activation: what the integer graph can hold.
+const MOST_AXES: usize = 8;
+
 /// Longest function of one value that becomes one table.
 const MOST_STEPS: usize = 1024;
 
@@ -198,6 +201,12 @@ impl Flow {
                     inputs: Vec::new(),
                     ..value
                 }
+            }
+            _ if value.shape.contains(&0) || value.shape.len() > MOST_AXES => {
+                return Fault::shape(format!(
+                    "a tensor of shape {:?}: activations have no empty axes and at most {MOST_AXES}",
+                    value.shape
+                ));
             }
             _ => self.rooted(value),
         };

@@ -164,6 +164,42 @@ const STEEP: [&str; 13] = [
     "test_thresholdedrelu_example",
 ];
 
+/// Every operator's file, damaged: an error or a graph, never a panic.
+#[test]
+fn damaged_nodes_do_not_panic() {
+    let mut options = Options::default();
+    (options.max_elements, options.max_products) = (1 << 16, 1 << 22);
+    let mut state = 1_u64;
+    let mut next = move |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let (mut accepted, mut refused, mut faults) = (0, 0, Vec::new());
+    for case in cases() {
+        for _ in 0..24 {
+            let mut bytes = case.model.clone();
+            for _ in 0..1 + next(3) {
+                let at = next(bytes.len());
+                if next(2) == 0 {
+                    bytes[at] ^= 1 << next(8);
+                } else {
+                    bytes[at] = [0, 1, 2, 0x7f, 0x80, 0xff][next(6)];
+                }
+            }
+            match compile(&Model::new(&bytes), &options, &Samples::default()) {
+                Ok(_) => accepted += 1,
+                Err(InferError::Graph(error)) => faults.push(format!("{}: {error}", case.name)),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    // The integer graph's own check finds nothing that the compiler should have found.
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(accepted > 1000 && refused > 1000, "{accepted} {refused}");
+}
+
 trait ToF64 {
     fn to_f64(&self) -> Vec<f64>;
 }
