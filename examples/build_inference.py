@@ -93,12 +93,12 @@ class Builder:
             op, [x], kernel_shape=[size, size], strides=[stride, stride], pads=[pad] * 4
         )
 
-    def finish(self, shape, out_shape):
+    def finish(self, shape, out_shape, kind=TensorProto.FLOAT):
         self.nodes[-1].output[0] = "y"
         graph = helper.make_graph(
             self.nodes,
             self.name,
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("x", kind, shape)],
             [helper.make_tensor_value_info("y", TensorProto.FLOAT, out_shape)],
             initializer=self.values,
         )
@@ -147,33 +147,56 @@ def cnn(name):
     return b.finish(["batch", 3, 32, 32], ["batch", 10])
 
 
-def transformer(name, tokens=16, width=64, heads=4):
-    """One block with the normalization first, as in GPT-2, GELU by the error function."""
-    b = Builder(name, 4)
+def block(b, prefix, x, tokens, width, heads):
+    """A transformer block with the normalization first, as in GPT-2, GELU by the error function."""
     head = width // heads
-    to_heads = b.tensor("to_heads", np.array([0, tokens, heads, head], dtype=np.int64))
-    merge = b.tensor("merge", np.array([0, tokens, width], dtype=np.int64))
-    parts = b.tensor("parts", np.array([width] * 3, dtype=np.int64))
-    scale = b.tensor("scale", np.array(head**-0.5, dtype=np.float32))
-    y = b.layer_norm("ln_1", "x", width)
-    y = b.project("attn.c_attn", y, width, 3 * width)
+    name = f"{prefix}.{{}}".format if prefix else str
+    to_heads = b.tensor(name("to_heads"), np.array([0, tokens, heads, head], dtype=np.int64))
+    merge = b.tensor(name("merge"), np.array([0, tokens, width], dtype=np.int64))
+    parts = b.tensor(name("parts"), np.array([width] * 3, dtype=np.int64))
+    scale = b.tensor(name("scale"), np.array(head**-0.5, dtype=np.float32))
+    y = b.layer_norm(name("ln_1"), x, width)
+    y = b.project(name("attn.c_attn"), y, width, 3 * width)
     q, k, v = b.node("Split", [y, parts], outputs=3, axis=-1)
     q, k, v = [
         b.node("Transpose", [b.node("Reshape", [part, to_heads])], perm=perm)
         for part, perm in [(q, [0, 2, 1, 3]), (k, [0, 2, 3, 1]), (v, [0, 2, 1, 3])]
     ]
-    weights = b.node("Softmax", [b.node("Mul", [b.node("MatMul", [q, k]), scale])], axis=-1)
-    y = b.node("Transpose", [b.node("MatMul", [weights, v])], perm=[0, 2, 1, 3])
-    x = b.node("Add", ["x", b.project("attn.c_proj", b.node("Reshape", [y, merge]), width, width)])
-    y = b.project("mlp.c_fc", b.layer_norm("ln_2", x, width), width, 4 * width)
+    scores = b.node("Mul", [b.node("MatMul", [q, k]), scale])
+    if prefix:
+        future = np.triu(np.full((tokens, tokens), -1e9, dtype=np.float32), 1)
+        scores = b.node("Add", [scores, b.tensor(name("mask"), future)])
+    y = b.node("MatMul", [b.node("Softmax", [scores], axis=-1), v])
+    y = b.node("Reshape", [b.node("Transpose", [y], perm=[0, 2, 1, 3]), merge])
+    x = b.node("Add", [x, b.project(name("attn.c_proj"), y, width, width)])
+    y = b.project(name("mlp.c_fc"), b.layer_norm(name("ln_2"), x, width), width, 4 * width)
     half, one, root = [
-        b.tensor(label, np.array(value, dtype=np.float32))
+        b.tensor(name(label), np.array(value, dtype=np.float32))
         for label, value in [("half", 0.5), ("one", 1.0), ("root", 2**0.5)]
     ]
     gate = b.node("Add", [b.node("Erf", [b.node("Div", [y, root])]), one])
     y = b.node("Mul", [b.node("Mul", [y, gate]), half])
-    b.node("Add", [x, b.project("mlp.c_proj", y, 4 * width, width)])
+    return b.node("Add", [x, b.project(name("mlp.c_proj"), y, 4 * width, width)])
+
+
+def transformer(name, tokens=16, width=64, heads=4):
+    b = Builder(name, 4)
+    block(b, "", "x", tokens, width, heads)
     return b.finish(["batch", tokens, width], ["batch", tokens, width])
+
+
+def gpt2(name, layers=12, width=768, heads=12, vocab=50257, tokens=16):
+    """The shape of GPT-2 small, the output matrix tied to the token embedding."""
+    b = Builder(name, 7)
+    wte = b.normal("wte", [vocab, width], 2500, 1.0)
+    wpe = b.normal("wpe", [tokens, width], 10000, 1.0)
+    x = b.node("Add", [b.node("Gather", [wte, "x"]), wpe])
+    for layer in range(layers):
+        x = block(b, f"h.{layer}", x, tokens, width, heads)
+    x = b.layer_norm("ln_f", x, width)
+    b.node("MatMul", [x, b.node("Transpose", [wte], perm=[1, 0])])
+    shape = ["batch", tokens]
+    return b.finish(shape, shape + [vocab], TensorProto.INT64)
 
 
 def resnet18(name):
@@ -212,12 +235,16 @@ LARGE = {
     "mlp-1024": lambda: mlp("mlp-1024", [784, 1024, 256, 10]),
     "resnet18": lambda: resnet18("resnet18"),
 }
+# Half a gigabyte: only by name.
+HUGE = {"gpt2": lambda: gpt2("gpt2")}
 
 
 def samples(model):
-    """Standard normal inputs."""
+    """Standard normal inputs, or tokens."""
     dims = [d.dim_value or 1 for d in model.graph.input[0].type.tensor_type.shape.dim]
     rng = np.random.default_rng(6)
+    if model.graph.input[0].type.tensor_type.elem_type == TensorProto.INT64:
+        return rng.integers(0, 50257, [SAMPLES] + dims[1:])
     return rng.standard_normal([SAMPLES] + dims[1:]).astype(np.float32)
 
 
@@ -227,12 +254,12 @@ def main():
     parser.add_argument("--all", action="store_true", help="the large ones too")
     parser.add_argument("--out", type=pathlib.Path, help="folder for all of them")
     args = parser.parse_args()
-    known = SMALL | LARGE
+    known = SMALL | LARGE | HUGE
     unknown = set(args.names) - set(known)
     if unknown:
         parser.error(f"no model {', '.join(sorted(unknown))}; known are {', '.join(known)}")
     here = pathlib.Path(__file__).parent
-    for name in args.names or (known if args.all else SMALL):
+    for name in args.names or (SMALL | LARGE if args.all else SMALL):
         model = known[name]()
         folder = args.out or here / ("inference" if name in SMALL else "generated")
         folder.mkdir(parents=True, exist_ok=True)

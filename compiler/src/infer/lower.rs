@@ -354,6 +354,16 @@ impl Lower<'_> {
                     reason: "an input of integers must be the index of an embedding".to_owned(),
                 });
             };
+            if rows as i64 - 1 > self.limit() {
+                return Err(InferError::Input {
+                    name: input.name.clone(),
+                    reason: format!(
+                        "it chooses from {rows} rows, at most {} fit tables of {} bits",
+                        self.limit() + 1,
+                        self.bits
+                    ),
+                });
+            }
             let range = Range::new(0, rows as i64 - 1);
             let id = self.builder.input(&input.name, &shape, range)?;
             return Ok(Quant { id, scale: 1.0 });
