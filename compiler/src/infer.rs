@@ -17,6 +17,7 @@
 
 mod build;
 mod calibrate;
+mod cx;
 mod error;
 mod flow;
 mod lower;

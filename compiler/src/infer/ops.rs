@@ -1,7 +1,7 @@
 //! ONNX operators: one file each, with the versions it knows.
 //!
 //! An operator checks its attributes and reduces its node to operators of the float graph
-//! ([`super::flow`]). What is not in [`OPERATORS`] is refused, here and nowhere else.
+//! (`infer/flow.rs`). What is not in the list is refused, here and nowhere else.
 
 mod abs;
 mod acos;
@@ -120,7 +120,7 @@ mod where_;
 mod window;
 mod xor;
 
-use super::build::Cx;
+use super::cx::Cx;
 use super::error::{InferError, OpResult, Result};
 use super::flow::ValueId;
 use crate::graph::Node;

@@ -4,7 +4,7 @@
 //! Whatever is rewritten stays equal in real numbers. Values that nothing reads any more are
 //! dropped at the end.
 
-use super::build::Cx;
+use super::cx::Cx;
 use super::error::{Fault, OpResult};
 use super::flow::{Binary, Op, Unary, ValueId};
 use super::tensor::{Tensor, broadcast};

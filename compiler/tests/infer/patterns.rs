@@ -1,8 +1,8 @@
 //! What is fused, folded and recognized: by the nodes that come out, and the error.
 
-use super::{Samples, quantize};
+use super::{Samples, bundled, quantize};
 use crate::common::{Net, float, int, ints};
-use nascent_compiler::infer::{Compiled, Model, Named, Options, Tensor, run_float};
+use nascent_compiler::infer::{Compiled, Model, Named, Options, Tensor, compile, run_float};
 use nascent_ir::{Op, eval};
 
 fn made(net: &Net) -> Compiled {
@@ -190,22 +190,19 @@ fn an_embedding_reads_rows() {
     assert!(quantize(&net.bytes(), &outside).is_err());
 }
 
+/// Inputs that no sample looks like: at the ends of their range, each with the sign of its weight.
 #[test]
 fn the_bound_of_a_contraction_holds_at_its_worst_input() {
-    // Every sign pattern that a row of weights can meet: no argument leaves its table.
-    let net = varied(Net::new(), "w", &[8, 5])
-        .node("MatMul", "x w", "y")
-        .output("y");
-    let compiled = made(&net);
+    let (bytes, samples) = bundled("mlp-128");
+    let mut options = Options::default();
+    options.table_bits = Some(12);
+    let compiled = compile(&Model::new(&bytes), &options, &samples).unwrap();
     let (w, values) = compiled.params.values.iter().next().unwrap();
-    assert_eq!(compiled.graph.tensor(*w).shape, [8, 5]);
-    for column in 0..5 {
+    assert_eq!(compiled.graph.tensor(*w).shape, [784, 128]);
+    for column in 0..128 {
         for sign in [1, -1] {
-            let row: Vec<i32> = (0..8)
-                .map(|k| 127 * sign * values[k * 5 + column].signum())
-                .collect();
-            let input: Vec<i32> = row.iter().copied().cycle().take(256).collect();
-            eval(&compiled.graph, &compiled.params, &[input]).unwrap();
+            let row = (0..784).map(|k| 127 * sign * values[k * 128 + column].signum());
+            eval(&compiled.graph, &compiled.params, &[row.collect()]).unwrap();
         }
     }
 }

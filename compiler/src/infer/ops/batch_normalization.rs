@@ -4,7 +4,7 @@
 //! Opset 14 added `training_mode`, which must be 0. A following pass folds it into a convolution.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 use crate::infer::tensor::Tensor;

@@ -4,7 +4,7 @@
 
 use super::Operator;
 use crate::graph::DType;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 use crate::infer::tensor::{Tensor, Values};

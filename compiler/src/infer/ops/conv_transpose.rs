@@ -3,7 +3,7 @@
 
 use super::Operator;
 use super::window::list;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ConvAttrs, Op, ValueId};
 

@@ -3,7 +3,7 @@
 //! `mode` (DCR or CRD) came with opset 11.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 

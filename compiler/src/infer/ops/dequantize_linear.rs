@@ -3,7 +3,7 @@
 //! Per-channel scales came with opset 13, block scales (not supported) with 21.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 use crate::infer::tensor::Tensor;

@@ -1,7 +1,7 @@
 //! [Flatten](https://onnx.ai/onnx/operators/onnx__Flatten.html): to two axes, split before `axis`.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 

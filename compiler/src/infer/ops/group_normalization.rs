@@ -3,7 +3,7 @@
 //! In opset 18 scale and bias were per group, since 21 they are per channel.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 

@@ -1,7 +1,7 @@
 //! [MatMul](https://onnx.ai/onnx/operators/onnx__MatMul.html): product of matrices, with the rules of numpy for vectors and leading axes.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 use crate::infer::rewrite::product;

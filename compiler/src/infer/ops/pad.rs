@@ -3,7 +3,7 @@
 //! Since opset 11 pads and value are inputs; 18 added `axes`, 19 the mode `wrap`.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 

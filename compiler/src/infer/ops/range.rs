@@ -1,7 +1,7 @@
 //! [Range](https://onnx.ai/onnx/operators/onnx__Range.html): start, start + delta, ... below limit, of constants.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 use crate::infer::tensor::Tensor;

@@ -4,7 +4,7 @@
 //! gate and step, so that each sum goes straight into its activation's table.
 
 use super::mat_mul::multiply;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 use crate::infer::tensor::Tensor;

@@ -1,6 +1,6 @@
 //! What the reducing operators share: axes, and bringing them to the end.
 
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 

@@ -3,7 +3,7 @@
 //! Opset 11 has the region of interest as second input; 18 added axes and anti-aliasing.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 

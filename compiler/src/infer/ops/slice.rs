@@ -1,7 +1,7 @@
 //! [Slice](https://onnx.ai/onnx/operators/onnx__Slice.html): `x[start:end:step]` on chosen axes; all are inputs since opset 10.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 

@@ -3,7 +3,7 @@
 //! The sizes are an input since opset 13; `num_outputs` came with 18.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 

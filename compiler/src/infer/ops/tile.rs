@@ -1,7 +1,7 @@
 //! [Tile](https://onnx.ai/onnx/operators/onnx__Tile.html): the operand repeated along each axis.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 

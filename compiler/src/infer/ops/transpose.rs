@@ -1,7 +1,7 @@
 //! [Transpose](https://onnx.ai/onnx/operators/onnx__Transpose.html): permutes the axes; reverses them by default.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 

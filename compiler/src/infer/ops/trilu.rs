@@ -1,7 +1,7 @@
 //! [Trilu](https://onnx.ai/onnx/operators/onnx__Trilu.html): the upper or lower triangle, zeros elsewhere; a product with a constant mask.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 use crate::infer::tensor::Tensor;

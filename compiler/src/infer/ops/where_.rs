@@ -3,7 +3,7 @@
 //! With a constant condition it is a sum of two masked operands.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 use crate::infer::tensor::{Tensor, broadcast};

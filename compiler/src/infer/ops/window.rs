@@ -1,6 +1,6 @@
 //! What convolution and pooling share: the window and its positions.
 
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId, windows};
 
