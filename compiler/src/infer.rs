@@ -17,6 +17,7 @@
 
 mod build;
 mod calibrate;
+mod cx;
 mod error;
 mod flow;
 mod lower;
@@ -27,6 +28,7 @@ mod report;
 mod rewrite;
 pub mod samples;
 mod tensor;
+mod text;
 
 pub use error::{InferError, Result};
 pub use flow::Unary;
@@ -34,6 +36,7 @@ pub use options::{Calibration, Options};
 pub use report::{LayerReport, Report};
 pub use samples::{Named, Samples};
 pub use tensor::{Tensor, Values};
+pub use text::text;
 
 use crate::limits::Limits;
 use nascent_ir::{CheckedGraph, Params};
@@ -83,7 +86,10 @@ impl Port {
         };
         let expected: usize = self.shape.iter().product();
         if values.len() != expected {
-            return Err(fail(format!("{} values, expected {expected}", values.len())));
+            return Err(fail(format!(
+                "{} values, expected {expected}",
+                values.len()
+            )));
         }
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
             return Err(fail(format!("value {at} is not a finite number")));
@@ -159,7 +165,11 @@ pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Resul
 ///
 /// # Errors
 /// As [`compile`], for the file and the samples.
-pub fn run_float(model: &Model<'_>, options: &Options, samples: &Samples) -> Result<Vec<Vec<Tensor>>> {
+pub fn run_float(
+    model: &Model<'_>,
+    options: &Options,
+    samples: &Samples,
+) -> Result<Vec<Vec<Tensor>>> {
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
     let flow = build::build(&graph, options)?;

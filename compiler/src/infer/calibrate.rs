@@ -73,7 +73,11 @@ impl Stats {
         let width = x.shape().last().copied().unwrap_or(1).max(1);
         for row in x.floats().unwrap_or(&[]).chunks(width) {
             let n = row.len() as f64;
-            let mean = if center { row.iter().map(|&v| f64::from(v)).sum::<f64>() / n } else { 0.0 };
+            let mean = if center {
+                row.iter().map(|&v| f64::from(v)).sum::<f64>() / n
+            } else {
+                0.0
+            };
             let distances = row.iter().map(|&v| (f64::from(v) - mean).abs());
             self.deviation = distances.clone().fold(self.deviation, f64::max);
             let variance = distances.map(|d| d * d).sum::<f64>() / n;
@@ -86,7 +90,11 @@ impl Stats {
 ///
 /// # Errors
 /// [`InferError::Tensor`] when a value is not a finite number on a sample.
-pub(crate) fn calibrate(flow: &Flow, samples: &[Vec<Tensor>], options: &Options) -> Result<Vec<Stats>> {
+pub(crate) fn calibrate(
+    flow: &Flow,
+    samples: &[Vec<Tensor>],
+    options: &Options,
+) -> Result<Vec<Stats>> {
     let mut stats = vec![Stats::new(); flow.values.len()];
     let count = matches!(options.calibration, Calibration::Percentile(_));
     let mut broken = None;
@@ -96,7 +104,11 @@ pub(crate) fn calibrate(flow: &Flow, samples: &[Vec<Tensor>], options: &Options)
             if matches!(value.op, Op::Constant(_)) {
                 return;
             }
-            if broken.is_none() && tensor.floats().is_some_and(|v| v.iter().any(|v| v.is_nan())) {
+            if broken.is_none()
+                && tensor
+                    .floats()
+                    .is_some_and(|v| v.iter().any(|v| v.is_nan()))
+            {
                 broken = Some((id, at));
             }
             stats[id].add(tensor, count);

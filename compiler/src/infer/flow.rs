@@ -114,6 +114,9 @@ pub(crate) struct Value {
     steps: usize,
 }
 
+/// Most axes of an activation: what the integer graph can hold.
+const MOST_AXES: usize = 8;
+
 /// Longest function of one value that becomes one table.
 const MOST_STEPS: usize = 1024;
 
@@ -199,6 +202,12 @@ impl Flow {
                     ..value
                 }
             }
+            _ if value.shape.contains(&0) || value.shape.len() > MOST_AXES => {
+                return Fault::shape(format!(
+                    "a tensor of shape {:?}: activations have no empty axes and at most {MOST_AXES}",
+                    value.shape
+                ));
+            }
             _ => self.rooted(value),
         };
         self.values.push(value);
@@ -240,11 +249,6 @@ impl Flow {
     pub(crate) fn has_weights(&self, id: ValueId) -> bool {
         let value = &self.values[id];
         matches!(value.op, Op::MatMul | Op::Conv(_)) && self.constant(value.inputs[1]).is_some()
-    }
-
-    /// Whether a value is an elementwise function of another one.
-    pub(crate) fn is_function(&self, id: ValueId) -> bool {
-        self.values[id].root != id
     }
 
     /// Appends a constant.
@@ -305,7 +309,10 @@ impl Flow {
                 continue;
             }
             renamed[id] = values.len();
-            value.inputs.iter_mut().for_each(|input| *input = renamed[*input]);
+            value
+                .inputs
+                .iter_mut()
+                .for_each(|input| *input = renamed[*input]);
             value.root = renamed[value.root];
             values.push(value);
         }

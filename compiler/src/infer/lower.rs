@@ -34,8 +34,8 @@ pub(crate) struct Layer {
     pub(crate) quant: Quant,
     /// ONNX nodes that it covers, in order.
     pub(crate) nodes: Vec<usize>,
-    /// `log2` of the steps of the table's argument per step of the result; negative when the
-    /// argument is coarser than the result.
+    /// `log2` of the steps of the table's argument per step of an activation of the usual bits;
+    /// negative when the argument is coarser.
     pub(crate) headroom: f64,
 }
 
@@ -51,6 +51,10 @@ pub(crate) struct Lowered {
 /// Most coarse steps of a table's argument, against those of its result.
 const LEAST_HEADROOM: f64 = -6.0;
 
+/// Steps of the argument that are half as fine as those of the result cost less than the rounding
+/// of weights and activations does: measured, the bundled models lose nothing by it.
+const ENOUGH_HEADROOM: f64 = -1.0;
+
 /// Lowers with the smallest tables that keep the precision, or the size asked for.
 pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<Lowered> {
     if let Some(bits) = options.table_bits {
@@ -60,11 +64,11 @@ pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<L
         .values
         .iter()
         .any(|value| matches!(value.op, Op::Softmax | Op::Normalize { .. }));
-    let least = if special { 16 } else { 12 };
+    let least = if special { 14 } else { 12 };
     for bits in least..16 {
         if let Ok(lowered) = lower_at(flow, stats, options, bits) {
             let worst = lowered.layers.iter().map(|layer| layer.headroom);
-            if worst.fold(0.0, f64::min) >= 0.0 {
+            if worst.fold(0.0, f64::min) >= ENOUGH_HEADROOM {
                 return Ok(lowered);
             }
         }
@@ -79,14 +83,18 @@ fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result
             readers[input].push(id);
         }
     }
-    let name = if flow.name.is_empty() { "model" } else { &flow.name };
+    let name = if flow.name.is_empty() {
+        "model"
+    } else {
+        &flow.name
+    };
     let mut lower = Lower {
         flow,
         stats,
         options,
         bits,
         readers,
-        builder: Builder::new(name, bits),
+        builder: Builder::new(name, bits).weight_bits(options.weight_bits),
         params: Params::default(),
         made: vec![None; flow.values.len()],
         layers: Vec::new(),
@@ -207,16 +215,12 @@ impl Lower<'_> {
 
     /// The shift of a requantization.
     fn shift(&self) -> u8 {
-        SHIFT_PER_BIT * self.bits
+        2 * self.bits
     }
 
     /// Greatest multiplier.
     fn most(&self) -> i64 {
-        if SHIFT_PER_BIT == 2 {
-            (1 << (2 * self.bits - 1)) - 1
-        } else {
-            (1 << self.bits) - 1
-        }
+        (1 << (2 * self.bits - 1)) - 1
     }
 
     /// All arguments of a table.
@@ -226,7 +230,8 @@ impl Lower<'_> {
 
     /// Bits of values that need more than an activation usually does.
     fn fine_bits(&self) -> u8 {
-        12.min(self.bits - 2).max(self.options.activation_bits.min(self.bits - 2))
+        12.min(self.bits - 2)
+            .max(self.options.activation_bits.min(self.bits - 2))
     }
 
     fn range(&self, quant: Quant) -> Range {
@@ -260,8 +265,18 @@ impl Lower<'_> {
     }
 
     /// Appends a `Map`; ranges that cannot be proved from declarations are recorded as assumed.
-    fn push_map(&mut self, name: &str, pre: Pre, multiplier: Multiplier, table: Table) -> Result<TensorId> {
-        let shift = if multiplier == Multiplier::One { 0 } else { self.shift() };
+    fn push_map(
+        &mut self,
+        name: &str,
+        pre: Pre,
+        multiplier: Multiplier,
+        table: Table,
+    ) -> Result<TensorId> {
+        let shift = if multiplier == Multiplier::One {
+            0
+        } else {
+            self.shift()
+        };
         let table = self.builder.table(table);
         let mut map = Map {
             pre,
@@ -283,17 +298,39 @@ impl Lower<'_> {
     }
 
     /// Appends a parameter with its values; the declared range has the fewest bits that hold them.
-    fn push_param(&mut self, name: &str, shape: &[usize], values: Vec<i32>, least_bits: u32) -> Result<TensorId> {
+    fn push_param(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: Vec<i32>,
+        least_bits: u32,
+    ) -> Result<TensorId> {
         let most = values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
-        let bits = (33 - most.leading_zeros()).max(least_bits).next_multiple_of(2).min(32);
-        let id = self.builder.param(name, &dims(shape), Range::signed(bits))?;
+        let bits = (33 - most.leading_zeros())
+            .max(least_bits)
+            .next_multiple_of(2)
+            .min(32);
+        let id = self
+            .builder
+            .param(name, &dims(shape), Range::signed(bits))?;
         self.params.values.insert(id, values);
         Ok(id)
     }
 
     /// Appends a parameter of multipliers.
-    fn push_multipliers(&mut self, name: &str, shape: &[usize], values: Vec<i32>) -> Result<TensorId> {
-        let most = values.iter().copied().max().unwrap_or(1).max(1).unsigned_abs();
+    fn push_multipliers(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: Vec<i32>,
+    ) -> Result<TensorId> {
+        let most = values
+            .iter()
+            .copied()
+            .max()
+            .unwrap_or(1)
+            .max(1)
+            .unsigned_abs();
         let bits = (32 - most.leading_zeros()).next_multiple_of(2);
         let range = Range::new(1, ((1 << bits) - 1).min(self.most()));
         let id = self.builder.param(name, &dims(shape), range)?;
@@ -305,14 +342,28 @@ impl Lower<'_> {
         let input = &self.flow.inputs[at];
         let shape = dims(&input.shape);
         if input.is_int {
-            let tables = self.readers[id].iter().filter(|&&reader| self.flow.values[reader].op == Op::Embed);
-            let rows = tables.map(|&reader| self.flow.shape(self.flow.values[reader].inputs[0])[0]).min();
+            let tables = self.readers[id]
+                .iter()
+                .filter(|&&reader| self.flow.values[reader].op == Op::Embed);
+            let rows = tables
+                .map(|&reader| self.flow.shape(self.flow.values[reader].inputs[0])[0])
+                .min();
             let Some(rows) = rows else {
                 return Err(InferError::Input {
                     name: input.name.clone(),
                     reason: "an input of integers must be the index of an embedding".to_owned(),
                 });
             };
+            if rows as i64 - 1 > self.limit() {
+                return Err(InferError::Input {
+                    name: input.name.clone(),
+                    reason: format!(
+                        "it chooses from {rows} rows, at most {} fit tables of {} bits",
+                        self.limit() + 1,
+                        self.bits
+                    ),
+                });
+            }
             let range = Range::new(0, rows as i64 - 1);
             let id = self.builder.input(&input.name, &shape, range)?;
             return Ok(Quant { id, scale: 1.0 });
@@ -329,10 +380,15 @@ impl Lower<'_> {
         let inputs = self.flow.values[id].inputs.clone();
         let name = self.name(id);
         let table = self.weights(inputs[0])?;
-        let most = table.iter().fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
+        let most = table
+            .iter()
+            .fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
         let hi = f64::from((1 << (self.fine_bits() - 1)) - 1);
         let scale = grid(most.max(1e-9) / hi);
-        let values = table.iter().map(|&v| rounded(f64::from(v) / scale, hi)).collect();
+        let values = table
+            .iter()
+            .map(|&v| rounded(f64::from(v) / scale, hi))
+            .collect();
         let shape = self.flow.shape(inputs[0]).to_vec();
         let table = self.push_param(&format!("{name}.table"), &shape, values, 8)?;
         let ids = self.quant(id, inputs[1])?.id;
@@ -346,20 +402,22 @@ impl Lower<'_> {
     /// Finite numbers of a constant.
     fn weights(&self, id: ValueId) -> Result<Vec<f32>> {
         let values = self.flow.constant(id).map(|tensor| tensor.to_floats());
-        let finite = values.filter(|values| values.iter().all(|v| f64::from(v.abs()) < MASK * MASK));
+        let finite =
+            values.filter(|values| values.iter().all(|v| f64::from(v.abs()) < MASK * MASK));
         finite.ok_or_else(|| InferError::Form {
             node: Box::new(self.flow.node(id).clone()),
-            reason: "a weight is infinite, or an activation where a constant is expected".to_owned(),
+            reason: "a weight is infinite, or an activation where a constant is expected"
+                .to_owned(),
         })
     }
 }
 
-/// Bits of shift for each bit of the tables.
-const SHIFT_PER_BIT: u8 = 2;
-
 /// Dimensions in the integer graph's type; a checked size fits.
 pub(crate) fn dims(shape: &[usize]) -> Vec<u32> {
-    shape.iter().map(|&dim| u32::try_from(dim).unwrap_or(u32::MAX)).collect()
+    shape
+        .iter()
+        .map(|&dim| u32::try_from(dim).unwrap_or(u32::MAX))
+        .collect()
 }
 
 /// The least scale of at least `scale` with four steps for each factor of two, so that close

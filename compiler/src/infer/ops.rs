@@ -1,7 +1,7 @@
 //! ONNX operators: one file each, with the versions it knows.
 //!
 //! An operator checks its attributes and reduces its node to operators of the float graph
-//! ([`super::flow`]). What is not in [`OPERATORS`] is refused, here and nowhere else.
+//! (`infer/flow.rs`). What is not in the list is refused, here and nowhere else.
 
 mod abs;
 mod acos;
@@ -29,6 +29,7 @@ mod depth_to_space;
 mod dequantize_linear;
 mod div;
 mod dropout;
+mod einsum;
 mod elu;
 mod equal;
 mod erf;
@@ -44,6 +45,7 @@ mod global_max_pool;
 mod greater;
 mod greater_or_equal;
 mod group_normalization;
+mod gru;
 mod hard_sigmoid;
 mod hard_swish;
 mod identity;
@@ -54,6 +56,7 @@ mod less;
 mod less_or_equal;
 mod log;
 mod log_softmax;
+mod lstm;
 mod mat_mul;
 mod max;
 mod max_pool;
@@ -71,7 +74,10 @@ mod prelu;
 mod quantize_linear;
 mod range;
 mod reciprocal;
+mod recurrent;
 mod reduce;
+mod reduce_l1;
+mod reduce_l2;
 mod reduce_max;
 mod reduce_mean;
 mod reduce_min;
@@ -82,6 +88,7 @@ mod relu;
 mod reshape;
 mod resize;
 mod rms_normalization;
+mod rnn;
 mod round;
 mod selu;
 mod shape;
@@ -113,7 +120,7 @@ mod where_;
 mod window;
 mod xor;
 
-use super::build::Cx;
+use super::cx::Cx;
 use super::error::{InferError, OpResult, Result};
 use super::flow::ValueId;
 use crate::graph::Node;
@@ -144,7 +151,9 @@ pub(crate) struct Operator {
 /// [`InferError::Operator`] when it is not supported, [`InferError::Opset`] when its version is not.
 pub(crate) fn find(node: &Node) -> Result<&'static Operator> {
     let at = || Box::new(node.at.clone());
-    let known = OPERATORS.iter().find(|known| node.standard_op() == Some(known.name));
+    let known = OPERATORS
+        .iter()
+        .find(|known| node.standard_op() == Some(known.name));
     let Some(operator) = known else {
         return Err(InferError::Operator { node: at() });
     };
@@ -163,8 +172,17 @@ pub fn table() -> String {
     let mut out = String::from("| Operator | Operator sets | Limits |\n|---|---|---|\n");
     for op in OPERATORS {
         let since: Vec<String> = op.since.iter().map(i64::to_string).collect();
-        let limits = if op.limits.is_empty() { "none" } else { op.limits };
-        out.push_str(&format!("| {} | {} | {} |\n", op.name, since.join(", "), limits));
+        let limits = if op.limits.is_empty() {
+            "none"
+        } else {
+            op.limits
+        };
+        out.push_str(&format!(
+            "| {} | {} | {} |\n",
+            op.name,
+            since.join(", "),
+            limits
+        ));
     }
     out
 }
@@ -197,6 +215,7 @@ pub(crate) static OPERATORS: &[&Operator] = &[
     &dequantize_linear::OP,
     &div::OP,
     &dropout::OP,
+    &einsum::OP,
     &elu::OP,
     &equal::OP,
     &erf::OP,
@@ -212,6 +231,7 @@ pub(crate) static OPERATORS: &[&Operator] = &[
     &greater::OP,
     &greater_or_equal::OP,
     &group_normalization::OP,
+    &gru::OP,
     &hard_sigmoid::OP,
     &hard_swish::OP,
     &identity::OP,
@@ -222,6 +242,7 @@ pub(crate) static OPERATORS: &[&Operator] = &[
     &less_or_equal::OP,
     &log::OP,
     &log_softmax::OP,
+    &lstm::OP,
     &mat_mul::OP,
     &max::OP,
     &max_pool::OP,
@@ -239,6 +260,8 @@ pub(crate) static OPERATORS: &[&Operator] = &[
     &quantize_linear::OP,
     &range::OP,
     &reciprocal::OP,
+    &reduce_l1::OP,
+    &reduce_l2::OP,
     &reduce_max::OP,
     &reduce_mean::OP,
     &reduce_min::OP,
@@ -249,6 +272,7 @@ pub(crate) static OPERATORS: &[&Operator] = &[
     &reshape::OP,
     &resize::OP,
     &rms_normalization::OP,
+    &rnn::OP,
     &round::OP,
     &selu::OP,
     &shape::OP,

@@ -29,6 +29,11 @@ pub struct Options {
     pub table_bits: Option<u8>,
     /// How ranges are chosen.
     pub calibration: Calibration,
+    /// Most elements of one tensor, constants and activations; all together may have four times as
+    /// many.
+    pub max_elements: u64,
+    /// Most products of one evaluation.
+    pub max_products: u64,
     /// Seed of the random inputs that stand in for samples that are not given.
     pub seed: u64,
 }
@@ -42,6 +47,8 @@ impl Default for Options {
             weight_bits: 8,
             table_bits: None,
             calibration: Calibration::Max,
+            max_elements: 1 << 28,
+            max_products: 1 << 37,
             seed: 0,
         }
     }

@@ -119,6 +119,10 @@ impl Program {
         let names: Vec<String> = names
             .map(|name| name.split([' ', '(']).next().unwrap_or("").to_lowercase())
             .collect();
-        if names.is_empty() { "identity".to_owned() } else { names.join("+") }
+        if names.is_empty() {
+            "identity".to_owned()
+        } else {
+            names.join("+")
+        }
     }
 }

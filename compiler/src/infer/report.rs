@@ -146,9 +146,12 @@ pub(crate) fn report(
                 let range = graph.tensor(quant.id).range;
                 let floats = tensor.floats().unwrap_or(&[]);
                 for (&real, integer) in floats.iter().zip(values.get(quant.id).iter()) {
-                    sums[at].add(f64::from(real), integer as f64 * quant.scale);
-                    let ended = integer == range.hi || (integer == range.lo && integer != 0);
-                    sums[at].saturated += f64::from(u8::from(ended));
+                    // A mask has no error and is meant to saturate.
+                    if f64::from(real.abs()) < super::calibrate::MASK {
+                        sums[at].add(f64::from(real), integer as f64 * quant.scale);
+                        let ended = integer == range.hi || (integer == range.lo && integer != 0);
+                        sums[at].saturated += f64::from(u8::from(ended));
+                    }
                 }
             }
         })?;
@@ -173,7 +176,7 @@ pub(crate) fn report(
         })
         .collect();
     for layer in &lowered.layers {
-        if layer.headroom < -0.5 {
+        if layer.headroom < -1.5 {
             warnings.push(format!(
                 "{}: its table's steps are 2^{:.1} times as coarse as its result's; larger tables or fewer activation bits help",
                 flow.node(layer.value),
@@ -205,10 +208,6 @@ fn integers(port: &Port, tensor: &Tensor) -> Result<Vec<i32>> {
 
 impl Sums {
     fn add(&mut self, real: f64, made: f64) {
-        // A mask has no error.
-        if real.abs() >= super::calibrate::MASK {
-            return;
-        }
         let difference = made - real;
         self.max = self.max.max(difference.abs());
         self.error += difference * difference;

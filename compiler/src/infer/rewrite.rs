@@ -4,7 +4,7 @@
 //! Whatever is rewritten stays equal in real numbers. Values that nothing reads any more are
 //! dropped at the end.
 
-use super::build::Cx;
+use super::cx::Cx;
 use super::error::{Fault, OpResult};
 use super::flow::{Binary, Op, Unary, ValueId};
 use super::tensor::{Tensor, broadcast};
@@ -19,7 +19,16 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
         return Ok(made);
     }
     let commutes = matches!(f, Binary::Add | Binary::Mul);
-    let (x, k) = if commutes && constant(cx, a) { (b, a) } else { (a, b) };
+    let (x, k) = if commutes && constant(cx, a) {
+        (b, a)
+    } else {
+        (a, b)
+    };
+    if constant(cx, k)
+        && let Some(made) = zeros(cx, f, x, k)?
+    {
+        return Ok(made);
+    }
     if constant(cx, k)
         && let Some(made) = into_weights(cx, f, x, k)?
     {
@@ -28,7 +37,10 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
     let one_function = cx.flow.scalar(a).is_some()
         || cx.flow.scalar(b).is_some()
         || (cx.flow.values[a].root == cx.flow.values[b].root && cx.shape(a) == cx.shape(b));
-    if one_function && broadcast(&cx.shape(a), &cx.shape(b))? == cx.shape(if cx.flow.scalar(a).is_some() { b } else { a }) {
+    if one_function
+        && broadcast(&cx.shape(a), &cx.shape(b))?
+            == cx.shape(if cx.flow.scalar(a).is_some() { b } else { a })
+    {
         return cx.emit(Op::Binary(f), &[x, k]);
     }
     match f {
@@ -59,10 +71,29 @@ pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpRe
     }
 }
 
+/// A product with zeros, or a sum with zeros: initial states of recurrent layers are such.
+fn zeros(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<Option<ValueId>> {
+    let constant = cx.flow.constant(k).map(|tensor| tensor.to_floats());
+    if !constant.is_some_and(|values| values.iter().all(|&v| v == 0.0)) {
+        return Ok(None);
+    }
+    let (own, shape) = (cx.shape(x), broadcast(&cx.shape(x), &cx.shape(k))?);
+    match f {
+        Binary::Mul => cx.emit(Op::Expand(shape), &[k]).map(Some),
+        Binary::Add | Binary::Sub if own == shape => Ok(Some(x)),
+        _ => Ok(None),
+    }
+}
+
 /// `a b` with a constant matrix `b`; a scale and an offset of the last axis of `a` go into it.
 pub(crate) fn product(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<ValueId> {
     let plain = |cx: &mut Cx<'_>| cx.emit(Op::MatMul, &[a, b]);
-    let Some(width) = cx.shape(a).last().copied().filter(|_| cx.flow.constant(b).is_some()) else {
+    let Some(width) = cx
+        .shape(a)
+        .last()
+        .copied()
+        .filter(|_| cx.flow.constant(b).is_some())
+    else {
         return plain(cx);
     };
     let (scaled, offset) = match split(cx, Binary::Add, a, width) {
@@ -118,8 +149,8 @@ pub(crate) fn along(k: &Tensor, shape: &[usize], axis: usize) -> Option<Vec<f32>
     }
     let skip = shape.len().checked_sub(k.shape().len())?;
     let aligned = k.shape().iter().enumerate();
-    let fits = aligned.map(|(at, &dim)| dim == if at + skip == axis { shape[axis] } else { 1 });
-    (fits.fold(true, |all, one| all && one) && values.len() == shape[axis]).then_some(values)
+    let mut fits = aligned.map(|(at, &dim)| dim == if at + skip == axis { shape[axis] } else { 1 });
+    (fits.all(|one| one) && values.len() == shape[axis]).then_some(values)
 }
 
 /// `y * k` or `y + k` after a contraction with constant weights.
@@ -135,7 +166,8 @@ fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<
     let Some((axis, _)) = channels(cx.flow, contraction) else {
         return Ok(None);
     };
-    let Some(constant) = cx.flow.constant(k).cloned() else {
+    // A number is a step of the function that follows, which the contraction may share with others.
+    let Some(constant) = cx.flow.constant(k).filter(|k| k.len() > 1).cloned() else {
         return Ok(None);
     };
     let shape = cx.shape(contraction);
@@ -164,11 +196,17 @@ fn scaled(cx: &mut Cx<'_>, contraction: ValueId, f: Binary, factors: &[f32]) -> 
     let value = cx.flow.values[contraction].clone();
     let rank = cx.shape(value.inputs[1]).len();
     let mut aligned = vec![1; rank];
-    let axis = if matches!(value.op, Op::Conv(_)) { 0 } else { rank - 1 };
+    let axis = if matches!(value.op, Op::Conv(_)) {
+        0
+    } else {
+        rank - 1
+    };
     aligned[axis] = factors.len();
     let factors = cx.make(Tensor::made(&aligned, factors.to_vec())?)?;
     let weight = cx.emit(Op::Binary(f), &[value.inputs[1], factors])?;
-    cx.emit(value.op, &[value.inputs[0], weight])
+    // It stays the contraction's node, also where another node's numbers went into it.
+    cx.flow
+        .emit(value.node, value.op, &[value.inputs[0], weight])
 }
 
 /// `d / sqrt(mean(d^2) + epsilon)`, as exporters wrote layer normalization before opset 17: with
@@ -196,7 +234,11 @@ fn normalization(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult
     let value = cx.flow.values[d].clone();
     let centered = value.op == Op::Binary(Binary::Sub)
         && mean_of(cx, value.inputs[1]) == Some(value.inputs[0]);
-    let (x, center) = if centered { (value.inputs[0], true) } else { (d, false) };
+    let (x, center) = if centered {
+        (value.inputs[0], true)
+    } else {
+        (d, false)
+    };
     Ok(Some(cx.emit(Op::Normalize { center, epsilon }, &[x])?))
 }
 
@@ -212,7 +254,10 @@ fn root_of(cx: &Cx<'_>, id: ValueId) -> Option<(ValueId, f64)> {
     let (Op::Binary(Binary::Add), [v, k]) = (&value.op, value.inputs.as_slice()) else {
         return None;
     };
-    cx.flow.scalar(*k).filter(|&k| k >= 0.0).map(|epsilon| (*v, epsilon))
+    cx.flow
+        .scalar(*k)
+        .filter(|&k| k >= 0.0)
+        .map(|epsilon| (*v, epsilon))
 }
 
 /// The operand of a mean over the last axis.

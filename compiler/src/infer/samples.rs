@@ -63,7 +63,10 @@ pub fn open(paths: &[&Path]) -> Result<Samples> {
             });
         }
         let bytes = std::fs::read(path).map_err(io)?;
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
+        let ending = path
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .unwrap_or("");
         let read = match ending.to_ascii_lowercase().as_str() {
             "npy" => npy::read(&bytes).map(|tensor| vec![Named { name: None, tensor }]),
             "npz" => npz::read(&bytes),
@@ -113,8 +116,15 @@ pub(crate) fn bind(
             Some(slot) => slot,
             None if flow.inputs.len() == 1 => 0,
             None => {
-                let names: Vec<&str> = flow.inputs.iter().map(|input| input.name.as_str()).collect();
-                return Err(fail(format!("expected the name of an input: {}", names.join(", "))));
+                let names: Vec<&str> = flow
+                    .inputs
+                    .iter()
+                    .map(|input| input.name.as_str())
+                    .collect();
+                return Err(fail(format!(
+                    "expected the name of an input: {}",
+                    names.join(", ")
+                )));
             }
         };
         of_input[slot].extend(split(&array.tensor, &flow.inputs[slot]).map_err(fail)?);

@@ -46,7 +46,10 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
         return Err(fail(format!("`{location}` is not a file")));
     }
     // Before memory is spent on it.
-    if offset.checked_add(expected).is_none_or(|end| end > data.len()) {
+    if offset
+        .checked_add(expected)
+        .is_none_or(|end| end > data.len())
+    {
         return Err(fail(format!(
             "bytes {offset} to {offset} + {expected} of `{location}`, which has {}",
             data.len()
@@ -56,7 +59,9 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
     let mut bytes = Vec::new();
     file.take(expected).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 != expected {
-        return Err(fail(format!("`{location}` became shorter while it was read")));
+        return Err(fail(format!(
+            "`{location}` became shorter while it was read"
+        )));
     }
     Ok(bytes)
 }
@@ -69,8 +74,14 @@ fn inside(folder: &Path, location: &str) -> std::result::Result<PathBuf, String>
     if location.is_empty() || !relative.components().all(plain) || location.contains(['\\', '\0']) {
         return Err(escape());
     }
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let base = folder.canonicalize().map_err(|error| format!("the model's folder: {error}"))?;
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let base = folder
+        .canonicalize()
+        .map_err(|error| format!("the model's folder: {error}"))?;
     let path = base.join(relative).canonicalize();
     let path = path.map_err(|error| format!("`{location}`: {error}"))?;
     if !path.starts_with(&base) {

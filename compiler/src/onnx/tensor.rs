@@ -10,11 +10,7 @@ use tract_onnx::pb::TensorProto;
 const EXTERNAL: i32 = 1;
 
 /// Decodes a tensor, checking its shape against the number of values.
-pub(super) fn tensor(
-    proto: TensorProto,
-    folder: Option<&Path>,
-    limits: &Limits,
-) -> Result<Tensor> {
+pub(super) fn tensor(proto: TensorProto, folder: Option<&Path>, limits: &Limits) -> Result<Tensor> {
     let name = proto.name.clone();
     let fail = |reason: String| CompileError::Tensor {
         name: name.clone(),
@@ -28,9 +24,12 @@ pub(super) fn tensor(
     let data = if external {
         match folder {
             None => Data::External,
-            Some(_) if dtype == DType::STRING => return Err(fail("strings in another file".into())),
+            Some(_) if dtype == DType::STRING => {
+                return Err(fail("strings in another file".into()));
+            }
             Some(folder) => {
-                let length = byte_length(dtype, elements).ok_or_else(|| fail("too large".into()))?;
+                let length =
+                    byte_length(dtype, elements).ok_or_else(|| fail("too large".into()))?;
                 Data::Bytes(super::external::read(&proto, folder, length)?)
             }
         }

@@ -21,12 +21,18 @@ pub(crate) fn windows(
     (before, after): (usize, usize),
     dilation: usize,
 ) -> Option<usize> {
-    let reach = kernel.checked_sub(1)?.checked_mul(dilation)?.checked_add(1)?;
+    let reach = kernel
+        .checked_sub(1)?
+        .checked_mul(dilation)?
+        .checked_add(1)?;
     let padded = dim.checked_add(before)?.checked_add(after)?;
     if dilation == 0 {
         return None;
     }
-    padded.checked_sub(reach)?.checked_div(stride)?.checked_add(1)
+    padded
+        .checked_sub(reach)?
+        .checked_div(stride)?
+        .checked_add(1)
 }
 
 impl ConvAttrs {
@@ -50,7 +56,13 @@ impl ConvAttrs {
         let mut made = vec![*n, *o];
         for axis in 0..rank {
             let (stride, dilation) = (self.strides[axis], self.dilations[axis]);
-            match windows(spatial[axis], kernel[axis], stride, self.pads[axis], dilation) {
+            match windows(
+                spatial[axis],
+                kernel[axis],
+                stride,
+                self.pads[axis],
+                dilation,
+            ) {
                 Some(dim) => made.push(dim),
                 None => return fail("the window does not fit"),
             }
@@ -140,7 +152,14 @@ mod tests {
     }
 
     /// The definition, without any rearrangement.
-    fn naive(attrs: &ConvAttrs, xs: &[usize], x: &[f32], ws: &[usize], w: &[f32], out: &[usize]) -> Vec<f32> {
+    fn naive(
+        attrs: &ConvAttrs,
+        xs: &[usize],
+        x: &[f32],
+        ws: &[usize],
+        w: &[f32],
+        out: &[usize],
+    ) -> Vec<f32> {
         let mut made = Vec::new();
         for (n, o, y, z) in (0..out[0]).flat_map(|n| {
             (0..out[1]).flat_map(move |o| {
@@ -149,12 +168,16 @@ mod tests {
         }) {
             let mut sum = 0.0;
             let group = o / (ws[0] / attrs.groups);
-            for (c, i, j) in (0..ws[1]).flat_map(|c| {
-                (0..ws[2]).flat_map(move |i| (0..ws[3]).map(move |j| (c, i, j)))
-            }) {
-                let row = (y * attrs.strides[0] + i * attrs.dilations[0]).checked_sub(attrs.pads[0].0);
-                let col = (z * attrs.strides[1] + j * attrs.dilations[1]).checked_sub(attrs.pads[1].0);
-                let (Some(row), Some(col)) = (row, col) else { continue };
+            for (c, i, j) in (0..ws[1])
+                .flat_map(|c| (0..ws[2]).flat_map(move |i| (0..ws[3]).map(move |j| (c, i, j))))
+            {
+                let row =
+                    (y * attrs.strides[0] + i * attrs.dilations[0]).checked_sub(attrs.pads[0].0);
+                let col =
+                    (z * attrs.strides[1] + j * attrs.dilations[1]).checked_sub(attrs.pads[1].0);
+                let (Some(row), Some(col)) = (row, col) else {
+                    continue;
+                };
                 if row < xs[2] && col < xs[3] {
                     let at = ((n * xs[1] + group * ws[1] + c) * xs[2] + row) * xs[3] + col;
                     sum += x[at] * w[((o * ws[1] + c) * ws[2] + i) * ws[3] + j];
@@ -174,8 +197,12 @@ mod tests {
             (attrs(3, 1, 1, 4), [8, 1, 1, 2]),
         ] {
             let xs = [2, 4, 7, 6];
-            let x: Vec<f32> = (0..xs.iter().product()).map(|i| (i % 9) as f32 - 4.0).collect();
-            let w: Vec<f32> = (0..ws.iter().product()).map(|i| (i % 5) as f32 - 2.0).collect();
+            let x: Vec<f32> = (0..xs.iter().product())
+                .map(|i| (i % 9) as f32 - 4.0)
+                .collect();
+            let w: Vec<f32> = (0..ws.iter().product())
+                .map(|i| (i % 5) as f32 - 2.0)
+                .collect();
             let out = attrs.output(&xs, &ws).unwrap();
             let made = attrs.eval(&xs, &x, &ws, &w, &out);
             assert_eq!(made, naive(&attrs, &xs, &x, &ws, &w, &out), "{attrs:?}");

@@ -3,9 +3,7 @@
 use super::matmul::matmul;
 use super::{Binary, Op, Value};
 use crate::infer::error::{Fault, OpResult};
-use crate::infer::tensor::{
-    Tensor, Values, broadcast_steps, count, positions, strides,
-};
+use crate::infer::tensor::{Tensor, Values, broadcast_steps, count, positions, strides};
 
 /// The value's tensor, from those of its operands.
 pub(super) fn eval(value: &Value, x: &[&Tensor]) -> OpResult<Tensor> {
@@ -19,11 +17,17 @@ pub(super) fn eval(value: &Value, x: &[&Tensor]) -> OpResult<Tensor> {
         Op::Constant(tensor) => Ok(tensor.as_ref().clone()),
         Op::MatMul => {
             let (a, b) = (operand(0)?, operand(1)?);
-            Tensor::made(shape, matmul(a.shape(), &floats(a)?, b.shape(), &floats(b)?))
+            Tensor::made(
+                shape,
+                matmul(a.shape(), &floats(a)?, b.shape(), &floats(b)?),
+            )
         }
         Op::Conv(attrs) => {
             let (x, w) = (operand(0)?, operand(1)?);
-            Tensor::made(shape, attrs.eval(x.shape(), &floats(x)?, w.shape(), &floats(w)?, shape))
+            Tensor::made(
+                shape,
+                attrs.eval(x.shape(), &floats(x)?, w.shape(), &floats(w)?, shape),
+            )
         }
         Op::Unary(f) => {
             let x = floats(operand(0)?)?;
@@ -50,7 +54,10 @@ pub(super) fn eval(value: &Value, x: &[&Tensor]) -> OpResult<Tensor> {
             let x = operand(0)?;
             let own = strides(x.shape());
             let offset = starts.iter().zip(&own).map(|(start, own)| start * own);
-            let steps = steps.iter().zip(&own).map(|(step, own)| step * *own as isize);
+            let steps = steps
+                .iter()
+                .zip(&own)
+                .map(|(step, own)| step * *own as isize);
             let steps: Vec<isize> = steps.collect();
             x.pick(shape, positions(shape, offset.sum(), &steps))
         }
@@ -89,10 +96,15 @@ fn binary(f: Binary, a: &Tensor, b: &Tensor, shape: &[usize]) -> OpResult<Tensor
         let values = left.zip(right).map(|(i, j)| integer(f, a[i], b[j]));
         let values = values.collect::<Option<Vec<_>>>();
         let made = values.and_then(|values| Tensor::int(shape, values));
-        return made.map_or_else(|| Fault::form("an integer overflows or is divided by zero"), Ok);
+        return made.map_or_else(
+            || Fault::form("an integer overflows or is divided by zero"),
+            Ok,
+        );
     }
     let (a, b) = (floats(a)?, floats(b)?);
-    let values = left.zip(right).map(|(i, j)| f.at(f64::from(a[i]), f64::from(b[j])) as f32);
+    let values = left
+        .zip(right)
+        .map(|(i, j)| f.at(f64::from(a[i]), f64::from(b[j])) as f32);
     Tensor::made(shape, values.collect())
 }
 
@@ -108,7 +120,11 @@ fn integer(f: Binary, a: i64, b: i64) -> Option<i64> {
         Binary::Pow => a.checked_pow(u32::try_from(b).ok()?),
         Binary::Mod => {
             let rest = a.checked_rem(b)?;
-            Some(if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+            Some(if rest != 0 && (rest < 0) != (b < 0) {
+                rest + b
+            } else {
+                rest
+            })
         }
     }
 }
@@ -116,7 +132,9 @@ fn integer(f: Binary, a: i64, b: i64) -> Option<i64> {
 fn reduce(x: &Tensor, shape: &[usize], f: impl Fn(&[f64]) -> f64) -> OpResult<Tensor> {
     let width = x.shape().last().copied().unwrap_or(1).max(1);
     if let Some(ints) = x.ints() {
-        let wide = ints.chunks(width).map(|row| f(&row.iter().map(|&v| v as f64).collect::<Vec<_>>()) as i64);
+        let wide = ints
+            .chunks(width)
+            .map(|row| f(&row.iter().map(|&v| v as f64).collect::<Vec<_>>()) as i64);
         let made = Tensor::int(shape, wide.collect());
         return made.map_or_else(|| Fault::shape("a reduction of another shape"), Ok);
     }
@@ -155,7 +173,11 @@ fn softmax(row: &mut [f64]) {
 
 fn normalize(row: &mut [f64], center: bool, epsilon: f64) {
     let n = row.len() as f64;
-    let mean = if center { row.iter().sum::<f64>() / n } else { 0.0 };
+    let mean = if center {
+        row.iter().sum::<f64>() / n
+    } else {
+        0.0
+    };
     let variance = row.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
     let inverse = 1.0 / (variance + epsilon).sqrt();
     for v in row.iter_mut() {
@@ -165,7 +187,10 @@ fn normalize(row: &mut [f64], center: bool, epsilon: f64) {
 
 fn concat(xs: &[&Tensor], axis: usize, shape: &[usize]) -> OpResult<Tensor> {
     let outer = count(&shape[..axis]).unwrap_or(0);
-    let widths: Vec<usize> = xs.iter().map(|x| count(&x.shape()[axis..]).unwrap_or(0)).collect();
+    let widths: Vec<usize> = xs
+        .iter()
+        .map(|x| count(&x.shape()[axis..]).unwrap_or(0))
+        .collect();
     if xs.iter().all(|x| x.is_int()) {
         let mut made = Vec::new();
         for row in 0..outer {
@@ -188,7 +213,11 @@ fn concat(xs: &[&Tensor], axis: usize, shape: &[usize]) -> OpResult<Tensor> {
 
 fn pad(x: &Tensor, before: &[usize], value: f32, shape: &[usize]) -> OpResult<Tensor> {
     let own = strides(shape);
-    let offset = before.iter().zip(&own).map(|(before, own)| before * own).sum();
+    let offset = before
+        .iter()
+        .zip(&own)
+        .map(|(before, own)| before * own)
+        .sum();
     let steps: Vec<isize> = own.iter().map(|&own| own as isize).collect();
     let mut made = vec![value; count(shape).unwrap_or(0)];
     for (&v, at) in floats(x)?.iter().zip(positions(x.shape(), offset, &steps)) {
@@ -208,5 +237,8 @@ fn embed(table: &Tensor, ids: &Tensor, shape: &[usize]) -> OpResult<Tensor> {
     let Some(ids) = ids.iter().map(row).collect::<Option<Vec<_>>>() else {
         return Fault::shape(format!("an index is outside of the table's {rows} rows"));
     };
-    table.pick(shape, ids.into_iter().flat_map(|id| id * width..(id + 1) * width))
+    table.pick(
+        shape,
+        ids.into_iter().flat_map(|id| id * width..(id + 1) * width),
+    )
 }

@@ -17,14 +17,22 @@ pub(super) fn matmul(a_shape: &[usize], a: &[f32], b_shape: &[usize], b: &[f32])
         [.., m, _] if !shared => *m,
         _ => a.len() / k.max(1),
     };
-    let batches = if shared || m * k == 0 { 1 } else { a.len() / (m * k) };
+    let batches = if shared || m * k == 0 {
+        1
+    } else {
+        a.len() / (m * k)
+    };
     let mut out = vec![0.0; batches * m * n];
     if out.is_empty() || k == 0 {
         return out;
     }
     for (batch, out) in out.chunks_mut(m * n).enumerate() {
         let a = &a[batch * m * k..(batch + 1) * m * k];
-        let b = if shared { b } else { &b[batch * k * n..(batch + 1) * k * n] };
+        let b = if shared {
+            b
+        } else {
+            &b[batch * k * n..(batch + 1) * k * n]
+        };
         product(a, b, k, n, out);
     }
     out
@@ -45,7 +53,13 @@ pub(super) fn product(a: &[f32], b: &[f32], k: usize, n: usize, out: &mut [f32])
         });
 }
 
-fn block(a: &[f32], b: &[f32], (k, n): (usize, usize), columns: std::ops::Range<usize>, out: &mut [f32]) {
+fn block(
+    a: &[f32],
+    b: &[f32],
+    (k, n): (usize, usize),
+    columns: std::ops::Range<usize>,
+    out: &mut [f32],
+) {
     for at in 0..k {
         let b = &b[at * n..][columns.clone()];
         for (out, a) in out.chunks_mut(n).zip(a.chunks(k)) {

@@ -7,7 +7,10 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A function of one number, with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[expect(missing_docs, reason = "the variants are ONNX operators, described in their files")]
+#[expect(
+    missing_docs,
+    reason = "the variants are ONNX operators, described in their files"
+)]
 pub enum Unary {
     Abs,
     Acos,
@@ -18,7 +21,10 @@ pub enum Unary {
     Atanh,
     Ceil,
     Celu(f64),
-    Clip { lo: f64, hi: f64 },
+    Clip {
+        lo: f64,
+        hi: f64,
+    },
     Cos,
     Cosh,
     Elu(f64),
@@ -27,7 +33,10 @@ pub enum Unary {
     Floor,
     Gelu,
     GeluTanh,
-    HardSigmoid { alpha: f64, beta: f64 },
+    HardSigmoid {
+        alpha: f64,
+        beta: f64,
+    },
     HardSwish,
     IsNegative,
     IsPositive,
@@ -37,12 +46,23 @@ pub enum Unary {
     Mish,
     Neg,
     Not,
-    Quantize { scale: f64, zero: f64, lo: f64, hi: f64 },
+    Quantize {
+        scale: f64,
+        zero: f64,
+        lo: f64,
+        hi: f64,
+    },
     Reciprocal,
     Relu,
     Round,
-    Selu { alpha: f64, gamma: f64 },
-    Shrink { bias: f64, lambd: f64 },
+    Selu {
+        alpha: f64,
+        gamma: f64,
+    },
+    Shrink {
+        bias: f64,
+        lambd: f64,
+    },
     Sigmoid,
     Sign,
     Sin,
@@ -90,7 +110,12 @@ impl Unary {
             Self::Log => libm::log(x),
             Self::Mish => x * libm::tanh(softplus(x)),
             Self::Neg => -x,
-            Self::Quantize { scale, zero, lo, hi } => (even(x / scale) + zero).clamp(lo, hi),
+            Self::Quantize {
+                scale,
+                zero,
+                lo,
+                hi,
+            } => (even(x / scale) + zero).clamp(lo, hi),
             Self::Reciprocal => 1.0 / x,
             Self::Relu => x.max(0.0),
             Self::Round => even(x),
@@ -114,7 +139,13 @@ impl Unary {
             Self::Swish(alpha) => x * sigmoid(alpha * x),
             Self::Tan => libm::tan(x),
             Self::Tanh => libm::tanh(x),
-            Self::ThresholdedRelu(alpha) => if x > alpha { x } else { 0.0 },
+            Self::ThresholdedRelu(alpha) => {
+                if x > alpha {
+                    x
+                } else {
+                    0.0
+                }
+            }
         }
     }
 
@@ -123,7 +154,11 @@ impl Unary {
         matches!(
             self,
             Self::Abs | Self::LeakyRelu(_) | Self::Neg | Self::Relu
-        ) || self == (Self::Clip { lo: 0.0, hi: f64::INFINITY })
+        ) || self
+            == (Self::Clip {
+                lo: 0.0,
+                hi: f64::INFINITY,
+            })
     }
 }
 
@@ -163,7 +198,14 @@ mod tests {
             (Unary::Celu(2.0), -1.0, -0.786_938_68),
             (Unary::Round, 2.5, 2.0),
             (Unary::HardSwish, 1.0, 4.0 / 6.0),
-            (Unary::Shrink { bias: 0.5, lambd: 1.0 }, -2.0, -1.5),
+            (
+                Unary::Shrink {
+                    bias: 0.5,
+                    lambd: 1.0,
+                },
+                -2.0,
+                -1.5,
+            ),
         ];
         for (f, x, y) in cases {
             assert!((f.at(x) - y).abs() < 1e-8, "{f:?} at {x}: {}", f.at(x));

@@ -4,7 +4,7 @@ use super::map::Target;
 use super::{Lower, Quant, dims, rounded};
 use crate::infer::error::Result;
 use crate::infer::flow::{Op, ValueId};
-use nascent_ir::{Op as Node, Range, View};
+use nascent_ir::{Op as Node, View};
 
 impl Lower<'_> {
     /// Lowers a value that rearranges others.
@@ -44,7 +44,11 @@ impl Lower<'_> {
                     x,
                     before: dims(before),
                     after: dims(after),
-                    value: if *value == f32::NEG_INFINITY { least } else { integer },
+                    value: if *value == f32::NEG_INFINITY {
+                        least
+                    } else {
+                        integer
+                    },
                 }
             }
             Op::Expand(shape) => View::Expand {
@@ -99,10 +103,5 @@ impl Lower<'_> {
             id: self.builder.push(&name, op)?,
             scale,
         })
-    }
-
-    /// Unsigned range of `bits` bits.
-    pub(super) fn unsigned(bits: u8) -> Range {
-        Range::new(0, (1 << bits) - 1)
     }
 }

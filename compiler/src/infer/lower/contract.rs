@@ -34,9 +34,17 @@ impl Contraction {
         let w = lower.weights(value.inputs[1])?;
         let shape = lower.flow.shape(value.inputs[1]);
         let by_channel = matches!(value.op, Op::Conv(_));
-        let channels = if by_channel { shape[0] } else { shape[shape.len() - 1] };
+        let channels = if by_channel {
+            shape[0]
+        } else {
+            shape[shape.len() - 1]
+        };
         let channel = |at: usize| {
-            if by_channel { at / (w.len() / channels) } else { at % channels }
+            if by_channel {
+                at / (w.len() / channels)
+            } else {
+                at % channels
+            }
         };
         let mut peaks = vec![0.0_f64; channels];
         for (at, &v) in w.iter().enumerate() {
@@ -70,7 +78,8 @@ impl Contraction {
         let widest = f64::from((1_u32 << (2 * lower.bits - 1)) - 1);
         let bias = bias.map(|bias| {
             let each = bias.iter().enumerate();
-            each.map(|(c, &b)| rounded(f64::from(b) / unit(c), widest)).collect::<Vec<i32>>()
+            each.map(|(c, &b)| rounded(f64::from(b) / unit(c), widest))
+                .collect::<Vec<i32>>()
         });
         let range = lower.range(x);
         let (lo, hi) = (i128::from(range.lo.min(0)), i128::from(range.hi.max(0)));
@@ -90,7 +99,11 @@ impl Contraction {
             };
             reached = reached.hull(&Range::new(q(sum.0), q(sum.1)));
         }
-        let multipliers = if by_channel { multipliers } else { vec![multipliers[0]] };
+        let multipliers = if by_channel {
+            multipliers
+        } else {
+            vec![multipliers[0]]
+        };
         Ok(Self {
             weights,
             factor,
@@ -118,11 +131,19 @@ impl Lower<'_> {
             range.hi.max(0) as f64 * x.scale,
         );
         let by_channel = matches!(value.op, Op::Conv(_));
-        let channels = if by_channel { shape[0] } else { shape[shape.len() - 1] };
+        let channels = if by_channel {
+            shape[0]
+        } else {
+            shape[shape.len() - 1]
+        };
         let depth = w.len() / channels.max(1);
         let mut sums = vec![(0.0_f64, 0.0_f64); channels];
         for (at, &v) in w.iter().enumerate() {
-            let c = if by_channel { at / depth } else { at % channels };
+            let c = if by_channel {
+                at / depth
+            } else {
+                at % channels
+            };
             let v = f64::from(v);
             sums[c].0 += if v > 0.0 { v * lo } else { v * hi };
             sums[c].1 += if v > 0.0 { v * hi } else { v * lo };
@@ -153,7 +174,11 @@ impl Lower<'_> {
                 x: x.id,
                 w,
                 strides: dims(&attrs.strides),
-                pads: attrs.pads.iter().map(|&(a, b)| (a as u32, b as u32)).collect(),
+                pads: attrs
+                    .pads
+                    .iter()
+                    .map(|&(a, b)| (a as u32, b as u32))
+                    .collect(),
                 dilations: dims(&attrs.dilations),
                 groups: attrs.groups as u32,
             }),
@@ -183,8 +208,12 @@ impl Lower<'_> {
         } else {
             aligned(plan.multipliers.len())
         };
-        let multiplier = self.push_multipliers(&format!("{name}.multiplier"), &shape, plan.multipliers)?;
-        Ok((linear(product, plan.factor, bias), Multiplier::Param(multiplier)))
+        let multiplier =
+            self.push_multipliers(&format!("{name}.multiplier"), &shape, plan.multipliers)?;
+        Ok((
+            linear(product, plan.factor, bias),
+            Multiplier::Param(multiplier),
+        ))
     }
 
     fn push_weights(
@@ -194,7 +223,9 @@ impl Lower<'_> {
         values: Vec<i32>,
         bits: u32,
     ) -> Result<nascent_ir::TensorId> {
-        let id = self.builder.param(name, &dims(shape), Range::signed(bits))?;
+        let id = self
+            .builder
+            .param(name, &dims(shape), Range::signed(bits))?;
         self.params.values.insert(id, values);
         Ok(id)
     }

@@ -45,9 +45,13 @@ impl Lower<'_> {
         if root != id && !fuses {
             return vec![root];
         }
-        let source = self.biased(root).map_or(root, |(contraction, _)| contraction);
+        let source = self
+            .biased(root)
+            .map_or(root, |(contraction, _)| contraction);
         let inputs = flow.values[source].inputs.iter().copied();
-        inputs.filter(|&input| flow.constant(input).is_none()).collect()
+        inputs
+            .filter(|&input| flow.constant(input).is_none())
+            .collect()
     }
 
     /// A contraction with constant weights plus a constant per channel.
@@ -173,7 +177,9 @@ impl Lower<'_> {
             }
             Form::Scaled { a, k } => {
                 let factors = self.weights(*k)?;
-                let most = factors.iter().fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
+                let most = factors
+                    .iter()
+                    .fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
                 corners(real(a), (-most, most))
             }
             Form::Product { a, b } if a.id == b.id => {
@@ -196,7 +202,13 @@ impl Lower<'_> {
         let constant = self.flow.constant(k).map(|tensor| tensor.to_floats());
         let values = constant.unwrap_or_default().into_iter().map(f64::from);
         Ok(values
-            .map(|v| if v.abs() >= MASK { (MASKED + 2.0 * most).copysign(v) } else { v })
+            .map(|v| {
+                if v.abs() >= MASK {
+                    (MASKED + 2.0 * most).copysign(v)
+                } else {
+                    v
+                }
+            })
             .collect())
     }
 

@@ -16,11 +16,10 @@ pub(super) struct Target {
     pub(super) range: Range,
 }
 
-/// A `Map`'s argument as nodes, and the least and greatest `q`.
+/// A `Map`'s argument.
 struct Argument {
     pre: Pre,
     multiplier: Multiplier,
-    shape: Vec<u32>,
 }
 
 impl Lower<'_> {
@@ -29,10 +28,14 @@ impl Lower<'_> {
         let program = Program::new(self.flow, id);
         let form = self.form(id)?;
         let (lo, hi) = self.bound(&form)?;
-        let mut target = self.target(id, &form, &program);
+        let mut target = self.target(id, &form, &program, lo.abs().max(hi.abs()));
         let slopes = program.slopes().map(|(p, n)| {
             let gain = p.abs().max(n.abs());
-            if gain > 0.0 { (p / gain, n / gain, gain) } else { (0.0, 0.0, 1.0) }
+            if gain > 0.0 {
+                (p / gain, n / gain, gain)
+            } else {
+                (0.0, 0.0, 1.0)
+            }
         });
         let name = self.name(id);
         let quant = if let Form::Plain { x } = form {
@@ -66,6 +69,8 @@ impl Lower<'_> {
                 Some(_) => (wanted / step).log2(),
                 None => (target.scale / step).log2(),
             };
+            let usual = self.options.activation_bits.min(self.bits - 2);
+            let headroom = headroom + f64::from(self.value_bits(id).saturating_sub(usual));
             if headroom < LEAST_HEADROOM {
                 return Err(self.too_coarse(id, headroom));
             }
@@ -73,7 +78,10 @@ impl Lower<'_> {
                 Some((p, n, _)) => self.slopes_table(&program, (p, n), step / wanted, target),
                 None => self.table(&program, self.domain(), step, target),
             };
-            (self.push_map(&name, argument.pre, argument.multiplier, table)?, headroom)
+            (
+                self.push_map(&name, argument.pre, argument.multiplier, table)?,
+                headroom,
+            )
         };
         let (tensor, headroom) = quant;
         let quant = Quant {
@@ -124,12 +132,20 @@ impl Lower<'_> {
     }
 
     /// Scale and bounds of a value.
-    pub(super) fn target(&self, id: ValueId, form: &Form, program: &Program) -> Target {
+    ///
+    /// A value that is zero on all samples gets a scale from the bound of its argument.
+    fn target(&self, id: ValueId, form: &Form, program: &Program, bound: f64) -> Target {
         let stats = &self.stats[id];
         let mut magnitude = stats.magnitude(self.options.calibration);
+        if magnitude == 0.0 {
+            magnitude = bound;
+        }
         let points = (-24..24).map(|power| libm::exp2(f64::from(power)));
-        let positive = points.flat_map(|x| [x, -x]).all(|x| !(program.at(x) < 0.0));
-        let unsigned = stats.lo >= 0.0 && positive && !matches!(form, Form::Plain { .. } if stats.lo < 0.0);
+        let positive = points
+            .flat_map(|x| [x, -x])
+            .all(|x| program.at(x) >= 0.0 || program.at(x).is_nan());
+        let unsigned =
+            stats.lo >= 0.0 && positive && !matches!(form, Form::Plain { .. } if stats.lo < 0.0);
         let mut bits = self.value_bits(id);
         if let Form::Offset { a, k } = form
             && self.is_mask(*k)
@@ -139,7 +155,11 @@ impl Lower<'_> {
             magnitude = magnitude.max(reach + MASKED);
             bits = self.fine_bits();
         }
-        let hi = if unsigned { (1 << bits) - 1 } else { (1 << (bits - 1)) - 1 };
+        let hi = if unsigned {
+            (1 << bits) - 1
+        } else {
+            (1 << (bits - 1)) - 1
+        };
         Target {
             scale: grid(magnitude.max(1e-9) / hi as f64),
             range: Range::new(if unsigned { 0 } else { -hi }, hi),
@@ -153,7 +173,9 @@ impl Lower<'_> {
         if self.flow.outputs.iter().any(|(_, output)| *output == id) {
             return fine;
         }
-        let readers = self.readers[id].iter().map(|&reader| &self.flow.values[reader].op);
+        let readers = self.readers[id]
+            .iter()
+            .map(|&reader| &self.flow.values[reader].op);
         let each = readers.map(|op| match op {
             Op::Softmax | Op::Normalize { .. } => fine,
             Op::Binary(_) => fine.min(usual + 2),
@@ -163,8 +185,18 @@ impl Lower<'_> {
     }
 
     /// The table of a function that scales.
-    fn slopes_table(&self, program: &Program, (p, n): (f64, f64), steps: f64, target: Target) -> Table {
-        let clamp = |v: f64| (v + 0.5).floor().clamp(target.range.lo as f64, target.range.hi as f64) as i64;
+    fn slopes_table(
+        &self,
+        program: &Program,
+        (p, n): (f64, f64),
+        steps: f64,
+        target: Target,
+    ) -> Table {
+        let clamp = |v: f64| {
+            (v + 0.5)
+                .floor()
+                .clamp(target.range.lo as f64, target.range.hi as f64) as i64
+        };
         Table::from_fn(&program.name(), self.domain(), |q| {
             let q = q as f64;
             clamp(q * steps * if q < 0.0 { n } else { p })
@@ -172,7 +204,14 @@ impl Lower<'_> {
     }
 
     fn table(&self, program: &Program, domain: Range, step: f64, target: Target) -> Table {
-        Table::real(&program.name(), domain, step, target.scale, target.range, |x| program.at(x))
+        Table::real(
+            &program.name(),
+            domain,
+            step,
+            target.scale,
+            target.range,
+            |x| program.at(x),
+        )
     }
 
     /// Makes the nodes of an argument so that `q` counts steps of at least `step`.
@@ -190,7 +229,7 @@ impl Lower<'_> {
                     step *= 2.0;
                 };
                 let (pre, multiplier) = self.contraction(&name, *y, *x, planned)?;
-                return Ok((self.argument_of(pre, multiplier), step));
+                return Ok((Argument { pre, multiplier }, step));
             }
             Form::Activations { a, b, .. } => {
                 let op = Node::MatMul(MatMul {
@@ -218,10 +257,15 @@ impl Lower<'_> {
             }
             Form::Scaled { a, k } => {
                 let values = self.weights(*k)?;
-                let most = values.iter().fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
+                let most = values
+                    .iter()
+                    .fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
                 let hi = f64::from((1 << (self.fine_bits() - 1)) - 1);
                 let unit = most.max(1e-9) / hi;
-                let values = values.iter().map(|&v| rounded(f64::from(v) / unit, hi)).collect();
+                let values = values
+                    .iter()
+                    .map(|&v| rounded(f64::from(v) / unit, hi))
+                    .collect();
                 let shape = self.flow.shape(*k).to_vec();
                 let k = self.push_param(&format!("{name}.factor"), &shape, values, 8)?;
                 let pre = Pre::Product { a: a.id, b: k };
@@ -234,17 +278,6 @@ impl Lower<'_> {
             Form::Plain { x } => self.scaled(linear(x.id, 1, None), x.scale, step)?,
         };
         Ok(made)
-    }
-
-    fn argument_of(&self, pre: Pre, multiplier: Multiplier) -> Argument {
-        let a = match pre {
-            Pre::Linear { a, .. } | Pre::Product { a, .. } => a,
-        };
-        Argument {
-            shape: self.builder.info(a).shape.clone(),
-            pre,
-            multiplier,
-        }
     }
 
     /// Chooses the multiplier that turns an argument of scale `unit` into steps of `step`, or of a
@@ -261,7 +294,12 @@ impl Lower<'_> {
                 let multiplier = (unit / f64::from(by) / step * full).round().max(1.0);
                 let b = b.map(|(b, cb)| (b, cb * by));
                 let c = c * i64::from(by);
-                let pre = Pre::Linear { a, ca: ca * by, b, c };
+                let pre = Pre::Linear {
+                    a,
+                    ca: ca * by,
+                    b,
+                    c,
+                };
                 (pre, Multiplier::Const(multiplier as u32), step)
             }
             Pre::Product { .. } => {
@@ -277,7 +315,12 @@ impl Lower<'_> {
 
     fn scaled(&mut self, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
         let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
-        Ok((self.argument_of(pre, multiplier), step))
+        Ok((Argument { pre, multiplier }, step))
+    }
+
+    /// The table of the identity, for results whose range is proved.
+    pub(super) fn plain_identity(&self) -> Table {
+        Table::from_fn("identity", self.domain(), |q| q)
     }
 
     /// The same real numbers with another scale, saturated.
@@ -289,7 +332,11 @@ impl Lower<'_> {
             step *= 2.0;
         }
         let (pre, multiplier, step) = self.scaled_pre(linear(x.id, 1, None), x.scale, step);
-        let clamp = |v: f64| (v + 0.5).floor().clamp(target.range.lo as f64, target.range.hi as f64) as i64;
+        let clamp = |v: f64| {
+            (v + 0.5)
+                .floor()
+                .clamp(target.range.lo as f64, target.range.hi as f64) as i64
+        };
         let steps = step / target.scale;
         let table = Table::from_fn("identity", self.domain(), |q| clamp(q as f64 * steps));
         Ok(Quant {

@@ -21,7 +21,11 @@ impl Lower<'_> {
         let width = self.flow.shape(id).last().copied().unwrap_or(1);
         let stats = &self.stats[id];
         let (deviation, variance) = (stats.deviation.max(1e-9), stats.variance);
-        let centered = if center { self.centered(&name, x, width, deviation)? } else { x };
+        let centered = if center {
+            self.centered(&name, x, width, deviation)?
+        } else {
+            x
+        };
 
         let (inverse, unit) = self.inverse_root(&name, centered, width, variance.0, epsilon)?;
         // The product of a row's largest element and its inverse is at most sqrt(width).
@@ -43,7 +47,14 @@ impl Lower<'_> {
             b: inverse,
         };
         let (pre, multiplier, step) = self.scaled_pre(pre, centered.scale * unit, step);
-        let table = Table::real("identity", self.domain(), step, target.scale, target.range, |v| v);
+        let table = Table::real(
+            "identity",
+            self.domain(),
+            step,
+            target.scale,
+            target.range,
+            |v| v,
+        );
         Ok(Quant {
             id: self.push_map(&name, pre, multiplier, table)?,
             scale: target.scale,
@@ -52,7 +63,9 @@ impl Lower<'_> {
 
     /// `x - mean`, with as many bits as its square allows.
     fn centered(&mut self, name: &str, x: Quant, width: usize, deviation: f64) -> Result<Quant> {
-        let sum = self.builder.push(&format!("{name}.sum"), Node::FoldSum { x: x.id })?;
+        let sum = self
+            .builder
+            .push(&format!("{name}.sum"), Node::FoldSum { x: x.id })?;
         let hi = (1 << (self.fine_bits() - 1)) - 1;
         let scale = grid(deviation * 1.05 / hi as f64);
         let range = self.range(x);
@@ -82,24 +95,38 @@ impl Lower<'_> {
     ) -> Result<(TensorId, f64)> {
         let range = self.range(c);
         let largest = range.lo.abs().max(range.hi.abs()) as f64 * c.scale;
-        let room = self.limit() as f64 - 1.0;
+        let limit = self.limit() as f64;
         let pre = Pre::Product { a: c.id, b: c.id };
-        let (pre, multiplier, square) = self.scaled_pre(pre, c.scale * c.scale, largest * largest / room);
-        let out = Range::new(0, self.limit());
-        let table = Table::real("identity", self.domain(), square, square, out, |v| v);
+        let (pre, multiplier, square) =
+            self.scaled_pre(pre, c.scale * c.scale, largest * largest / (limit - 1.0));
+        let table = self.plain_identity();
         let squares = self.push_map(&format!("{name}.squares"), pre, multiplier, table)?;
 
-        let sum = self.builder.push(&format!("{name}.variance"), Node::FoldSum { x: squares })?;
-        // q counts steps of the mean of squares.
+        let sum = self
+            .builder
+            .push(&format!("{name}.variance"), Node::FoldSum { x: squares })?;
+        // q counts steps of the mean of squares plus epsilon.
         let unit = square / width as f64;
-        let step = (square * 1.001).max(4.0 * unit);
-        let (pre, multiplier, step) = self.scaled_pre(linear(sum, 1, None), unit, step);
-        let top = 1.25 / (least_variance.max(0.0) + epsilon).max(step).sqrt();
-        let inverse_unit = grid(top / self.limit() as f64);
-        let table = Table::real("inverse root", self.domain(), step, inverse_unit, out, |v| {
-            1.0 / (v.max(0.0) + epsilon).max(step / 4.0).sqrt()
+        let step = ((limit * square + epsilon) / (limit - 2.0)).max(4.0 * unit);
+        let pre = Pre::Linear {
+            a: sum,
+            ca: 1,
+            b: None,
+            c: (epsilon / unit).round().min(libm::exp2(39.0)) as i64,
+        };
+        let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
+        // Of a few tables the one that saturates just below the least variance seen: layers share
+        // them.
+        let least = ((least_variance.max(0.0) + epsilon) / step / 1.5).max(1.0);
+        let power = (least.log2() / 2.0)
+            .floor()
+            .clamp(0.0, f64::from(self.bits) / 2.0 - 1.0);
+        let scaled = limit * libm::exp2(power);
+        let inverse = Table::from_fn("inverse root", self.domain(), |q| {
+            let root = (q.max(1) as f64).sqrt();
+            (scaled / root + 0.5).floor().min(limit) as i64
         });
-        let inverse = self.push_map(&format!("{name}.inverse"), pre, multiplier, table)?;
-        Ok((inverse, inverse_unit))
+        let inverse = self.push_map(&format!("{name}.inverse"), pre, multiplier, inverse)?;
+        Ok((inverse, 1.0 / (scaled * step.sqrt())))
     }
 }

@@ -24,14 +24,20 @@ impl Lower<'_> {
         let range = self.range(x);
         let spread = range.hi - range.lo;
 
-        let most = self.builder.push(&format!("{name}.max"), Node::FoldMax { x: x.id })?;
+        let most = self
+            .builder
+            .push(&format!("{name}.max"), Node::FoldMax { x: x.id })?;
         let domain = Range::new(-spread, spread);
         let out = Range::new(0, top);
-        let exp = Table::real("exp", domain, x.scale, 1.0 / top as f64, out, |v| libm::exp(v.min(0.0)));
+        let exp = Table::real("exp", domain, x.scale, 1.0 / top as f64, out, |v| {
+            libm::exp(v.min(0.0))
+        });
         let pre = linear(x.id, 1, Some((most, -1)));
         let e = self.push_map(&format!("{name}.exp"), pre, Multiplier::One, exp)?;
 
-        let sum = self.builder.push(&format!("{name}.sum"), Node::FoldSum { x: e })?;
+        let sum = self
+            .builder
+            .push(&format!("{name}.sum"), Node::FoldSum { x: e })?;
         // q = ratio * sum stays below the table's end for the greatest sum.
         let step = (width * 1.001).max(4.0);
         let (pre, multiplier, step) = self.scaled_pre(linear(sum, 1, None), 1.0, step);
@@ -42,14 +48,11 @@ impl Lower<'_> {
         });
         let inverse = self.push_map(&format!("{name}.inverse"), pre, multiplier, inverse)?;
 
-        // e * inverse = (e / sum) * unit * step.
-        let bits = self.fine_bits();
-        let fine = libm::exp2(-f64::from(self.bits - 2));
+        // e * inverse = (e / sum) * unit * step, at most one.
+        let scale = libm::exp2(-f64::from(self.fine_bits()));
         let pre = Pre::Product { a: e, b: inverse };
-        let (pre, multiplier, fine) = self.scaled_pre(pre, 1.0 / (unit * step), fine);
-        let scale = libm::exp2(-f64::from(bits));
-        let range = Range::new(0, 1 << bits);
-        let table = Table::real("identity", self.domain(), fine, scale, range, |v| v);
+        let (pre, multiplier, scale) = self.scaled_pre(pre, 1.0 / (unit * step), scale);
+        let table = self.plain_identity();
         Ok(Quant {
             id: self.push_map(&name, pre, multiplier, table)?,
             scale,

@@ -1,7 +1,7 @@
 //! [Acosh](https://onnx.ai/onnx/operators/onnx__Acosh.html): the inverse hyperbolic cosine, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

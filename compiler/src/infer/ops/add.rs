@@ -1,7 +1,7 @@
 //! [Add](https://onnx.ai/onnx/operators/onnx__Add.html): a + b, elementwise with broadcasting.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Binary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [And](https://onnx.ai/onnx/operators/onnx__And.html): 1 where both are 1, elementwise with broadcasting; Booleans are 0 and 1.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Binary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Asin](https://onnx.ai/onnx/operators/onnx__Asin.html): the arc sine, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Asinh](https://onnx.ai/onnx/operators/onnx__Asinh.html): the inverse hyperbolic sine, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Atanh](https://onnx.ai/onnx/operators/onnx__Atanh.html): the inverse hyperbolic tangent, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

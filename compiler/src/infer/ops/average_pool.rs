@@ -4,7 +4,7 @@
 
 use super::Operator;
 use super::window::{Window, gather};
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 use crate::infer::tensor::Tensor;
@@ -36,15 +36,16 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let windows = gather(cx, x, &window, 0.0)?;
     let sum = cx.emit(Op::ReduceSum, &[windows])?;
     let made = window.output(&cx.shape(x));
-    let sum = cx.reshape(sum, &made)?;
     let counts = window.counts(&cx.shape(x)[2..]);
     let full = window.kernel.iter().product::<usize>();
     if include || counts.iter().all(|&count| count == full) {
-        return Ok(vec![cx.scale(sum, 1.0 / full as f64)?]);
+        let mean = cx.scale(sum, 1.0 / full as f64)?;
+        return Ok(vec![cx.reshape(mean, &made)?]);
     }
     if counts.contains(&0) {
         return Fault::shape("a window lies in the padding only");
     }
+    let sum = cx.reshape(sum, &made)?;
     let factors = counts.iter().map(|&count| 1.0 / count as f32).collect();
     let factors = cx.make(Tensor::made(&made[2..], factors)?)?;
     Ok(vec![cx.binary(Binary::Mul, sum, factors)?])

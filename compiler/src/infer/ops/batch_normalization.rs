@@ -4,7 +4,7 @@
 //! Opset 14 added `training_mode`, which must be 0. A following pass folds it into a convolution.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 use crate::infer::tensor::Tensor;
@@ -32,19 +32,24 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     for (slot, what) in [(1, "scale"), (2, "bias"), (3, "mean"), (4, "variance")] {
         let tensor = cx.constant(slot, what)?;
         if tensor.shape() != [channels] {
-            return Fault::shape(format!("{what} {:?}, expected [{channels}]", tensor.shape()));
+            return Fault::shape(format!(
+                "{what} {:?}, expected [{channels}]",
+                tensor.shape()
+            ));
         }
         parts.push(tensor.to_floats());
     }
+    let [scale, bias, mean, variance] = parts.as_slice() else {
+        return Fault::form("four parameters are expected");
+    };
     let (mut factors, mut offsets) = (Vec::new(), Vec::new());
-    for c in 0..channels {
-        let at = |part: usize| f64::from(parts[part][c]);
-        let factor = at(0) / (at(3) + epsilon).sqrt();
+    for (((scale, bias), mean), variance) in scale.iter().zip(bias).zip(mean).zip(variance) {
+        let factor = f64::from(*scale) / (f64::from(*variance) + epsilon).sqrt();
         if !factor.is_finite() {
             return Fault::form("a variance is not positive");
         }
         factors.push(factor as f32);
-        offsets.push((at(1) - at(2) * factor) as f32);
+        offsets.push((f64::from(*bias) - f64::from(*mean) * factor) as f32);
     }
     let mut aligned = vec![1; shape.len() - 1];
     aligned[0] = channels;

@@ -4,7 +4,7 @@
 
 use super::Operator;
 use crate::graph::DType;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 use crate::infer::tensor::{Tensor, Values};
@@ -44,7 +44,13 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
             Tensor::int(tensor.shape(), v.iter().map(cast).collect())
         }
         Values::Float(v) => {
-            let cast = |&v: &f32| if is_bool { i64::from(v != 0.0) } else { v as i64 };
+            let cast = |&v: &f32| {
+                if is_bool {
+                    i64::from(v != 0.0)
+                } else {
+                    v as i64
+                }
+            };
             Tensor::int(tensor.shape(), v.iter().map(cast).collect())
         }
     };

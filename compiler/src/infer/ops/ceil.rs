@@ -1,7 +1,7 @@
 //! [Ceil](https://onnx.ai/onnx/operators/onnx__Ceil.html): the least integer not below x, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

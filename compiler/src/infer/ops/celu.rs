@@ -1,7 +1,7 @@
 //! [Celu](https://onnx.ai/onnx/operators/onnx__Celu.html): max(0, x) + min(0, alpha (exp(x / alpha) - 1)), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -3,7 +3,7 @@
 //! The bounds are inputs since opset 11.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 
@@ -18,7 +18,9 @@ pub(super) const OP: Operator = Operator {
 
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let x = cx.x(0)?;
-    let lo = cx.const_float(1, "lower bound")?.unwrap_or(f64::NEG_INFINITY);
+    let lo = cx
+        .const_float(1, "lower bound")?
+        .unwrap_or(f64::NEG_INFINITY);
     let hi = cx.const_float(2, "upper bound")?.unwrap_or(f64::INFINITY);
     Ok(vec![cx.unary(Unary::Clip { lo, hi }, x)?])
 }

@@ -1,7 +1,7 @@
 //! [Concat](https://onnx.ai/onnx/operators/onnx__Concat.html): operands one after another along an axis.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 

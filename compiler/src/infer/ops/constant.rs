@@ -2,7 +2,7 @@
 
 use super::Operator;
 use crate::graph::Attr;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 use crate::infer::tensor::Tensor;
@@ -11,7 +11,13 @@ pub(super) const OP: Operator = Operator {
     name: "Constant",
     since: &[11, 12, 13, 19, 21, 23, 24, 25],
     inputs: (0, 0),
-    attrs: &["value", "value_float", "value_floats", "value_int", "value_ints"],
+    attrs: &[
+        "value",
+        "value_float",
+        "value_floats",
+        "value_int",
+        "value_ints",
+    ],
     limits: "no strings, no sparse tensors",
     build,
 };
@@ -30,7 +36,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         _ => None,
     };
     match made {
-        Some(tensor) if !tensor.to_floats().iter().any(|v| v.is_nan()) => Ok(vec![cx.make(tensor)?]),
+        Some(tensor) if !tensor.to_floats().iter().any(|v| v.is_nan()) => {
+            Ok(vec![cx.make(tensor)?])
+        }
         _ => Fault::form("its value is not a tensor of numbers"),
     }
 }

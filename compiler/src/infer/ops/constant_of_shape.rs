@@ -1,7 +1,7 @@
 //! [ConstantOfShape](https://onnx.ai/onnx/operators/onnx__ConstantOfShape.html): a tensor of one repeated value.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 use crate::infer::tensor::Tensor;

@@ -2,7 +2,7 @@
 
 use super::Operator;
 use super::window::Window;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ConvAttrs, Op, ValueId};
 
@@ -10,7 +10,14 @@ pub(super) const OP: Operator = Operator {
     name: "Conv",
     since: &[11, 22],
     inputs: (2, 3),
-    attrs: &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"],
+    attrs: &[
+        "auto_pad",
+        "dilations",
+        "group",
+        "kernel_shape",
+        "pads",
+        "strides",
+    ],
     limits: "one or two spatial axes, constant weight",
     build,
 };
@@ -40,7 +47,11 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     };
     cx.constant(2, "bias")?;
     if cx.shape(bias) != [shape[0]] {
-        return Fault::shape(format!("bias {:?}, expected [{}]", cx.shape(bias), shape[0]));
+        return Fault::shape(format!(
+            "bias {:?}, expected [{}]",
+            cx.shape(bias),
+            shape[0]
+        ));
     }
     let mut aligned = vec![1; shape.len() - 1];
     aligned[0] = shape[0];

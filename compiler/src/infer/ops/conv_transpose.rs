@@ -3,7 +3,7 @@
 
 use super::Operator;
 use super::window::list;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ConvAttrs, Op, ValueId};
 
@@ -11,7 +11,14 @@ pub(super) const OP: Operator = Operator {
     name: "ConvTranspose",
     since: &[11, 22],
     inputs: (2, 3),
-    attrs: &["dilations", "group", "kernel_shape", "output_padding", "pads", "strides"],
+    attrs: &[
+        "dilations",
+        "group",
+        "kernel_shape",
+        "output_padding",
+        "pads",
+        "strides",
+    ],
     limits: "one or two spatial axes, constant weight, no auto_pad, no output_shape",
     build,
 };
@@ -29,24 +36,37 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let extra = list(cx, "output_padding", rank, 0)?;
     let pads = list(cx, "pads", 2 * rank, 0)?;
     if let Some(kernel) = cx.ints("kernel_shape")?
-        && !kernel.iter().zip(&ws[2..]).all(|(&k, &w)| usize::try_from(k) == Ok(w))
+        && !kernel
+            .iter()
+            .zip(&ws[2..])
+            .all(|(&k, &w)| usize::try_from(k) == Ok(w))
     {
         return Fault::attribute("kernel_shape", "it is not that of the weight");
     }
     let groups = usize::try_from(cx.int("group")?.unwrap_or(1)).unwrap_or(0);
-    if groups == 0 || !ws[0].is_multiple_of(groups) || strides.contains(&0) || dilations.contains(&0) {
-        return Fault::shape(format!("weight {ws:?}, {groups} groups, strides {strides:?}"));
+    if groups == 0
+        || !ws[0].is_multiple_of(groups)
+        || strides.contains(&0)
+        || dilations.contains(&0)
+    {
+        return Fault::shape(format!(
+            "weight {ws:?}, {groups} groups, strides {strides:?}"
+        ));
     }
     let mut spread = x;
-    for axis in 0..rank {
-        spread = insert_zeros(cx, spread, axis + 2, strides[axis])?;
+    for (axis, &stride) in strides.iter().enumerate() {
+        spread = insert_zeros(cx, spread, axis + 2, stride)?;
     }
     // Rows that the padding of a transposed convolution cuts off are never made.
     let (mut before, mut after) = (vec![0; rank + 2], vec![0; rank + 2]);
     for axis in 0..rank {
-        let reach = ws[axis + 2].saturating_sub(1).saturating_mul(dilations[axis]);
+        let reach = ws[axis + 2]
+            .saturating_sub(1)
+            .saturating_mul(dilations[axis]);
         let room = reach.checked_sub(pads[axis]);
-        let end = reach.saturating_add(extra[axis]).checked_sub(pads[axis + rank]);
+        let end = reach
+            .saturating_add(extra[axis])
+            .checked_sub(pads[axis + rank]);
         let (Some(room), Some(end)) = (room, end) else {
             return Fault::attribute("pads", "they are larger than the kernel");
         };
@@ -124,5 +144,8 @@ fn mirror(cx: &mut Cx<'_>, w: ValueId, ws: &[usize], groups: usize) -> OpResult<
     let mut perm: Vec<usize> = (0..ws.len() + 1).collect();
     perm.swap(1, 2);
     let swapped = cx.transpose(grouped, &perm)?;
-    cx.reshape(swapped, &[&[ws[1] * groups, ws[0] / groups], kernel].concat())
+    cx.reshape(
+        swapped,
+        &[&[ws[1] * groups, ws[0] / groups], kernel].concat(),
+    )
 }

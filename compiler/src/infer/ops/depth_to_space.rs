@@ -3,7 +3,7 @@
 //! `mode` (DCR or CRD) came with opset 11.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 
@@ -21,7 +21,10 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let [n, c, h, w] = *cx.shape(x) else {
         return Fault::shape("four axes are expected");
     };
-    let block = cx.int("blocksize")?.and_then(|b| usize::try_from(b).ok()).unwrap_or(0);
+    let block = cx
+        .int("blocksize")?
+        .and_then(|b| usize::try_from(b).ok())
+        .unwrap_or(0);
     let square = block.saturating_mul(block);
     if square == 0 || c % square != 0 {
         return Fault::attribute("blocksize", format!("{block} with {c} channels"));

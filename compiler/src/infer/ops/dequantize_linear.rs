@@ -3,7 +3,7 @@
 //! Per-channel scales came with opset 13, block scales (not supported) with 21.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 use crate::infer::tensor::Tensor;
@@ -29,7 +29,11 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     } else {
         let axis = cx.axis(cx.int("axis")?.unwrap_or(1), shape.len())?;
         if scale.len() != shape[axis] {
-            return Fault::shape(format!("{} scales on an axis of {}", scale.len(), shape[axis]));
+            return Fault::shape(format!(
+                "{} scales on an axis of {}",
+                scale.len(),
+                shape[axis]
+            ));
         }
         let mut aligned = vec![1; shape.len() - axis];
         aligned[0] = scale.len();

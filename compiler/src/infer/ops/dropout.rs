@@ -3,7 +3,7 @@
 //! Since opset 12 ratio and training mode are inputs.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 

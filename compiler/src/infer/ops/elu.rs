@@ -1,7 +1,7 @@
 //! [Elu](https://onnx.ai/onnx/operators/onnx__Elu.html): x, or alpha (exp(x) - 1) below 0, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Expand](https://onnx.ai/onnx/operators/onnx__Expand.html): broadcast to a constant shape, in both directions.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 use crate::infer::tensor::broadcast;

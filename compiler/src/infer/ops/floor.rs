@@ -1,7 +1,7 @@
 //! [Floor](https://onnx.ai/onnx/operators/onnx__Floor.html): the greatest integer not above x, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

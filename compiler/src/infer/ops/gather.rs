@@ -1,7 +1,7 @@
 //! [Gather](https://onnx.ai/onnx/operators/onnx__Gather.html): chosen elements of an axis; with integer inputs as indices, an embedding.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 

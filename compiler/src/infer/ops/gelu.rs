@@ -1,7 +1,7 @@
 //! [Gelu](https://onnx.ai/onnx/operators/onnx__Gelu.html): `x Phi(x)` by the error function, or its approximation by the hyperbolic tangent.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Unary, ValueId};
 

@@ -4,7 +4,7 @@
 
 use super::Operator;
 use super::mat_mul::multiply;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 

@@ -1,10 +1,10 @@
 //! [GlobalAveragePool](https://onnx.ai/onnx/operators/onnx__GlobalAveragePool.html): mean over all spatial positions.
 
 use super::Operator;
-use super::reduce::fold;
-use crate::infer::build::Cx;
+use super::reduce::mean;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
-use crate::infer::flow::{Op, ValueId};
+use crate::infer::flow::ValueId;
 
 pub(super) const OP: Operator = Operator {
     name: "GlobalAveragePool",
@@ -22,7 +22,5 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         return Fault::shape("at least one spatial axis is expected");
     }
     let axes: Vec<usize> = (2..shape.len()).collect();
-    let sum = fold(cx, x, &axes, true, Op::ReduceSum)?;
-    let area: usize = shape[2..].iter().product();
-    Ok(vec![cx.scale(sum, 1.0 / area as f64)?])
+    Ok(vec![mean(cx, x, &axes, true)?])
 }

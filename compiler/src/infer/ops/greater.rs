@@ -1,7 +1,7 @@
 //! [Greater](https://onnx.ai/onnx/operators/onnx__Greater.html): 1 where a > b, else 0, elementwise with broadcasting.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Binary, Unary, ValueId};
 

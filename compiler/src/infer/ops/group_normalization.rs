@@ -3,7 +3,7 @@
 //! In opset 18 scale and bias were per group, since 21 they are per channel.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 
@@ -17,7 +17,10 @@ pub(super) const OP: Operator = Operator {
 };
 
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
-    let groups = cx.int("num_groups")?.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    let groups = cx
+        .int("num_groups")?
+        .and_then(|n| usize::try_from(n).ok())
+        .unwrap_or(0);
     let per_channel = cx.opset() >= 21;
     grouped(cx, groups, per_channel)
 }
@@ -40,7 +43,11 @@ pub(super) fn grouped(cx: &mut Cx<'_>, groups: usize, per_channel: bool) -> OpRe
     let rows = cx.reshape(x, &[batch, groups, width])?;
     let center = true;
     let normal = cx.emit(Op::Normalize { center, epsilon }, &[rows])?;
-    let (count, view) = if per_channel { (channels, shape.clone()) } else { (groups, vec![batch, groups, width]) };
+    let (count, view) = if per_channel {
+        (channels, shape.clone())
+    } else {
+        (groups, vec![batch, groups, width])
+    };
     let mut out = cx.reshape(normal, &view)?;
     let mut aligned = vec![1; view.len() - 1];
     aligned[0] = count;

@@ -1,7 +1,7 @@
 //! [HardSigmoid](https://onnx.ai/onnx/operators/onnx__HardSigmoid.html): max(0, min(1, alpha x + beta)), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [HardSwish](https://onnx.ai/onnx/operators/onnx__HardSwish.html): x max(0, min(1, x / 6 + 1 / 2)), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Identity](https://onnx.ai/onnx/operators/onnx__Identity.html): the operand.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::ValueId;
 

@@ -2,7 +2,7 @@
 
 use super::Operator;
 use super::group_normalization::grouped;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 

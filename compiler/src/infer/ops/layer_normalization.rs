@@ -2,7 +2,7 @@
 //! axes from `axis` on.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 

@@ -1,7 +1,7 @@
 //! [LeakyRelu](https://onnx.ai/onnx/operators/onnx__LeakyRelu.html): x, or alpha x below 0, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

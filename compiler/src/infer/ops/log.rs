@@ -1,7 +1,7 @@
 //! [Log](https://onnx.ai/onnx/operators/onnx__Log.html): the natural logarithm, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

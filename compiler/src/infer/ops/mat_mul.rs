@@ -1,7 +1,7 @@
 //! [MatMul](https://onnx.ai/onnx/operators/onnx__MatMul.html): product of matrices, with the rules of numpy for vectors and leading axes.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 use crate::infer::rewrite::product;
@@ -30,7 +30,9 @@ pub(super) fn multiply(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<Valu
             let a = cx.reshape(a, &[1, *k])?;
             let made = multiply(cx, a, b)?;
             let mut shape = cx.shape(made);
-            let at = shape.len().saturating_sub(if sb.len() == 1 { 1 } else { 2 });
+            let at = shape
+                .len()
+                .saturating_sub(if sb.len() == 1 { 1 } else { 2 });
             shape.remove(at);
             cx.reshape(made, &shape)
         }

@@ -4,7 +4,7 @@
 
 use super::Operator;
 use super::window::{Window, gather};
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Min](https://onnx.ai/onnx/operators/onnx__Min.html): the least operand, elementwise with broadcasting.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Binary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Mish](https://onnx.ai/onnx/operators/onnx__Mish.html): x tanh(log(1 + exp(x))), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Mod](https://onnx.ai/onnx/operators/onnx__Mod.html): remainder with the sign of the divisor, of constants.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Not](https://onnx.ai/onnx/operators/onnx__Not.html): 1 for 0, else 0, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

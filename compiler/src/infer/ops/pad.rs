@@ -3,7 +3,7 @@
 //! Since opset 11 pads and value are inputs; 18 added `axes`, 19 the mode `wrap`.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 
@@ -38,14 +38,23 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     // Negative pads cut elements off.
     let mut out = x;
     for axis in 0..shape.len() {
-        let (cut, end) = (before[axis].min(0).unsigned_abs(), after[axis].min(0).unsigned_abs());
-        let left = (shape[axis] as u64).checked_sub(cut).and_then(|n| n.checked_sub(end));
+        let (cut, end) = (
+            before[axis].min(0).unsigned_abs(),
+            after[axis].min(0).unsigned_abs(),
+        );
+        let left = (shape[axis] as u64)
+            .checked_sub(cut)
+            .and_then(|n| n.checked_sub(end));
         let Some(left) = left else {
             return Fault::shape("pads cut off more than there is");
         };
         out = cx.part(out, axis, cut as usize, left as usize)?;
     }
-    let positive = |pads: &[i64]| pads.iter().map(|&pad| pad.max(0) as usize).collect::<Vec<_>>();
+    let positive = |pads: &[i64]| {
+        pads.iter()
+            .map(|&pad| pad.max(0) as usize)
+            .collect::<Vec<_>>()
+    };
     let (before, after) = (positive(&before), positive(&after));
     if before.iter().chain(&after).all(|&pad| pad == 0) {
         return Ok(vec![out]);
@@ -80,7 +89,11 @@ fn own_elements(
 ) -> OpResult<ValueId> {
     let dim = cx.shape(x)[axis] as i64;
     let (before, after) = (before as i64, after as i64);
-    let limit = if mode == "reflect" { dim - 1 } else { i64::from(i32::MAX) };
+    let limit = if mode == "reflect" {
+        dim - 1
+    } else {
+        i64::from(i32::MAX)
+    };
     if dim == 0 || before > limit || after > limit {
         return Fault::shape(format!("pads ({before}, {after}) of an axis of {dim}"));
     }
@@ -97,6 +110,8 @@ fn own_elements(
     if before + after + dim > 1 << 28 {
         return Fault::shape("pads that are too large");
     }
-    let indices = (-before..dim + after).map(|at| source(at) as usize).collect();
+    let indices = (-before..dim + after)
+        .map(|at| source(at) as usize)
+        .collect();
     cx.emit(Op::Gather { axis, indices }, &[x])
 }

@@ -1,7 +1,7 @@
 //! [Pow](https://onnx.ai/onnx/operators/onnx__Pow.html): `a^b`, with a constant exponent.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 

@@ -3,7 +3,7 @@
 //! Made as `relu(x) - slope relu(-x)`.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Unary, ValueId};
 

@@ -3,7 +3,7 @@
 //! Of weights it is folded; of activations it becomes part of a lookup table.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Range](https://onnx.ai/onnx/operators/onnx__Range.html): start, start + delta, ... below limit, of constants.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 use crate::infer::tensor::Tensor;
@@ -19,7 +19,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let is_int = cx.constant(0, "start")?.is_int();
     let mut parts = [0.0; 3];
     for (slot, part) in parts.iter_mut().enumerate() {
-        *part = cx.const_float(slot, "start, limit or delta")?.unwrap_or(0.0);
+        *part = cx
+            .const_float(slot, "start, limit or delta")?
+            .unwrap_or(0.0);
     }
     let [start, limit, delta] = parts;
     let count = ((limit - start) / delta).ceil().max(0.0);

@@ -1,6 +1,6 @@
 //! What the reducing operators share: axes, and bringing them to the end.
 
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 
@@ -30,9 +30,16 @@ pub(super) fn keepdims(cx: &Cx<'_>) -> OpResult<bool> {
 }
 
 /// Brings the axes to the end as one, and the shape of a result over them.
-fn rows(cx: &mut Cx<'_>, x: ValueId, axes: &[usize], keep: bool) -> OpResult<(ValueId, Vec<usize>)> {
+fn rows(
+    cx: &mut Cx<'_>,
+    x: ValueId,
+    axes: &[usize],
+    keep: bool,
+) -> OpResult<(ValueId, Vec<usize>)> {
     let shape = cx.shape(x);
-    let others: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
+    let others: Vec<usize> = (0..shape.len())
+        .filter(|axis| !axes.contains(axis))
+        .collect();
     let perm = [others.as_slice(), axes].concat();
     let moved = cx.transpose(x, &perm)?;
     let width: usize = axes.iter().map(|&axis| shape[axis]).product();
@@ -62,6 +69,15 @@ pub(super) fn fold(
 ) -> OpResult<ValueId> {
     let (rows, made) = rows(cx, x, axes, keep)?;
     let out = cx.emit(op, &[rows])?;
+    cx.reshape(out, &made)
+}
+
+/// Mean over axes. The factor comes before the shape, so that it is fused with the sum.
+pub(super) fn mean(cx: &mut Cx<'_>, x: ValueId, axes: &[usize], keep: bool) -> OpResult<ValueId> {
+    let (rows, made) = rows(cx, x, axes, keep)?;
+    let width = cx.shape(rows).last().copied().unwrap_or(1);
+    let sum = cx.emit(Op::ReduceSum, &[rows])?;
+    let out = cx.scale(sum, 1.0 / width as f64)?;
     cx.reshape(out, &made)
 }
 

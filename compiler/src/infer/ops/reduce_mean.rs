@@ -1,10 +1,10 @@
 //! [ReduceMean](https://onnx.ai/onnx/operators/onnx__ReduceMean.html): mean over axes, which are an input since opset 18.
 
 use super::Operator;
-use super::reduce::{axes, fold, keepdims};
-use crate::infer::build::Cx;
+use super::reduce::{axes, keepdims, mean};
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
-use crate::infer::flow::{Op, ValueId};
+use crate::infer::flow::ValueId;
 
 pub(super) const OP: Operator = Operator {
     name: "ReduceMean",
@@ -18,8 +18,5 @@ pub(super) const OP: Operator = Operator {
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let (x, keep) = (cx.x(0)?, keepdims(cx)?);
     let axes = axes(cx, 18)?;
-    let shape = cx.shape(x);
-    let count: usize = axes.iter().map(|&axis| shape[axis]).product();
-    let sum = fold(cx, x, &axes, keep, Op::ReduceSum)?;
-    Ok(vec![cx.scale(sum, 1.0 / count as f64)?])
+    Ok(vec![mean(cx, x, &axes, keep)?])
 }

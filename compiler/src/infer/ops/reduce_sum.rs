@@ -2,7 +2,7 @@
 
 use super::Operator;
 use super::reduce::{axes, fold, keepdims};
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Op, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Relu](https://onnx.ai/onnx/operators/onnx__Relu.html): max(x, 0), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

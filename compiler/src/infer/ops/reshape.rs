@@ -3,7 +3,7 @@
 //! `allowzero` came with opset 14.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 
@@ -37,7 +37,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     }
     if let Some(at) = free {
         let total: usize = from.iter().product();
-        let rest = shape.iter().try_fold(1_usize, |acc, &dim| acc.checked_mul(dim));
+        let rest = shape
+            .iter()
+            .try_fold(1_usize, |acc, &dim| acc.checked_mul(dim));
         match rest {
             Some(rest @ 1..) if total.is_multiple_of(rest) => shape[at] = total / rest,
             _ => return Fault::shape(format!("{from:?} to {wanted:?}")),

@@ -3,7 +3,7 @@
 //! Opset 11 has the region of interest as second input; 18 added axes and anti-aliasing.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 
@@ -12,6 +12,7 @@ pub(super) const OP: Operator = Operator {
     since: &[11, 13, 18, 19],
     inputs: (1, 4),
     attrs: &[
+        "axes",
         "coordinate_transformation_mode",
         "cubic_coeff_a",
         "exclude_outside",
@@ -30,6 +31,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         return Fault::attribute("mode", format!("`{mode}`, expected `nearest`"));
     }
     let shape = cx.shape(x);
+    if shape.contains(&0) {
+        return Fault::shape("an empty tensor");
+    }
     let (sizes, scales) = targets(cx, &shape)?;
     let transform = cx.text("coordinate_transformation_mode", "half_pixel")?;
     let nearest = cx.text("nearest_mode", "round_prefer_floor")?;
@@ -49,7 +53,10 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
                 "align_corners" if to <= 1.0 => 0.0,
                 "align_corners" => at * (from - 1.0) / (to - 1.0),
                 other => {
-                    return Fault::attribute("coordinate_transformation_mode", format!("`{other}`"));
+                    return Fault::attribute(
+                        "coordinate_transformation_mode",
+                        format!("`{other}`"),
+                    );
                 }
             };
             let place = match nearest.as_str() {
@@ -68,13 +75,32 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
 
 /// Sizes of the result and scales, per axis.
 fn targets(cx: &mut Cx<'_>, shape: &[usize]) -> OpResult<(Vec<usize>, Vec<f64>)> {
+    let Some(axes) = cx.ints("axes")? else {
+        return given(cx, shape);
+    };
+    let axes = axes.iter().map(|&axis| cx.axis(axis, shape.len()));
+    let axes = axes.collect::<OpResult<Vec<usize>>>()?;
+    let named: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
+    let (own_sizes, own_scales) = given(cx, &named)?;
+    let (mut sizes, mut scales) = (shape.to_vec(), vec![1.0; shape.len()]);
+    for (at, &axis) in axes.iter().enumerate() {
+        (sizes[axis], scales[axis]) = (own_sizes[at], own_scales[at]);
+    }
+    Ok((sizes, scales))
+}
+
+/// As the inputs give them, for the axes that they are for.
+fn given(cx: &Cx<'_>, shape: &[usize]) -> OpResult<(Vec<usize>, Vec<f64>)> {
     if let Some(sizes) = cx.const_ints(3, "sizes")? {
         let sizes = sizes.iter().map(|&size| usize::try_from(size).unwrap_or(0));
         let sizes: Vec<usize> = sizes.collect();
         if sizes.len() != shape.len() || sizes.iter().any(|&size| size == 0 || size > 1 << 24) {
             return Fault::shape(format!("sizes {sizes:?} for {shape:?}"));
         }
-        let scales = sizes.iter().zip(shape).map(|(&to, &from)| to as f64 / from as f64);
+        let scales = sizes
+            .iter()
+            .zip(shape)
+            .map(|(&to, &from)| to as f64 / from as f64);
         let scales = scales.collect();
         return Ok((sizes, scales));
     }
@@ -83,7 +109,10 @@ fn targets(cx: &mut Cx<'_>, shape: &[usize]) -> OpResult<(Vec<usize>, Vec<f64>)>
     if scales.len() != shape.len() || !scales.iter().all(|&s| s > 0.0 && s <= 1024.0) {
         return Fault::shape(format!("scales {scales:?} for {shape:?}"));
     }
-    let sizes = scales.iter().zip(shape).map(|(&by, &from)| (from as f64 * by).floor() as usize);
+    let sizes = scales
+        .iter()
+        .zip(shape)
+        .map(|(&by, &from)| (from as f64 * by).floor() as usize);
     let sizes: Vec<usize> = sizes.collect();
     if sizes.iter().any(|&size| size == 0 || size > 1 << 24) {
         return Fault::shape(format!("sizes {sizes:?}"));

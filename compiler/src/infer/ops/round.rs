@@ -1,7 +1,7 @@
 //! [Round](https://onnx.ai/onnx/operators/onnx__Round.html): the nearest integer, the even one of two, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

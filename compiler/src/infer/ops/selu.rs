@@ -1,7 +1,7 @@
 //! [Selu](https://onnx.ai/onnx/operators/onnx__Selu.html): gamma x, or gamma alpha (exp(x) - 1) below 0, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -3,7 +3,7 @@
 //! `start` and `end` came with opset 15.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::ValueId;
 use crate::infer::tensor::Tensor;

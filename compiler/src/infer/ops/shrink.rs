@@ -1,7 +1,7 @@
 //! [Shrink](https://onnx.ai/onnx/operators/onnx__Shrink.html): x + bias below -lambd, x - bias above lambd, else 0, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Sigmoid](https://onnx.ai/onnx/operators/onnx__Sigmoid.html): 1 / (1 + exp(-x)), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

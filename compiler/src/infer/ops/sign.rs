@@ -1,7 +1,7 @@
 //! [Sign](https://onnx.ai/onnx/operators/onnx__Sign.html): -1, 0 or 1, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

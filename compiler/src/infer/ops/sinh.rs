@@ -1,7 +1,7 @@
 //! [Sinh](https://onnx.ai/onnx/operators/onnx__Sinh.html): the hyperbolic sine, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

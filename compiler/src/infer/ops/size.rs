@@ -1,7 +1,7 @@
 //! [Size](https://onnx.ai/onnx/operators/onnx__Size.html): the number of elements.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::ValueId;
 use crate::infer::tensor::Tensor;

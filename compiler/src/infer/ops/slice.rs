@@ -1,7 +1,7 @@
 //! [Slice](https://onnx.ai/onnx/operators/onnx__Slice.html): `x[start:end:step]` on chosen axes; all are inputs since opset 10.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 
@@ -23,11 +23,14 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         Some(axes) => axes,
         None => (0..from.len() as i64).collect(),
     };
-    let by = cx.const_ints(4, "steps")?.unwrap_or_else(|| vec![1; from.len()]);
+    let by = cx
+        .const_ints(4, "steps")?
+        .unwrap_or_else(|| vec![1; from.len()]);
     if to.len() != from.len() || axes.len() != from.len() || by.len() != from.len() {
         return Fault::shape("starts, ends, axes and steps have different lengths");
     }
-    let (mut starts, mut sizes, mut steps) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
+    let (mut starts, mut sizes, mut steps) =
+        (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
     for (at, &axis) in axes.iter().enumerate() {
         let axis = cx.axis(axis, shape.len())?;
         let (start, size) = span(shape[axis], from[at], to[at], by[at])?;

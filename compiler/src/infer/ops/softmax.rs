@@ -3,7 +3,7 @@
 //! Before opset 13 over all axes from `axis` on (1 by default), since then over `axis` (-1).
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Op, ValueId};
 

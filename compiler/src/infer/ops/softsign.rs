@@ -1,7 +1,7 @@
 //! [Softsign](https://onnx.ai/onnx/operators/onnx__Softsign.html): x / (1 + |x|), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [SpaceToDepth](https://onnx.ai/onnx/operators/onnx__SpaceToDepth.html): blocks of positions become blocks of channels.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 
@@ -19,11 +19,17 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let [n, c, h, w] = *cx.shape(x) else {
         return Fault::shape("four axes are expected");
     };
-    let block = cx.int("blocksize")?.and_then(|b| usize::try_from(b).ok()).unwrap_or(0);
+    let block = cx
+        .int("blocksize")?
+        .and_then(|b| usize::try_from(b).ok())
+        .unwrap_or(0);
     if block == 0 || h % block != 0 || w % block != 0 {
         return Fault::attribute("blocksize", format!("{block} with {h} x {w} positions"));
     }
     let x = cx.reshape(x, &[n, c, h / block, block, w / block, block])?;
     let x = cx.transpose(x, &[0, 3, 5, 1, 2, 4])?;
-    Ok(vec![cx.reshape(x, &[n, c * block * block, h / block, w / block])?])
+    Ok(vec![cx.reshape(
+        x,
+        &[n, c * block * block, h / block, w / block],
+    )?])
 }

@@ -3,7 +3,7 @@
 //! The sizes are an input since opset 13; `num_outputs` came with 18.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 
@@ -26,14 +26,21 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     };
     let dim = shape[axis];
     let sizes: Vec<usize> = match given {
-        Some(sizes) => sizes.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect(),
+        Some(sizes) => sizes
+            .iter()
+            .map(|&size| usize::try_from(size).unwrap_or(0))
+            .collect(),
         None => {
             let count = cx.outputs().max(1);
             let each = dim.div_ceil(count);
-            (0..count).map(|at| each.min(dim.saturating_sub(at * each))).collect()
+            (0..count)
+                .map(|at| each.min(dim.saturating_sub(at * each)))
+                .collect()
         }
     };
-    if sizes.contains(&0) || sizes.iter().try_fold(0_usize, |acc, &s| acc.checked_add(s)) != Some(dim) {
+    if sizes.contains(&0)
+        || sizes.iter().try_fold(0_usize, |acc, &s| acc.checked_add(s)) != Some(dim)
+    {
         return Fault::shape(format!("parts {sizes:?} of an axis of {dim}"));
     }
     let mut from = 0;

@@ -1,7 +1,7 @@
 //! [Sqrt](https://onnx.ai/onnx/operators/onnx__Sqrt.html): the square root, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

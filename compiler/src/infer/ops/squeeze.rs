@@ -1,7 +1,7 @@
 //! [Squeeze](https://onnx.ai/onnx/operators/onnx__Squeeze.html): drops axes of one element; they are an input since opset 13.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 

@@ -1,7 +1,7 @@
 //! [Swish](https://onnx.ai/onnx/operators/onnx__Swish.html): x / (1 + exp(-alpha x)), elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

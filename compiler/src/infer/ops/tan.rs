@@ -1,7 +1,7 @@
 //! [Tan](https://onnx.ai/onnx/operators/onnx__Tan.html): the tangent, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

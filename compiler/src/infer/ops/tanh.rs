@@ -1,7 +1,7 @@
 //! [Tanh](https://onnx.ai/onnx/operators/onnx__Tanh.html): the hyperbolic tangent, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

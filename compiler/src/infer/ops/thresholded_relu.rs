@@ -1,7 +1,7 @@
 //! [ThresholdedRelu](https://onnx.ai/onnx/operators/onnx__ThresholdedRelu.html): x above alpha, else 0, elementwise.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
 use crate::infer::flow::{Unary, ValueId};
 

@@ -1,7 +1,7 @@
 //! [Tile](https://onnx.ai/onnx/operators/onnx__Tile.html): the operand repeated along each axis.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId};
 
@@ -22,7 +22,9 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         return Fault::shape(format!("{} repeats for {shape:?}", repeats.len()));
     }
     for (axis, &count) in repeats.iter().enumerate() {
-        let size = usize::try_from(count).ok().and_then(|n| n.checked_mul(shape[axis]));
+        let size = usize::try_from(count)
+            .ok()
+            .and_then(|n| n.checked_mul(shape[axis]));
         let Some(size) = size.filter(|&size| size > 0 && size <= 1 << 28) else {
             return Fault::shape(format!("{count} repeats of an axis of {}", shape[axis]));
         };

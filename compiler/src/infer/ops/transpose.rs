@@ -1,7 +1,7 @@
 //! [Transpose](https://onnx.ai/onnx/operators/onnx__Transpose.html): permutes the axes; reverses them by default.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::ValueId;
 
@@ -18,7 +18,10 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let x = cx.x(0)?;
     let rank = cx.shape(x).len();
     let perm = match cx.ints("perm")? {
-        Some(perm) => perm.iter().map(|&axis| usize::try_from(axis).ok()).collect::<Option<Vec<_>>>(),
+        Some(perm) => perm
+            .iter()
+            .map(|&axis| usize::try_from(axis).ok())
+            .collect::<Option<Vec<_>>>(),
         None => Some((0..rank).rev().collect()),
     };
     let Some(perm) = perm else {

@@ -1,7 +1,7 @@
 //! [Trilu](https://onnx.ai/onnx/operators/onnx__Trilu.html): the upper or lower triangle, zeros elsewhere; a product with a constant mask.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, ValueId};
 use crate::infer::tensor::Tensor;
@@ -18,7 +18,10 @@ pub(super) const OP: Operator = Operator {
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let x = cx.x(0)?;
     let upper = cx.flag("upper", true)?;
-    let diagonal = cx.const_ints(1, "diagonal")?.and_then(|k| k.first().copied()).unwrap_or(0);
+    let diagonal = cx
+        .const_ints(1, "diagonal")?
+        .and_then(|k| k.first().copied())
+        .unwrap_or(0);
     let shape = cx.shape(x);
     let [.., rows, columns] = *shape.as_slice() else {
         return Fault::shape("a matrix is expected");
@@ -31,7 +34,10 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     if let Some(values) = cx.flow.constant(x).map(|tensor| tensor.to_floats()) {
         let is_int = cx.flow.values[x].is_int;
         let at = |i: usize| kept(i / columns % rows, i % columns);
-        let values = values.iter().enumerate().map(|(i, &v)| if at(i) { v } else { 0.0 });
+        let values = values
+            .iter()
+            .enumerate()
+            .map(|(i, &v)| if at(i) { v } else { 0.0 });
         let tensor = if is_int {
             Tensor::int(&shape, values.map(|v| v as i64).collect())
         } else {

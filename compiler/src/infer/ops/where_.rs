@@ -3,7 +3,7 @@
 //! With a constant condition it is a sum of two masked operands.
 
 use super::Operator;
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Binary, Op, ValueId};
 use crate::infer::tensor::{Tensor, broadcast};
@@ -37,8 +37,18 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
 }
 
 /// `x` where the condition is `side`, zero elsewhere.
-fn masked(cx: &mut Cx<'_>, x: ValueId, holds: &Tensor, side: bool, shape: &[usize]) -> OpResult<ValueId> {
-    let flags: Vec<bool> = holds.to_floats().iter().map(|&v| (v != 0.0) == side).collect();
+fn masked(
+    cx: &mut Cx<'_>,
+    x: ValueId,
+    holds: &Tensor,
+    side: bool,
+    shape: &[usize],
+) -> OpResult<ValueId> {
+    let flags: Vec<bool> = holds
+        .to_floats()
+        .iter()
+        .map(|&v| (v != 0.0) == side)
+        .collect();
     if cx.flow.constant(x).is_none() {
         let flags = flags.iter().map(|&flag| f32::from(u8::from(flag)));
         let mask = cx.make(Tensor::made(holds.shape(), flags.collect())?)?;
@@ -58,7 +68,10 @@ fn masked(cx: &mut Cx<'_>, x: ValueId, holds: &Tensor, side: bool, shape: &[usiz
     let made = match (wide.ints(), wide.floats()) {
         (Some(v), _) => Tensor::int(shape, v.iter().zip(keep).map(|(&v, &m)| v * m).collect()),
         (None, Some(v)) => {
-            let chosen = v.iter().zip(keep).map(|(&v, &m)| if m == 1 { v } else { 0.0 });
+            let chosen = v
+                .iter()
+                .zip(keep)
+                .map(|(&v, &m)| if m == 1 { v } else { 0.0 });
             Tensor::float(shape, chosen.collect())
         }
         _ => None,

@@ -1,6 +1,6 @@
 //! What convolution and pooling share: the window and its positions.
 
-use crate::infer::build::Cx;
+use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId, windows};
 
@@ -20,10 +20,15 @@ pub(super) fn list(cx: &Cx<'_>, name: &str, len: usize, default: usize) -> OpRes
     let Some(values) = cx.ints(name)? else {
         return Ok(vec![default; len]);
     };
-    let numbers = values.iter().map(|&v| usize::try_from(v).ok().filter(|&v| v < 1 << 24));
+    let numbers = values
+        .iter()
+        .map(|&v| usize::try_from(v).ok().filter(|&v| v < 1 << 24));
     match numbers.collect::<Option<Vec<_>>>() {
         Some(numbers) if numbers.len() == len => Ok(numbers),
-        _ => Fault::attribute(name, format!("{values:?}, expected {len} numbers from 0 to 2^24")),
+        _ => Fault::attribute(
+            name,
+            format!("{values:?}, expected {len} numbers from 0 to 2^24"),
+        ),
     }
 }
 
@@ -32,7 +37,9 @@ impl Window {
     pub(super) fn read(cx: &Cx<'_>, x: ValueId, weight: Option<&[usize]>) -> OpResult<Self> {
         let shape = cx.shape(x);
         if shape.len() < 3 || shape.contains(&0) {
-            return Fault::shape(format!("input {shape:?}, expected samples, channels, positions"));
+            return Fault::shape(format!(
+                "input {shape:?}, expected samples, channels, positions"
+            ));
         }
         let spatial = &shape[2..];
         let rank = spatial.len();
@@ -41,7 +48,10 @@ impl Window {
             (None, None) => return Fault::attribute("kernel_shape", "it is missing"),
             (Some(_), _) => list(cx, "kernel_shape", rank, 1)?,
         };
-        if weight.is_some_and(|weight| weight != kernel) || kernel.contains(&0) || kernel.len() != rank {
+        if weight.is_some_and(|weight| weight != kernel)
+            || kernel.contains(&0)
+            || kernel.len() != rank
+        {
             return Fault::attribute("kernel_shape", format!("{kernel:?} for {shape:?}"));
         }
         let strides = list(cx, "strides", rank, 1)?;
@@ -49,7 +59,9 @@ impl Window {
         if strides.contains(&0) || dilations.contains(&0) {
             return Fault::attribute("strides", "a stride or dilation is 0");
         }
-        let reach: Vec<usize> = (0..rank).map(|axis| (kernel[axis] - 1) * dilations[axis] + 1).collect();
+        let reach: Vec<usize> = (0..rank)
+            .map(|axis| (kernel[axis] - 1) * dilations[axis] + 1)
+            .collect();
         let mut pads = pads(cx, spatial, &reach, &strides)?;
         if cx.int("ceil_mode")?.is_some() && cx.flag("ceil_mode", false)? {
             for axis in 0..rank {
@@ -58,11 +70,23 @@ impl Window {
         }
         let mut out = Vec::with_capacity(rank);
         for axis in 0..rank {
-            let made = windows(spatial[axis], kernel[axis], strides[axis], pads[axis], dilations[axis]);
+            let made = windows(
+                spatial[axis],
+                kernel[axis],
+                strides[axis],
+                pads[axis],
+                dilations[axis],
+            );
             let Some(made) = made else {
                 return Fault::shape(format!("a window {kernel:?} does not fit {shape:?}"));
             };
             out.push(made);
+        }
+        // A pool copies its windows; a convolution does not.
+        let mut cells = kernel.iter().chain(&out);
+        let cells = cells.try_fold(1_usize, |acc, &dim| acc.checked_mul(dim));
+        if weight.is_none() && cells.is_none_or(|cells| cells > 1 << 28) {
+            return Fault::shape("windows of more than 2^28 elements");
         }
         Ok(Self {
             kernel,
@@ -106,13 +130,17 @@ impl Window {
             let inside = (0..self.out[axis]).map(|at| {
                 let taps = (0..self.kernel[axis]).filter(|tap| {
                     let place = at * self.strides[axis] + tap * self.dilations[axis];
-                    place.checked_sub(self.pads[axis].0).is_some_and(|place| place < dim)
+                    place
+                        .checked_sub(self.pads[axis].0)
+                        .is_some_and(|place| place < dim)
                 });
                 taps.count()
             });
             let inside: Vec<usize> = inside.collect();
             let rows = counts.iter();
-            counts = rows.flat_map(|&row| inside.iter().map(move |&own| row * own)).collect();
+            counts = rows
+                .flat_map(|&row| inside.iter().map(move |&own| row * own))
+                .collect();
         }
         counts
     }
@@ -120,8 +148,8 @@ impl Window {
     /// Elements of the padded plane in each window, position by position.
     fn indices(&self, spatial: &[usize]) -> Vec<usize> {
         let mut made = vec![0_usize];
-        for axis in 0..spatial.len() {
-            made = self.extend(&made, axis, spatial[axis] + self.pads[axis].0 + self.pads[axis].1);
+        for (axis, &dim) in spatial.iter().enumerate() {
+            made = self.extend(&made, axis, dim + self.pads[axis].0 + self.pads[axis].1);
         }
         made
     }
@@ -131,7 +159,8 @@ impl Window {
         let positions: usize = self.out[..axis].iter().product();
         let taps: usize = self.kernel[..axis].iter().product();
         let mut out = Vec::with_capacity(made.len() * self.out[axis] * self.kernel[axis]);
-        for (position, at) in (0..positions).flat_map(|p| (0..self.out[axis]).map(move |a| (p, a))) {
+        for (position, at) in (0..positions).flat_map(|p| (0..self.out[axis]).map(move |a| (p, a)))
+        {
             for (tap, own) in (0..taps).flat_map(|t| (0..self.kernel[axis]).map(move |o| (t, o))) {
                 let place = at * self.strides[axis] + own * self.dilations[axis];
                 out.push(made[position * taps + tap] * width + place);
@@ -142,14 +171,15 @@ impl Window {
 }
 
 /// All windows of `x`: `[N, C, positions.., taps]`.
-pub(super) fn gather(cx: &mut Cx<'_>, x: ValueId, window: &Window, value: f32) -> OpResult<ValueId> {
+pub(super) fn gather(
+    cx: &mut Cx<'_>,
+    x: ValueId,
+    window: &Window,
+    value: f32,
+) -> OpResult<ValueId> {
     let shape = cx.shape(x);
     let (outer, spatial) = shape.split_at(2);
     let taps: usize = window.kernel.iter().product();
-    let cells = window.out.iter().try_fold(taps, |acc, &dim| acc.checked_mul(dim));
-    if cells.is_none_or(|cells| cells > 1 << 28) {
-        return Fault::shape("windows of more than 2^28 elements");
-    }
     let padded = pad(cx, x, &window.pads, value)?;
     let area: usize = cx.shape(padded)[2..].iter().product();
     let flat = cx.reshape(padded, &[outer, &[area]].concat())?;
@@ -174,7 +204,12 @@ fn pad(cx: &mut Cx<'_>, x: ValueId, pads: &[(usize, usize)], value: f32) -> OpRe
     cx.emit(op, &[x])
 }
 
-fn pads(cx: &Cx<'_>, spatial: &[usize], reach: &[usize], strides: &[usize]) -> OpResult<Vec<(usize, usize)>> {
+fn pads(
+    cx: &Cx<'_>,
+    spatial: &[usize],
+    reach: &[usize],
+    strides: &[usize],
+) -> OpResult<Vec<(usize, usize)>> {
     let rank = spatial.len();
     let auto = cx.text("auto_pad", "NOTSET")?;
     let same = |upper: bool| {
@@ -189,7 +224,9 @@ fn pads(cx: &Cx<'_>, spatial: &[usize], reach: &[usize], strides: &[usize]) -> O
     match auto.as_str() {
         "NOTSET" | "" => {
             let pads = list(cx, "pads", 2 * rank, 0)?;
-            Ok((0..rank).map(|axis| (pads[axis], pads[axis + rank])).collect())
+            Ok((0..rank)
+                .map(|axis| (pads[axis], pads[axis + rank]))
+                .collect())
         }
         "VALID" => Ok(vec![(0, 0); rank]),
         "SAME_UPPER" => Ok(same(true)),

@@ -49,9 +49,9 @@ fn array(value: &Value) -> Read<Tensor> {
 
 fn flatten(value: &Value, shape: &[usize], values: &mut Vec<f32>) -> Read<()> {
     match (value, shape.split_first()) {
-        (Value::Array(items), Some((&length, rest))) if items.len() == length => {
-            items.iter().try_for_each(|item| flatten(item, rest, values))
-        }
+        (Value::Array(items), Some((&length, rest))) if items.len() == length => items
+            .iter()
+            .try_for_each(|item| flatten(item, rest, values)),
         (Value::Number(number), None) => {
             let number = number.as_f64().ok_or("a number out of range")?;
             values.push(number as f32);
@@ -72,7 +72,15 @@ mod tests {
         let expected = Tensor::float(&[2, 2], vec![1.0, 2.5, 3.0, 4.0]).unwrap();
         assert_eq!(named[0].tensor, expected);
         assert_eq!(read(b"[]").unwrap()[0].tensor.shape(), [0]);
-        for bad in ["[[1], [2, 3]]", "[1, [2]]", "[\"a\"]", "{", "[null]", "[1e999]", "nan"] {
+        for bad in [
+            "[[1], [2, 3]]",
+            "[1, [2]]",
+            "[\"a\"]",
+            "{",
+            "[null]",
+            "[1e999]",
+            "nan",
+        ] {
             assert!(read(bad.as_bytes()).is_err(), "{bad}");
         }
         let deep = "[".repeat(200) + &"]".repeat(200);

@@ -44,14 +44,21 @@ fn field<'a>(header: &'a str, key: &str) -> Read<&'a str> {
 }
 
 fn quoted(text: &str) -> Read<&str> {
-    let inner = text.strip_prefix('\'').and_then(|text| text.split_once('\''));
-    inner.map(|(inner, _)| inner).ok_or_else(|| "its elements are not of a simple type".to_owned())
+    let inner = text
+        .strip_prefix('\'')
+        .and_then(|text| text.split_once('\''));
+    inner
+        .map(|(inner, _)| inner)
+        .ok_or_else(|| "its elements are not of a simple type".to_owned())
 }
 
 fn tuple(text: &str) -> Read<Vec<usize>> {
     let inner = text.strip_prefix('(').and_then(|text| text.split_once(')'));
     let (inner, _) = inner.ok_or("its shape is not a tuple")?;
-    let parts = inner.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts = inner
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
     let shape: Option<Vec<usize>> = parts.map(|part| part.parse().ok()).collect();
     match shape {
         Some(shape) if shape.len() <= 16 => Ok(shape),
@@ -64,13 +71,34 @@ fn elements(kind: &str, shape: &[usize], data: &[u8]) -> Read<Tensor> {
     let made = match kind {
         "<f4" => floats(shape, each(data, total, f32::from_le_bytes)?),
         "<f8" => floats(shape, each(data, total, |b| f64::from_le_bytes(b) as f32)?),
-        "<f2" => floats(shape, each(data, total, |b| half::f16::from_le_bytes(b).to_f32())?),
-        "|u1" | "|b1" => ints(shape, each(data, total, |b| i64::from(u8::from_le_bytes(b)))?),
-        "|i1" => ints(shape, each(data, total, |b| i64::from(i8::from_le_bytes(b)))?),
-        "<u2" => ints(shape, each(data, total, |b| i64::from(u16::from_le_bytes(b)))?),
-        "<i2" => ints(shape, each(data, total, |b| i64::from(i16::from_le_bytes(b)))?),
-        "<u4" => ints(shape, each(data, total, |b| i64::from(u32::from_le_bytes(b)))?),
-        "<i4" => ints(shape, each(data, total, |b| i64::from(i32::from_le_bytes(b)))?),
+        "<f2" => floats(
+            shape,
+            each(data, total, |b| half::f16::from_le_bytes(b).to_f32())?,
+        ),
+        "|u1" | "|b1" => ints(
+            shape,
+            each(data, total, |b| i64::from(u8::from_le_bytes(b)))?,
+        ),
+        "|i1" => ints(
+            shape,
+            each(data, total, |b| i64::from(i8::from_le_bytes(b)))?,
+        ),
+        "<u2" => ints(
+            shape,
+            each(data, total, |b| i64::from(u16::from_le_bytes(b)))?,
+        ),
+        "<i2" => ints(
+            shape,
+            each(data, total, |b| i64::from(i16::from_le_bytes(b)))?,
+        ),
+        "<u4" => ints(
+            shape,
+            each(data, total, |b| i64::from(u32::from_le_bytes(b)))?,
+        ),
+        "<i4" => ints(
+            shape,
+            each(data, total, |b| i64::from(i32::from_le_bytes(b)))?,
+        ),
         "<i8" => ints(shape, each(data, total, i64::from_le_bytes)?),
         _ => return Err(format!("elements of type `{kind}` are not supported")),
     };
@@ -124,7 +152,10 @@ mod tests {
             file(&good.replace("<f4", "|O"), &data),
             file(&good.replace("False", "True"), &data),
             file(&good.replace("(1,)", "(-1,)"), &data),
-            file(&good.replace("(1,)", "(18446744073709551615, 18446744073709551615)"), &data),
+            file(
+                &good.replace("(1,)", "(18446744073709551615, 18446744073709551615)"),
+                &data,
+            ),
             file(&good.replace("(1,)", "(99999999999,)"), &data),
             file(&good.replace("shape", "shade"), &data),
             file("", &data),

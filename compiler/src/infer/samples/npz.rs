@@ -18,7 +18,9 @@ pub(super) fn read(bytes: &[u8]) -> Read<Vec<Named>> {
     let count = u16_at(bytes, end + 10)?;
     let mut at = u32_at(bytes, end + 16)? as usize;
     if count > MOST_ENTRIES {
-        return Err(format!("{count} arrays, at most {MOST_ENTRIES} are supported"));
+        return Err(format!(
+            "{count} arrays, at most {MOST_ENTRIES} are supported"
+        ));
     }
     let mut arrays = Vec::new();
     let mut total = 0;
@@ -76,20 +78,29 @@ fn inflate(bytes: &[u8], local: usize, method: u16, packed: usize, size: usize) 
 fn find_end(bytes: &[u8]) -> Option<usize> {
     let last = bytes.len().checked_sub(22)?;
     let first = last.saturating_sub(usize::from(u16::MAX));
-    (first..=last).rev().find(|&at| u32_at(bytes, at) == Ok(END))
+    (first..=last)
+        .rev()
+        .find(|&at| u32_at(bytes, at) == Ok(END))
 }
 
 fn part(bytes: &[u8], at: usize, length: usize) -> Read<&[u8]> {
     let end = at.checked_add(length);
-    end.and_then(|end| bytes.get(at..end)).ok_or_else(|| "cut short".to_owned())
+    end.and_then(|end| bytes.get(at..end))
+        .ok_or_else(|| "cut short".to_owned())
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Read<u16> {
     let (chunks, _) = part(bytes, at, 2)?.as_chunks();
-    chunks.first().map(|chunk| u16::from_le_bytes(*chunk)).ok_or_else(|| "cut short".to_owned())
+    chunks
+        .first()
+        .map(|chunk| u16::from_le_bytes(*chunk))
+        .ok_or_else(|| "cut short".to_owned())
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Read<u32> {
     let (chunks, _) = part(bytes, at, 4)?.as_chunks();
-    chunks.first().map(|chunk| u32::from_le_bytes(*chunk)).ok_or_else(|| "cut short".to_owned())
+    chunks
+        .first()
+        .map(|chunk| u32::from_le_bytes(*chunk))
+        .ok_or_else(|| "cut short".to_owned())
 }

@@ -18,7 +18,10 @@ pub(super) fn samples(flow: &Flow, seed: u64, count: usize) -> Result<Vec<Sample
                 let ints = (0..size).map(|_| (next(&mut state) % rows) as i64);
                 Tensor::int(&input.shape, ints.collect())
             } else {
-                Tensor::float(&input.shape, (0..size).map(|_| normal(&mut state)).collect())
+                Tensor::float(
+                    &input.shape,
+                    (0..size).map(|_| normal(&mut state)).collect(),
+                )
             };
             sample.push(tensor.ok_or_else(|| InferError::Input {
                 name: input.name.clone(),
