@@ -44,6 +44,46 @@ impl Step {
     }
 }
 
+/// A constraint read on a row.
+pub type At = (usize, usize);
+
+/// Takes steps in order, as a prover would; the cells of the steps in `faults` are off by so much.
+pub fn take(constraints: &Constraints, grid: &mut Grid, steps: &[Step], faults: &[(At, Fr)]) {
+    let mut scratch = Vec::new();
+    for step in steps {
+        let mut value = step.solve(constraints, grid, &mut scratch);
+        for (at, fault) in faults {
+            if *at == (step.constraint, step.row) {
+                value += fault;
+            }
+        }
+        grid.advice[step.cell.column][step.cell.row] = value;
+    }
+}
+
+/// Takes steps with a fault at one of them, chosen such that a later check holds, on which the
+/// fault acts affinely. Returns false, and leaves the steps without the fault, if it has no effect
+/// on the check.
+pub fn take_closing(
+    constraints: &Constraints,
+    grid: &mut Grid,
+    steps: &[Step],
+    at: At,
+    (check, row): At,
+) -> bool {
+    let mut with = |fault: Fr| {
+        take(constraints, grid, steps, &[(at, fault)]);
+        constraints.eval(check, grid, row, &mut Vec::new())
+    };
+    let at_one = with(Fr::ONE);
+    let at_zero = with(Fr::ZERO);
+    let Some(inverse) = (at_one - at_zero).invert().into_option() else {
+        return false;
+    };
+    with(-at_zero * inverse);
+    true
+}
+
 /// Finds the order of the steps.
 #[derive(Clone, Debug)]
 pub struct Planner<'a> {

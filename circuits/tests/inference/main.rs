@@ -1,6 +1,21 @@
-//! The inference circuit: what it computes, and that its constraints hold.
+//! The inference circuit: what it computes, that its constraints hold, and that each is needed.
+//!
+//! - [`graphs`]: small graphs, one for each part of the circuit; [`random`]: random ones;
+//! - [`manifest`]: for each constraint, lookup and wire a forgery that it alone refuses;
+//! - [`determined`]: which cells follow, and which are free;
+//! - [`attacks`]: attacks by name;
+//! - [`checker`]: fixed columns that do not mean a circuit are refused;
+//! - [`refused`]: graphs that have no sound layout.
 
+mod attacks;
+mod checker;
+mod determined;
 mod graphs;
+mod harness;
+mod manifest;
+mod random;
+mod refused;
+mod rerun;
 
 use std::sync::Arc;
 
