@@ -71,17 +71,21 @@ pub fn take_closing(
     at: At,
     (check, row): At,
 ) -> bool {
+    take(constraints, grid, steps, &[]);
+    let at_zero = constraints.eval(check, grid, row, &mut Vec::new());
+    // Nothing changes before the fault.
+    let position = steps
+        .iter()
+        .position(|step| (step.constraint, step.row) == at);
+    let steps = &steps[position.unwrap_or(steps.len())..];
     let mut with = |fault: Fr| {
         take(constraints, grid, steps, &[(at, fault)]);
         constraints.eval(check, grid, row, &mut Vec::new())
     };
     let at_one = with(Fr::ONE);
-    let at_zero = with(Fr::ZERO);
-    let Some(inverse) = (at_one - at_zero).invert().into_option() else {
-        return false;
-    };
-    with(-at_zero * inverse);
-    true
+    let inverse = (at_one - at_zero).invert().into_option();
+    with(-at_zero * inverse.unwrap_or(Fr::ZERO));
+    inverse.is_some()
 }
 
 /// Finds the order of the steps.

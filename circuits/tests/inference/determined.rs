@@ -29,7 +29,7 @@ fn free(model: &Model) -> BTreeSet<Cell> {
         claimed[plan.result.matrix.circuit_rows()].fill(true);
     }
     let mut free = BTreeSet::new();
-    for row in 0..model.last() {
+    for (row, &claimed) in claimed.iter().enumerate().take(model.last()) {
         let unit = layout.units.get(row);
         for (j, lane) in config.units.lanes.iter().enumerate() {
             let here = unit.map(|unit| unit.cells[j]).unwrap_or_default();
@@ -40,7 +40,7 @@ fn free(model: &Model) -> BTreeSet<Cell> {
             if here.b.is_none() {
                 free.insert(cell(lane.b, row));
             }
-            if here.a.is_none() && !claimed[row] {
+            if here.a.is_none() && !claimed {
                 free.insert(cell(lane.a, row));
             }
         }

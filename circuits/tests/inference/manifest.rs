@@ -242,7 +242,7 @@ type Candidates = BTreeMap<(&'static str, usize), Vec<BTreeMap<Cell, Fr>>>;
 fn every_lookup_and_wire_is_needed() {
     let (mut all, mut refused) = (BTreeSet::new(), BTreeSet::new());
     for model in models() {
-        let end = ("fraction sum".to_owned(), "zero at both ends".to_owned());
+        let end = [("fraction sum".to_owned(), "zero at both ends".to_owned())];
         let shape = &model.config.shape;
         let verdicts: Vec<_> = candidates(&model)
             .into_par_iter()
@@ -250,7 +250,7 @@ fn every_lookup_and_wire_is_needed() {
             .collect();
         for (key, verdict) in verdicts {
             if let Some(verdict) = verdict {
-                assert_eq!(verdict, [end.clone()], "{}: {key:?}", model.name);
+                assert_eq!(verdict, end, "{}: {key:?}", model.name);
                 refused.insert(key);
             }
         }
