@@ -11,6 +11,7 @@ use halo2curves::bn256::Fr;
 use nascent_ir::Params;
 use rayon::prelude::*;
 
+use super::check::{CheckError, check};
 use super::claim::{Channel, Points};
 use super::config::InferenceConfig;
 use super::contraction::Operand;
@@ -66,6 +67,22 @@ impl InferenceCircuit {
             ..self.clone()
         };
         Ok((circuit, outputs))
+    }
+
+    /// Checks the fixed columns by themselves, see [`super::check`].
+    ///
+    /// # Errors
+    ///
+    /// The first thing found wrong.
+    pub fn check(&self) -> Result<(), CheckError> {
+        let mut meta = ConstraintSystem::default();
+        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        check(&config, &self.sheet)
+    }
+
+    /// The fixed columns, and of a circuit with a witness the first phase.
+    pub fn sheet(&self) -> &Sheet {
+        &self.sheet
     }
 
     /// Sizes.

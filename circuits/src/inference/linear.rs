@@ -126,7 +126,7 @@ pub fn power(challenge: &Expr, power: u32) -> Expr {
         _ => {
             let half = self::power(challenge, power / 2);
             let square = half.clone() * half;
-            if power % 2 == 0 {
+            if power.is_multiple_of(2) {
                 square
             } else {
                 square * challenge.clone()

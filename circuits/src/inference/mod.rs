@@ -8,6 +8,7 @@
 //! The model is in the fixed columns: which address is read where, which table a row uses, which
 //! rows are a matrix. The gates depend on the [`shape::Shape`] alone.
 
+pub mod check;
 pub mod circuit;
 pub mod claim;
 pub mod config;
@@ -23,6 +24,7 @@ pub mod sheet;
 pub mod tables;
 pub mod unit;
 
+pub use check::CheckError;
 pub use circuit::InferenceCircuit;
 pub use execute::ExecuteError;
 pub use plan::{PlanError, plan};

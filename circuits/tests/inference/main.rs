@@ -1,6 +1,22 @@
-//! The inference circuit: what it computes, and that its constraints hold.
+//! The inference circuit: what it computes, that its constraints hold, and that each is needed.
+//!
+//! - [`graphs`]: small graphs, one for each part of the circuit; [`random`]: random ones;
+//! - [`manifest`]: for each constraint, lookup and wire a forgery that it alone refuses;
+//! - [`determined`]: which cells follow, and which are free;
+//! - [`attacks`]: attacks on units, folds and wires by name; [`attacks_on_claims`]: on claims;
+//! - [`checker`]: fixed columns that do not mean a circuit are refused;
+//! - [`refused`]: graphs that have no sound layout.
 
+mod attacks;
+mod attacks_on_claims;
+mod checker;
+mod determined;
 mod graphs;
+mod harness;
+mod manifest;
+mod random;
+mod refused;
+mod rerun;
 
 use std::sync::Arc;
 
@@ -71,6 +87,33 @@ fn constraints_hold() {
             let (grid, meta, _) = laid_out(&case, lanes);
             assert_eq!(grid.failures(&meta), [], "{} with {lanes:?}", case.name);
         }
+    }
+}
+
+/// The degrees that the book's pages on the chips state.
+#[test]
+fn degrees_are_those_of_the_book() {
+    let stated = [
+        ("unit multiplier", 2),
+        ("unit", 5),
+        ("fold", 4),
+        ("fractions", 5),
+        ("fraction sum", 2),
+        ("contraction", 3),
+        ("claims of weights", 3),
+        ("claims of results", 3),
+        ("claims of operands, channel 0", 3),
+        ("claim sum", 4),
+    ];
+    let case = cases().pop().expect("a case");
+    let layout = plan(&case.graph, lanes()[0]).expect("planned");
+    let mut meta = ConstraintSystem::<Fr>::default();
+    InferenceCircuit::configure_with_params(&mut meta, layout.shape(None).expect("fits"));
+    for (name, degree) in stated {
+        let gate = meta.gates().iter().find(|gate| gate.name() == name);
+        let polynomials = gate.expect("a gate of that name").polynomials();
+        let highest = polynomials.iter().map(|p| p.degree()).max();
+        assert_eq!(highest, Some(degree), "{name}");
     }
 }
 

@@ -5,7 +5,7 @@ use nascent_ir::{MatMul, Node, Op, TensorId};
 use super::elementwise::Cells;
 use super::layout::{ContractionPlan, Section, WeightPlan};
 use super::rows::Matrix;
-use super::{Arrangement, Pending, PlanError, Planner, claim, unsupported};
+use super::{Arrangement, Pending, PlanError, Planner, USED_TWICE, claim, unsupported};
 use crate::inference::claim::Axis;
 
 impl Planner<'_> {
@@ -26,7 +26,7 @@ impl Planner<'_> {
         for batch in 0..batches {
             let id = self.next_id();
             let part = left.part(batch * rows, rows);
-            let section = self.operand(part);
+            let section = self.operand(node, part)?;
             let left = claim(section, part, (Axis::Inner, Axis::Position), id + 1);
             let right = match right {
                 Right::Weights(matrix, axes) => {
@@ -35,7 +35,7 @@ impl Planner<'_> {
                 }
                 Right::Units(matrix, axes) => {
                     let part = matrix.part(batch * matrix.rows / batches, matrix.rows / batches);
-                    claim(self.operand(part), part, axes, id)
+                    claim(self.operand(node, part)?, part, axes, id)
                 }
             };
             let result = Matrix {
@@ -148,8 +148,7 @@ impl Planner<'_> {
         if !self.tensors[tensor.index()].wires.is_empty()
             || self.layout.weights.iter().any(|w| w.tensor == tensor)
         {
-            let what = "a parameter is used twice; give each use its own";
-            return Err(unsupported(node, what));
+            return Err(unsupported(node, USED_TWICE));
         }
         let matrix = Matrix {
             first: self.layout.weight_rows,

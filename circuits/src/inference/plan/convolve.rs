@@ -153,7 +153,7 @@ impl Planner<'_> {
                 rows: out_group,
                 ..result
             };
-            let section = self.operand(left);
+            let section = self.operand(node, left)?;
             parts.push((self.layout.contractions.len(), group * out_group, out_group));
             self.push_contraction(ContractionPlan {
                 left: claim(section, left, (Axis::Position, Axis::Inner), id + 1),

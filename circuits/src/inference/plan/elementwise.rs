@@ -94,7 +94,7 @@ impl Planner<'_> {
         for element in cells.elements.iter().flatten() {
             let (a, b) = operands(*element);
             for wire in [a, b].into_iter().flatten() {
-                self.address(wire);
+                self.address(node, wire)?;
             }
         }
         let matrix = Matrix {
@@ -128,8 +128,8 @@ impl Planner<'_> {
                     let (a, b) = operands(element);
                     row.cells[j] = UnitCell {
                         active: true,
-                        a: a.map(|wire| self.read(wire)),
-                        b: b.map(|wire| self.read(wire)),
+                        a: a.map(|wire| self.read(node, wire)).transpose()?,
+                        b: b.map(|wire| self.read(node, wire)).transpose()?,
                     };
                     let place = Place::Unit(matrix.first + i * matrix.lane_rows() + l, j);
                     wires[element] = Wire::At(self.lanes.address(place));
@@ -139,7 +139,7 @@ impl Planner<'_> {
                     if let Some(wire) = multiplier {
                         row.op.multiplier = match wire {
                             Wire::Constant(value) => Multiplier::Fixed(value),
-                            wire => Multiplier::Read(self.read(wire)),
+                            wire => Multiplier::Read(self.read(node, wire)?),
                         };
                     }
                 }
@@ -326,9 +326,11 @@ impl Planner<'_> {
         for group in windows.chunks(lanes) {
             let top = first + rows.len();
             for i in 0..window {
+                let read = |j: usize| group.get(j).map(|window| self.read(node, window[i]));
                 let cells = (0..lanes)
-                    .map(|j| group.get(j).map(|window| self.read(window[i])))
-                    .collect();
+                    .map(read)
+                    .map(Option::transpose)
+                    .collect::<Result<_, _>>()?;
                 rows.push(FoldRow {
                     fold,
                     start: i + 1 == window,

@@ -177,10 +177,14 @@ impl<'a> Planner<'a> {
         for output in self.graph.outputs.clone() {
             let node = self.graph.node(output);
             for wire in self.wires(node, output)? {
-                let address = self.address(wire);
-                self.layout.reads.add(address);
+                let address = self.read(node, wire)?;
                 self.layout.outputs.push(address);
             }
+        }
+        // Its claim would have no rows of its own.
+        let unused = |node: &&Node| self.tensors[node.output.index()].pending.is_some();
+        if let Some(node) = self.graph.nodes.iter().find(unused) {
+            return Err(unsupported(node, "the product is not used; remove it"));
         }
         self.layout.wide_bits = 2 + (u64::BITS - self.wide.leading_zeros());
         Ok(self.layout)
@@ -219,7 +223,7 @@ impl<'a> Planner<'a> {
     fn wires(&mut self, node: &Node, id: TensorId) -> Result<Vec<Wire>, PlanError> {
         let producer = self.graph.node(id);
         let tensor = &self.tensors[id.index()];
-        if tensor.pending.is_some() {
+        if matches!(producer.op, Op::MatMul(_) | Op::Conv(_)) {
             let what = "a product of matrices can only be the first operand of one map";
             return Err(unsupported(node, what));
         }
@@ -231,6 +235,10 @@ impl<'a> Planner<'a> {
 
     /// Places a vector parameter on the bus.
     fn vector(&mut self, node: &Node) -> Result<(), PlanError> {
+        // Nothing would tie two places of one parameter.
+        if self.layout.weights.iter().any(|w| w.tensor == node.output) {
+            return Err(unsupported(node, USED_TWICE));
+        }
         let info = self.graph.tensor(node.output);
         let bits = 2 * self.layout.table_bits;
         let half = 1i64 << (bits - 1);
@@ -251,14 +259,15 @@ impl<'a> Planner<'a> {
     }
 
     /// The address of a wire; a constant gets a unit of its own.
-    fn address(&mut self, wire: Wire) -> Address {
+    fn address(&mut self, node: &Node, wire: Wire) -> Result<Address, PlanError> {
         let value = match wire {
-            Wire::At(address) => return address,
+            Wire::At(address) => return Ok(address),
             Wire::Constant(value) => value,
         };
         if let Some(address) = self.constants.get(&value) {
-            return *address;
+            return Ok(*address);
         }
+        self.fits(node, Range::new(value, value))?;
         let op = UnitOp {
             factor_a: 0,
             constant: value,
@@ -270,14 +279,14 @@ impl<'a> Planner<'a> {
         self.push_units(vec![UnitRow { op, cells }]);
         let address = self.lanes.address(Place::Unit(row, 0));
         self.constants.insert(value, address);
-        address
+        Ok(address)
     }
 
     /// Reads a wire once.
-    fn read(&mut self, wire: Wire) -> Address {
-        let address = self.address(wire);
+    fn read(&mut self, node: &Node, wire: Wire) -> Result<Address, PlanError> {
+        let address = self.address(node, wire)?;
         self.layout.reads.add(address);
-        address
+        Ok(address)
     }
 
     fn copy_op(&self) -> UnitOp {
@@ -325,14 +334,17 @@ impl<'a> Planner<'a> {
     }
 
     /// Claims rows of units as an operand, on the first channel that is free on all of them.
-    fn operand(&mut self, matrix: Matrix) -> Section {
+    fn operand(&mut self, node: &Node, matrix: Matrix) -> Result<Section, PlanError> {
         let rows = &mut self.channels[matrix.circuit_rows()];
         let taken = rows.iter().fold(0, |taken, row| taken | row);
         let channel = taken.trailing_ones();
+        if channel == u32::BITS {
+            return Err(unsupported(node, "an operand is used more than 32 times"));
+        }
         for row in rows {
             *row |= 1 << channel;
         }
-        Section::Operands(channel as usize)
+        Ok(Section::Operands(channel as usize))
     }
 
     fn push_contraction(&mut self, contraction: ContractionPlan) {
@@ -360,6 +372,9 @@ fn weight_bits(graph: &CheckedGraph) -> u32 {
     });
     bits.max().unwrap_or(0).max(4)
 }
+
+/// A parameter that would stand in two places.
+const USED_TWICE: &str = "a parameter is used twice; give each use its own";
 
 fn unsupported(node: &Node, what: &'static str) -> PlanError {
     PlanError::Unsupported {
