@@ -93,7 +93,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut inputs = Vec::new();
     for port in &compiled.inputs {
         let count: usize = port.shape.iter().product();
-        let values = (0..count).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * port.scale as f32 * 100.0);
+        let values =
+            (0..count).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * port.scale as f32 * 100.0);
         let values: Vec<f32> = values.collect();
         inputs.extend(port.quantize(&values)?.into_iter().map(i64::from));
     }
