@@ -45,7 +45,7 @@ pub struct ContractionPlan {
     pub first: usize,
     /// Length of `v`.
     pub channels: usize,
-    /// Exponents of the kernel's offsets, rising from zero; `[0]` for a matrix product.
+    /// Exponents of the kernel's offsets, from zero, not falling; `[0]` for a matrix product.
     pub offsets: Vec<u32>,
     /// Power of the position challenge by which the result is shifted.
     pub shift: u32,
