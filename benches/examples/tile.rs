@@ -3,7 +3,8 @@
 //! `cargo run --release -p nascent-benches --example tile -- --k 18 --prover ours`
 //!
 //! Options: `--k` (18), `--limb-bits` (16), `--fraction-bits` (12), `--distribution`
-//! `normal|uniform` (normal), `--prover` `ours|library` (ours). The seed is hidden and the SRS the
+//! `normal|uniform` (normal), `--prover` `ours|portable|library` (ours; `portable` is ours without
+//! vector instructions), `--weight-digest` `yes|no` (no). The seed is hidden and the SRS the
 //! development one.
 
 use std::time::Instant;
@@ -14,8 +15,10 @@ use halo2_proofs::{
 };
 use halo2curves::bn256::{Bn256, Fr};
 use nascent_circuits::{
+    digest,
+    sampling::DeviateTable,
     seed::SeedMaterial,
-    tile::{TileCircuit, TileParams, TileWitness},
+    tile::{TileChain, TileCircuit, TileParams, TileWitness},
 };
 use nascent_params::{Silent, Srs};
 use nascent_prover::{fast, transcript::Keccak};
@@ -60,6 +63,8 @@ fn main() {
         _ => Distribution::Normal,
     };
     let params = TileParams::new(k, distribution, precision).expect("a shape that can be laid out");
+    let weight_digest = option("--weight-digest", "no") == "yes";
+    let params = params.with_weight_digest(weight_digest);
     let start = Instant::now();
     let srs = Srs::development(k, &Silent).expect("development SRS");
     println!(
@@ -85,8 +90,20 @@ fn main() {
         seed,
         first_block: 0,
     };
-    let instance = witness.instance();
-    let circuit = TileCircuit::new(params.clone(), witness);
+    let live = params.blocks() as u64;
+    let start = Instant::now();
+    let chain = weight_digest.then(|| {
+        let table = DeviateTable::new(distribution, precision).expect("supported");
+        let values = digest::chain(&table, seed.stream_key(), live, live);
+        TileChain {
+            start: values[0],
+            end: values[1],
+            live,
+        }
+    });
+    let chain_s = start.elapsed().as_secs_f64();
+    let circuit = TileCircuit::new(params.clone(), witness).with_chain(chain);
+    let instance = circuit.instance();
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let mut transcript = Keccak::new(Vec::new(), &[0; 32]);
     let prover = option("--prover", "ours");
@@ -104,8 +121,19 @@ fn main() {
         .expect("proof");
         None
     } else {
-        let proof =
-            fast::create_proof(&srs, &pk, &circuit, &[&instance], &mut rng, &mut transcript);
+        let arithmetic = match prover.as_str() {
+            "portable" => fast::Arithmetic::Portable,
+            _ => fast::Arithmetic::Detected,
+        };
+        let proof = fast::create_proof_with(
+            arithmetic,
+            &srs,
+            &pk,
+            &circuit,
+            &[&instance],
+            &mut rng,
+            &mut transcript,
+        );
         Some(proof.expect("proof"))
     };
     let wall = start.elapsed().as_secs_f64();
@@ -115,7 +143,7 @@ fn main() {
         "{}",
         json!({
             "step": "prove", "prover": prover, "k": k, "distribution": format!("{distribution:?}"),
-            "limb_bits": precision.limb_bits, "weights": params.weights(), "wall_s": wall,
+            "limb_bits": precision.limb_bits, "weight_digest": weight_digest, "chain_s": chain_s, "weights": params.weights(), "wall_s": wall,
             "cpu_s": cpu_end - cpu, "cpu_us_per_weight": (cpu_end - cpu) / weights * 1e6,
             "weights_per_s": weights / wall, "peak_mib": peak, "proof_bytes": transcript.into_inner().len(),
             "parts": timings.map(|t| format!("{t:.2?}")),

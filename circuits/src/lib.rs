@@ -1,11 +1,13 @@
 //! Chips and circuits over the halo2 front end.
 //!
+//! - [`digest`]: the hash chain over a stream's weights, natively;
 //! - [`poseidon2`]: the permutation, its parameters and its chip;
 //! - [`sampling`]: deviates of a limb, and the exact distribution they have;
 //! - [`seed`]: from a publisher's secret and a beacon to the stream key;
 //! - [`stream`]: many blocks of a stream at once, fast.
 
 pub mod canonical;
+pub mod digest;
 pub mod grid;
 pub mod inference;
 pub mod logup;

@@ -15,6 +15,8 @@ pub enum Kind {
     Environment = 4,
     /// A fault of this program.
     Internal = 5,
+    /// Ctrl-C, or another signal to stop: what a shell gives for SIGINT.
+    Interrupted = 130,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Self::Input => "input",
             Self::Environment => "environment",
             Self::Internal => "internal",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -35,6 +35,16 @@ pub fn peak_memory() -> Option<u64> {
     field("/proc/self/status", "VmHWM:")
 }
 
+/// Which processor this is, where the system tells.
+pub fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let name = line.and_then(|line| line.split_once(':'));
+    name.map_or(String::new(), |(_, name)| name.trim().to_owned())
+}
+
 /// A line `NAME 123 kB` of a file, in bytes.
 fn field(path: &str, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;

@@ -1,8 +1,10 @@
 //! The `nascent` command: a thin layer over the crates, one file for each subcommand.
 
+mod calibration;
 mod commands;
 mod failure;
 mod files;
+mod interrupt;
 mod machine;
 mod output;
 mod secret;
@@ -21,6 +23,7 @@ Exit codes:
   3  an input file is not what it should be
   4  the machine lacks something: a file, a permission, memory, an SRS, a key
   5  a fault of this program, please report it
+  130  stopped by Ctrl-C or SIGTERM; a second one ends the program at once
 
 With --json, standard output is one JSON object in every case:
   {\"command\": ..., \"ok\": ..., \"exit_code\": ..., ...} and, after an error,
@@ -58,7 +61,11 @@ enum Command {
     Plan(commands::plan::Args),
     /// Derive the weights once the beacon value is known
     Init(commands::init::Args),
-    /// Prove that the weights of a plan come from its seed
+    /// Quantize an ONNX model and say what a proof of it takes
+    Compile(commands::compile::Args),
+    /// Compute a quantized model's answer, without a proof
+    Run(commands::inference::Subject),
+    /// Prove that the weights of a plan come from its seed; or an inference
     Prove(commands::prove::Args),
     /// Verify the proofs of an initialization
     Verify(commands::verify::Args),
@@ -83,6 +90,8 @@ impl Command {
         match self {
             Self::Plan(_) => "plan",
             Self::Init(_) => "init",
+            Self::Compile(_) => "compile",
+            Self::Run(_) => "run",
             Self::Prove(_) => "prove",
             Self::Verify(_) => "verify",
             Self::Audit(_) => "audit",
@@ -99,6 +108,8 @@ impl Command {
         match self {
             Self::Plan(args) => commands::plan::run(context, args),
             Self::Init(args) => commands::init::run(context, args),
+            Self::Compile(args) => commands::compile::run(context, args),
+            Self::Run(args) => commands::inference::run(context, args),
             Self::Prove(args) => commands::prove::run(context, args),
             Self::Verify(args) => commands::verify::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),
@@ -116,7 +127,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let name = cli.command.name();
     let json = cli.global.json;
-    let result = start(&cli.global).and_then(|context| cli.command.run(&context));
+    let result =
+        start(&cli.global).and_then(|context| interrupt::catch(|| cli.command.run(&context)));
     ExitCode::from(output::conclude(json, name, result))
 }
 

@@ -201,6 +201,7 @@ impl nascent_params::Progress for Bar {
             _ => "SRS",
         };
         self.step(name, done, total);
+        crate::interrupt::checkpoint();
     }
 }
 

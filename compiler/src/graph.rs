@@ -127,9 +127,7 @@ pub struct Tensor {
 impl Tensor {
     /// Number of elements. The reader has checked that it fits.
     pub fn elements(&self) -> u64 {
-        self.dims
-            .iter()
-            .fold(1, |acc, &dim| acc.saturating_mul(dim))
+        count(&self.dims)
     }
 
     /// The values of an `int64` tensor.
@@ -377,11 +375,20 @@ impl Graph {
         if let Some(tensor) = self.constant(value) {
             return Some(tensor.dims.clone());
         }
-        let shape = self.values.get(value)?.shape.as_ref()?;
-        let dims = shape.iter().map(|dim| match dim {
-            Dim::Fixed(dim) => Some(*dim),
-            Dim::Symbol(_) | Dim::Unknown => None,
-        });
-        dims.collect()
+        fixed(self.values.get(value)?.shape.as_ref()?)
     }
+}
+
+/// Number of elements of a shape, at most `u64::MAX`.
+pub(crate) fn count(dims: &[u64]) -> u64 {
+    dims.iter().fold(1, |acc, &dim| acc.saturating_mul(dim))
+}
+
+/// The dimensions of a shape, when all of them are numbers.
+pub(crate) fn fixed(shape: &[Dim]) -> Option<Vec<u64>> {
+    let dims = shape.iter().map(|dim| match dim {
+        Dim::Fixed(dim) => Some(*dim),
+        Dim::Symbol(_) | Dim::Unknown => None,
+    });
+    dims.collect()
 }

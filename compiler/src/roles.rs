@@ -14,7 +14,7 @@ mod recurrent;
 mod residual;
 
 use crate::error::{CompileError, NodeRef, Result, at_most};
-use crate::graph::{DType, Graph, Node, Origin, ValueId};
+use crate::graph::{DType, Graph, Node, Origin, ValueId, count};
 use crate::limits::Limits;
 use chain::Leaf;
 pub(crate) use conv::pytorch_fans;
@@ -149,9 +149,7 @@ pub struct Parameter {
 impl Parameter {
     /// Number of elements; the readers have checked that it fits.
     pub fn elements(&self) -> u64 {
-        self.dims
-            .iter()
-            .fold(1, |acc, &dim| acc.saturating_mul(dim))
+        count(&self.dims)
     }
 }
 

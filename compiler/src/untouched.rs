@@ -1,6 +1,6 @@
 //! Constants that no rule fills.
 
-use crate::graph::{Attr, DType, Graph, Node, Origin, Tensor, ValueId};
+use crate::graph::{Attr, DType, Graph, Node, Origin, Subgraph, Tensor, ValueId, count};
 use crate::roles::{Parameter, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +32,7 @@ impl Untouched {
 
     /// Number of elements.
     pub fn elements(&self) -> u64 {
-        self.dims
-            .iter()
-            .fold(1, |acc, &dim| acc.saturating_mul(dim))
+        count(&self.dims)
     }
 }
 
@@ -117,7 +115,7 @@ impl Lister<'_> {
         }
     }
 
-    fn body(&mut self, body: &crate::graph::Subgraph) {
+    fn body(&mut self, body: &Subgraph) {
         for &id in &body.initializers {
             if let Some(value) = self.graph.values.get(id)
                 && let Origin::Initializer(tensor) = &value.origin

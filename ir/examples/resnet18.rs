@@ -46,9 +46,9 @@ impl Net {
         let channels = self.b.info(y).shape[1];
         let multiplier = self
             .b
-            .param("m", &[channels, 1, 1], Range::new(1, (1 << 16) - 1))?;
+            .param("m", &[channels, 1, 1], Range::new(1, i32::MAX.into()))?;
         let spread = f64::from(taps).sqrt() * 4400.0;
-        let value = ((1 << 27) as f64 / spread) as i32;
+        let value = ((1_i64 << 43) as f64 / spread) as i32;
         self.params
             .values
             .insert(multiplier, vec![value; channels as usize]);
@@ -59,18 +59,13 @@ impl Net {
         };
         let table = self.b.table(table);
         let skip = skip.map(|skip| (skip, spread as i32 / 73));
-        let op = Map {
-            pre: Pre::Linear {
-                a: y,
-                ca: 1,
-                b: skip,
-                c: 0,
-            },
-            multiplier: Multiplier::Param(multiplier),
-            shift: 16,
-            table,
-            assumes_bound: true,
+        let pre = Pre::Linear {
+            a: y,
+            ca: 1,
+            b: skip,
+            c: 0,
         };
+        let op = Map::requantize(pre, Multiplier::Param(multiplier), table, 16).assuming_bound();
         self.b.push("requantize", Op::Map(op))
     }
 
@@ -175,21 +170,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         0,
         Range::signed(16),
     ));
-    let out = net.b.push(
-        "logits",
-        Op::Map(Map {
-            pre: Pre::Linear {
-                a: logits,
-                ca: 1,
-                b: None,
-                c: 0,
-            },
-            multiplier: Multiplier::One,
-            shift: 8,
-            table: shift,
-            assumes_bound: false,
-        }),
-    )?;
+    let multiplier = Multiplier::Const(1 << 24);
+    let out = Map::requantize(Pre::of(logits), multiplier, shift, 16);
+    let out = net.b.push("logits", Op::Map(out))?;
     let input = net.random(3 * 224 * 224);
     let (params, graph) = (net.params, net.b.finish(&[out])?);
     let cost = graph.cost();

@@ -18,14 +18,10 @@ use crate::table::Table;
 /// let x = b.input("x", &[1, 3], Range::signed(8))?;
 /// let w = b.param("w", &[3, 2], Range::signed(8))?;
 /// let y = b.push("y", Op::MatMul(MatMul { a: x, b: w, transpose_b: false }))?;
+/// // Times 2^25 / 2^32; one bit of headroom.
 /// let relu = b.table(Table::relu(Range::new(-512, 511), 1, Range::signed(8)));
-/// let out = b.push("out", Op::Map(Map {
-///     pre: Pre::Linear { a: y, ca: 1, b: None, c: 0 },
-///     multiplier: Multiplier::One,
-///     shift: 7,
-///     table: relu,
-///     assumes_bound: false,
-/// }))?;
+/// let multiplier = Multiplier::Const(1 << 25);
+/// let out = b.push("out", Op::Map(Map::requantize(Pre::of(y), multiplier, relu, 16)))?;
 /// let graph = b.finish(&[out])?;
 ///
 /// let mut params = Params::default();
@@ -41,12 +37,14 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// An empty graph with tables of at most `2^table_bits` values.
+    /// An empty graph with tables of at most `2^table_bits` values, and parameters of 8 bits, or of
+    /// `table_bits` if that is less.
     pub fn new(name: &str, table_bits: u8) -> Self {
         Self {
             graph: Graph {
                 name: name.to_owned(),
                 table_bits,
+                weight_bits: table_bits.min(8),
                 tensors: Vec::new(),
                 nodes: Vec::new(),
                 inputs: Vec::new(),
@@ -54,6 +52,12 @@ impl Builder {
                 tables: Vec::new(),
             },
         }
+    }
+
+    /// Sets the bits of parameters that are operands of contractions.
+    pub const fn weight_bits(mut self, bits: u8) -> Self {
+        self.graph.weight_bits = bits;
+        self
     }
 
     /// Appends an `Input`, also to the list of inputs.
@@ -170,6 +174,7 @@ impl Builder {
         };
         let context = Context {
             bits: graph.table_bits,
+            weight_bits: graph.weight_bits,
             tensors: &graph.tensors,
             nodes: &graph.nodes,
             tables: &graph.tables,

@@ -45,6 +45,12 @@ impl Graph {
             let got = self.table_bits;
             return Err(GraphError::TableBits { got });
         }
+        if !(2..=self.table_bits).contains(&self.weight_bits) {
+            return Err(GraphError::WeightBits {
+                limit: self.table_bits,
+                got: self.weight_bits,
+            });
+        }
         limit("nodes", MAX_NODES as u64, self.nodes.len() as u64)?;
         limit("tables", MAX_TABLES as u64, self.tables.len() as u64)?;
         if self.tensors.len() != self.nodes.len() {
@@ -88,6 +94,7 @@ impl Graph {
         let elements = shape::elements(&stored.shape)?;
         let context = Context {
             bits: self.table_bits,
+            weight_bits: self.weight_bits,
             tensors: &self.tensors[..index],
             nodes: &self.nodes[..index],
             tables: &self.tables,
@@ -139,6 +146,7 @@ impl Graph {
                 None => "does not exist",
                 Some(_) if !seen.insert(tensor) => "given twice",
                 Some(info) if !info.range.is_narrow(self.table_bits) => "not narrow",
+                Some(_) if self.nodes[tensor.index()].op.is_contraction() => "a contraction",
                 Some(_) => continue,
             };
             return Err(GraphError::Outputs {
@@ -151,21 +159,18 @@ impl Graph {
     }
 }
 
-fn check_table(bits: u8, index: usize, table: &Table) -> Result<(), GraphError> {
-    let (len, most) = (table.values.len(), 1_u64 << bits);
-    let last = i64::from(table.lo) + len as i64 - 1;
-    if len == 0 || len as u64 > most || last > i32::MAX.into() {
-        return Err(GraphError::TableLength {
-            table: index,
-            lo: table.lo,
-            limit: most,
-            got: len,
-        });
+fn check_table(bits: u8, table: usize, values: &Table) -> Result<(), GraphError> {
+    let Some(image) = Range::of(values.values.iter().map(|&v| v.into())) else {
+        return Err(GraphError::EmptyTable { table });
+    };
+    let got = values.domain();
+    if !got.is_narrow(bits) {
+        return Err(GraphError::TableDomain { table, got });
     }
-    match Range::of(table.values.iter().map(|&v| v.into())) {
-        Some(got) if !got.is_narrow(bits) => Err(GraphError::TableRange { table: index, got }),
-        _ => Ok(()),
+    if !image.is_narrow(bits) {
+        return Err(GraphError::TableRange { table, got: image });
     }
+    Ok(())
 }
 
 fn limit(what: &'static str, limit: u64, got: u64) -> Result<(), GraphError> {

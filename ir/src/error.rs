@@ -55,6 +55,14 @@ pub enum GraphError {
         /// The number.
         got: u8,
     },
+    /// `weight_bits` out of bounds.
+    #[error("parameters of {got} bits, between 2 and {limit} are supported")]
+    WeightBits {
+        /// `table_bits`.
+        limit: u8,
+        /// The number.
+        got: u8,
+    },
     /// As many tensors as nodes.
     #[error("{got} tensors for {expected} nodes")]
     TensorCount {
@@ -63,17 +71,19 @@ pub enum GraphError {
         /// Tensors.
         got: usize,
     },
-    /// A table without values, with too many, or beyond 32 bits.
-    #[error("table #{table} has {got} values from {lo}: between 1 and {limit} within 32 bits")]
-    TableLength {
+    /// A table without values.
+    #[error("table #{table} is empty")]
+    EmptyTable {
         /// Its position.
         table: usize,
-        /// Its least argument.
-        lo: i32,
-        /// Most values.
-        limit: u64,
-        /// Its number of values.
-        got: usize,
+    },
+    /// A table's arguments are not narrow.
+    #[error("table #{table} has arguments in {got}, which is not narrow")]
+    TableDomain {
+        /// Its position.
+        table: usize,
+        /// Its domain.
+        got: Range,
     },
     /// A table's values are not narrow.
     #[error("table #{table} has values in {got}, which is not narrow")]
@@ -93,7 +103,7 @@ pub enum GraphError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An output that does not exist, is given twice, or is wide.
+    /// An output that does not exist, is given twice, is wide, or is a contraction.
     #[error("output #{index} of the graph, {tensor}: {reason}")]
     Outputs {
         /// Position in the list.
@@ -211,6 +221,20 @@ pub enum Fault {
         operand: TensorId,
         /// Its range.
         got: Range,
+    },
+    /// The result of a contraction where something else is needed.
+    #[error("{operand} is a contraction, which only a linear map takes, as its first operand")]
+    Contraction {
+        /// The operand.
+        operand: TensorId,
+    },
+    /// A multiplier without its shift, or the reverse.
+    #[error("shift is {got}, expected {expected} with this multiplier")]
+    Shift {
+        /// What the multiplier asks for.
+        expected: u8,
+        /// The shift.
+        got: u8,
     },
     /// An operand that must be a `Param` or a `Constant`.
     #[error("{operand} must be a parameter or a constant")]

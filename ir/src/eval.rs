@@ -96,7 +96,7 @@ fn node<'a>(
         Op::FoldMax { x } => ops::fold::eval_max(values.get(*x), elements),
         Op::FoldSum { x } => ops::fold::eval_sum(values.get(*x), elements, small),
         Op::Divide(op) => ops::divide::eval(values, op, elements),
-        Op::View(view) => views::eval(graph, values, view),
+        Op::View(view) => views::eval(graph, values, view, small),
         Op::Embed(op) => {
             let (table, slice) = operand(op.table);
             ops::embed::eval(slice, table.shape[1] as usize, values.get(op.ids))

@@ -35,8 +35,11 @@ impl fmt::Display for TensorId {
 pub struct Graph {
     /// For people; not in the digest.
     pub name: String,
-    /// Bits `T` of the largest lookup table, `2 ..= 16`: bounds ranges, tables and shifts.
+    /// Bits `T` of the lookup tables, `2 ..= 16`: of all values but sums, contractions and vector
+    /// parameters, which have `2 T`.
     pub table_bits: u8,
+    /// Bits of the parameters that are operands of contractions, `2 ..= table_bits`.
+    pub weight_bits: u8,
     /// One per node, in the same order.
     #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
     pub tensors: Vec<TensorInfo>,

@@ -11,6 +11,7 @@ use crate::{ops, views};
 /// What precedes a node.
 pub(crate) struct Context<'a> {
     pub bits: u8,
+    pub weight_bits: u8,
     /// Tensors made before the node, checked.
     pub tensors: &'a [TensorInfo],
     pub nodes: &'a [Node],
@@ -43,8 +44,32 @@ impl<'a> Context<'a> {
             .ok_or(Fault::Unordered { operand: id })
     }
 
+    /// A tensor that is not a contraction.
+    pub fn stored(&self, id: TensorId) -> Result<&'a TensorInfo, Fault> {
+        let node = self.nodes.get(id.index());
+        if node.is_some_and(|node| node.op.is_contraction()) {
+            return Err(Fault::Contraction { operand: id });
+        }
+        self.tensor(id)
+    }
+
+    /// An operand of a contraction.
+    pub fn matrix(&self, id: TensorId) -> Result<&'a TensorInfo, Fault> {
+        let info = self.narrow(id)?;
+        let op = self.nodes.get(id.index()).map(|node| &node.op);
+        let expected = Range::twos(self.weight_bits.into());
+        if matches!(op, Some(Op::Param)) && !expected.covers(&info.range) {
+            return Err(Fault::OperandRange {
+                what: "matrix of parameters",
+                expected,
+                got: info.range,
+            });
+        }
+        Ok(info)
+    }
+
     pub fn narrow(&self, id: TensorId) -> Result<&'a TensorInfo, Fault> {
-        let info = self.tensor(id)?;
+        let info = self.stored(id)?;
         if info.range.is_narrow(self.bits) {
             Ok(info)
         } else {
@@ -108,8 +133,8 @@ pub(crate) fn infer(cx: &Context<'_>, op: &Op, declared: &TensorInfo) -> Result<
     }
     let inferred = match op {
         Op::Input => input(cx, declared)?,
-        Op::Param => param(declared)?,
-        Op::Constant { values } => constant(declared, values)?,
+        Op::Param => param(cx, declared)?,
+        Op::Constant { values } => constant(cx, declared, values)?,
         Op::MatMul(op) => ops::matmul::infer(cx, op)?,
         Op::Conv(op) => ops::conv::infer(cx, op)?,
         Op::Map(op) => ops::map::infer(cx, op)?,
@@ -134,20 +159,20 @@ fn input(cx: &Context<'_>, declared: &TensorInfo) -> Result<Inferred, Fault> {
     Ok(Inferred::new(declared.shape.clone(), range))
 }
 
-fn param(declared: &TensorInfo) -> Result<Inferred, Fault> {
+fn param(cx: &Context<'_>, declared: &TensorInfo) -> Result<Inferred, Fault> {
     let range = declared.range;
-    if range.lo > range.hi || !Range::new(i32::MIN.into(), i32::MAX.into()).covers(&range) {
+    if range.lo > range.hi || !Range::twos(2 * u32::from(cx.bits)).covers(&range) {
         return Err(Fault::Declared {
-            expected: "parameters have 32 bits",
+            expected: "parameters have 2 table_bits",
             got: range,
         });
     }
     Ok(Inferred::new(declared.shape.clone(), range))
 }
 
-fn constant(declared: &TensorInfo, values: &[i32]) -> Result<Inferred, Fault> {
+fn constant(cx: &Context<'_>, declared: &TensorInfo, values: &[i32]) -> Result<Inferred, Fault> {
     let elements = shape::elements(&declared.shape)?;
     equal("values", elements, values.len() as u64)?;
     let range = Range::of(values.iter().map(|&v| v.into())).unwrap_or(Range::new(0, 0));
-    Ok(Inferred::new(declared.shape.clone(), range))
+    Ok(Inferred::new(declared.shape.clone(), cx.result(range)?))
 }

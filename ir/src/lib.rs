@@ -31,7 +31,7 @@ pub use eval::eval;
 pub use graph::{CheckedGraph, Graph, Node, TensorId, TensorInfo};
 pub use op::{Conv, Divide, Embed, Map, MatMul, Multiplier, Op, Pre, TableId, View};
 pub use params::{Params, Scale};
-pub use range::{NARROW_BITS, Range, WIDE_BITS};
+pub use range::{Range, WIDE_BITS};
 pub use table::Table;
 pub use values::{Slice, Values};
 pub use views::{IndexMap, Source};

@@ -14,18 +14,18 @@ use serde::{Deserialize, Serialize};
 pub enum Op {
     /// An input of the model. Shape and range are declared; the range is narrow.
     Input,
-    /// Values from [`crate::Params`]. Shape and range are declared. Narrow, or 32 bits signed; the
-    /// latter can only be [`Pre::Linear`]'s `b`.
+    /// Values from [`crate::Params`]. Shape and range are declared. A *matrix*, an operand of a
+    /// contraction, has `weight_bits` bits; any other, a *vector*, `2 table_bits`.
     Param,
     /// Values that belong to the architecture: masks, constant operands. The shape is declared, the
-    /// range is that of the values. The widths of `Param`.
+    /// range is that of the values; narrow.
     Constant {
         /// Row-major.
         values: Vec<i32>,
     },
-    /// Product of matrices; wide.
+    /// Product of matrices; a *contraction*: wide, and only the `a` of a [`Pre::Linear`].
     MatMul(MatMul),
-    /// Convolution (cross-correlation, as in ONNX) in one or two dimensions; wide.
+    /// Convolution (cross-correlation, as in ONNX) in one or two dimensions; a contraction.
     Conv(Conv),
     /// Elementwise function with requantization; narrow.
     Map(Map),
@@ -34,15 +34,14 @@ pub enum Op {
         /// Rank at least 1.
         x: TensorId,
     },
-    /// Sum of each row of the last axis; that axis becomes 1. The operand is narrow, the result may
-    /// be wide.
+    /// Sum of each row of the last axis; that axis becomes 1. Not of a contraction; may be wide.
     FoldSum {
         /// Rank at least 1.
         x: TensorId,
     },
     /// Quotient, rounded down; narrow.
     Divide(Divide),
-    /// An arrangement of elements of other tensors; no arithmetic. Narrow.
+    /// An arrangement of elements of other tensors; no arithmetic. Not of a contraction.
     View(View),
     /// Rows of a table, chosen by an input.
     Embed(Embed),
@@ -78,15 +77,15 @@ pub struct Conv {
     pub groups: u32,
 }
 
-/// `q = floor((pre * multiplier + half) / 2^shift)`, `y = table(q)`, with `half = 2^(shift - 1)`, or
-/// 0 when `shift = 0`: rounding half up, also for negative numbers.
+/// `y = table(q)`, where `q = pre` if `shift = 0`, and otherwise `q = floor((pre * multiplier + half)
+/// / 2^shift)` with `half = 2^(shift - 1)`: rounding half up, also for negative numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Map {
     /// What is scaled.
     pub pre: Pre,
     /// By what.
     pub multiplier: Multiplier,
-    /// `0 ..= table_bits`.
+    /// 0 with [`Multiplier::One`], `2 table_bits` with any other.
     pub shift: u8,
     /// The function applied.
     pub table: TableId,
@@ -101,20 +100,20 @@ pub struct Map {
 pub enum Pre {
     /// `ca * a + cb * b + c`.
     Linear {
-        /// Narrow or wide.
+        /// Any tensor.
         a: TensorId,
         /// Factor of `a`.
         ca: i32,
-        /// Second term and its factor. Narrow, or a `Param` or `Constant` of 32 bits.
+        /// Second term and its factor. Not a contraction.
         b: Option<(TensorId, i32)>,
         /// Added.
         c: i64,
     },
-    /// `a * b`. Both narrow. `b` can be `a`: a square, whose range is not negative.
+    /// `a * b`. No contractions. `b` can be `a`: a square, whose range is not negative.
     Product {
-        /// Narrow.
+        /// First factor.
         a: TensorId,
-        /// Narrow.
+        /// Second factor.
         b: TensorId,
     },
 }
@@ -122,21 +121,21 @@ pub enum Pre {
 /// Factor of a [`Map`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Multiplier {
-    /// 1.
+    /// No requantization: the argument is exact.
     One,
-    /// The same for all elements and checkpoints: `1 <= value < 2^table_bits`.
+    /// The same for all elements and checkpoints: `1 <= value < 2^(2 table_bits - 1)`.
     Const(u32),
     /// A `Param` or `Constant`, broadcast to the shape of the result, with declared range inside
-    /// `1 .. 2^table_bits`.
+    /// `1 .. 2^(2 table_bits - 1)`.
     Param(TensorId),
 }
 
 /// `y = floor(num * factor / den)`; the result has the shape of `num` and is narrow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divide {
-    /// Narrow, not negative by range.
+    /// Not a contraction; not negative by range.
     pub num: TensorId,
-    /// Narrow, at least 1 by range, broadcast to the shape of `num`.
+    /// Not a contraction; range inside `1 .. 2^table_bits`; broadcast to the shape of `num`.
     pub den: TensorId,
     /// At least 1.
     pub factor: i64,
@@ -194,7 +193,7 @@ pub enum View {
         before: Vec<u32>,
         /// Elements after, per axis.
         after: Vec<u32>,
-        /// The constant; narrow together with the operand's range.
+        /// The constant.
         value: i32,
     },
     /// The operand, broadcast to `shape`.
@@ -237,6 +236,11 @@ impl Op {
         }
     }
 
+    /// Whether the result is never stored: only a [`Map`] takes it.
+    pub const fn is_contraction(&self) -> bool {
+        matches!(self, Self::MatMul(_) | Self::Conv(_))
+    }
+
     /// Operands in order; a tensor used twice appears twice.
     pub fn operands(&self) -> Vec<TensorId> {
         match self {
@@ -253,6 +257,43 @@ impl Op {
 }
 
 impl Map {
+    /// `y = table(pre)`.
+    pub const fn exact(pre: Pre, table: TableId) -> Self {
+        Self {
+            pre,
+            multiplier: Multiplier::One,
+            shift: 0,
+            table,
+            assumes_bound: false,
+        }
+    }
+
+    /// `y = table(floor((pre * multiplier + half) / 2^shift))` for a graph of `table_bits`; if
+    /// `multiplier` is [`Multiplier::One`], which that excludes, 1 as a constant.
+    pub const fn requantize(
+        pre: Pre,
+        multiplier: Multiplier,
+        table: TableId,
+        table_bits: u8,
+    ) -> Self {
+        Self {
+            pre,
+            multiplier: match multiplier {
+                Multiplier::One => Multiplier::Const(1),
+                other => other,
+            },
+            shift: 2 * table_bits,
+            table,
+            assumes_bound: false,
+        }
+    }
+
+    /// The same, inside its table only by a bound on the parameters' values.
+    pub const fn assuming_bound(mut self) -> Self {
+        self.assumes_bound = true;
+        self
+    }
+
     fn operands(&self) -> Vec<TensorId> {
         let mut out = match &self.pre {
             Pre::Linear { a, b, .. } => {
@@ -266,6 +307,18 @@ impl Map {
             out.push(id);
         }
         out
+    }
+}
+
+impl Pre {
+    /// `a` as it is.
+    pub const fn of(a: TensorId) -> Self {
+        Self::Linear {
+            a,
+            ca: 1,
+            b: None,
+            c: 0,
+        }
     }
 }
 

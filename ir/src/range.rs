@@ -1,13 +1,10 @@
-//! Intervals of integers, and the three widths a tensor can have.
+//! Intervals of integers, and the widths that tensors can have.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// All values of a contraction or a sum lie strictly between `-2^40` and `2^40`.
 pub const WIDE_BITS: u32 = 40;
-
-/// Values of narrow tensors lie strictly between `-2^16` and `2^16`.
-pub const NARROW_BITS: u32 = 16;
 
 /// Inclusive bounds `lo <= hi` on every element of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +19,15 @@ impl Range {
     /// The range `lo ..= hi`. [`crate::Graph::check`] refuses `lo > hi`.
     pub const fn new(lo: i64, hi: i64) -> Self {
         Self { lo, hi }
+    }
+
+    /// All numbers of `bits` bits in two's complement, `1 ..= 63`: `-2^(bits-1) ..= 2^(bits-1) - 1`.
+    pub const fn twos(bits: u32) -> Self {
+        let half = 1_i64 << (bits - 1);
+        Self {
+            lo: -half,
+            hi: half - 1,
+        }
     }
 
     /// Symmetric signed range of `bits` bits, `1 ..= 63`: `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1`.
@@ -73,12 +79,10 @@ impl Range {
         if lo > hi { lo } else { hi }
     }
 
-    /// Whether a tensor of this range is *narrow* at `table_bits`: `v - lo` fits a lookup of
-    /// `table_bits` bits, and `|v| < 2^16`. Narrow tensors can be operands of everything.
+    /// Whether a tensor of this range is *narrow*: its values fit `table_bits` bits in two's
+    /// complement, which one lookup can check.
     pub const fn is_narrow(&self, table_bits: u8) -> bool {
-        self.magnitude() < 1 << NARROW_BITS
-            && self.lo <= self.hi
-            && self.hi - self.lo < 1 << table_bits
+        self.lo <= self.hi && Self::twos(table_bits as u32).covers(self)
     }
 
     /// Whether a tensor of this range may exist at all: `|v| < 2^40`.

@@ -13,7 +13,7 @@ pub struct Table {
     pub name: String,
     /// Least argument.
     pub lo: i32,
-    /// At least one, at most `2^table_bits`; narrow.
+    /// At least one; narrow, as are the arguments.
     pub values: Vec<i32>,
 }
 
@@ -88,7 +88,7 @@ impl Table {
 }
 
 /// `floor((v + half) / 2^shift)`, `half = 2^(shift - 1)`, or 0 when `shift = 0`.
-pub(crate) const fn round_shift(v: i64, shift: u8) -> i64 {
+const fn round_shift(v: i64, shift: u8) -> i64 {
     if shift == 0 {
         v
     } else {

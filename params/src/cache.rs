@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use tempfile::Builder;
 
 use crate::cache_file;
-use crate::error::{ContentError, ParamsError};
+use crate::error::{ContentError, FormatError, ParamsError, expect_range};
 use crate::parts::validate_k;
 use crate::progress::Progress;
+use crate::source::open_regular;
 use crate::srs::{Provenance, Srs, development_identity};
 
 const EXTENSION: &str = "srs";
@@ -104,21 +105,11 @@ impl SrsCache {
         validate_k(k)?;
         let path = self.path(identity, k);
         let read = || -> Result<Srs, ContentError> {
-            let srs = cache_file::read(&mut open(&path)?, progress)?;
+            let srs = cache_file::read(&mut open_regular(&path)?, progress)?;
             if srs.identity() != identity {
-                return Err(crate::error::FormatError::IdentityMismatch.into());
+                return Err(FormatError::IdentityMismatch.into());
             }
-            if srs.k() != k {
-                let (min, got) = (k.into(), srs.k().into());
-                let what = "k";
-                return Err(crate::error::FormatError::Range {
-                    what,
-                    min,
-                    max: min,
-                    got,
-                }
-                .into());
-            }
+            expect_range("k", k, k, srs.k())?;
             Ok(srs)
         };
         read().map_err(|error| error.at(&path))
@@ -201,7 +192,7 @@ impl SrsCache {
                     .is_some_and(|extension| extension == EXTENSION)
             })
             .filter_map(|path| {
-                let header = cache_file::read_header(&mut open(&path).ok()?).ok()?;
+                let header = cache_file::read_header(&mut open_regular(&path).ok()?).ok()?;
                 let cache_file::Header {
                     k,
                     identity,
@@ -235,18 +226,6 @@ impl SrsCache {
                 let _ = fs::remove_file(entry.path());
             }
         }
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ))
     }
 }
 

@@ -30,7 +30,9 @@ use rayon::prelude::*;
 
 use crate::check::check_tau_g2;
 use crate::domain::{MAX_K, MIN_K};
-use crate::error::{Basis, CheckError, ContentError, FormatError, PointName};
+use crate::error::{
+    Basis, CheckError, ContentError, FormatError, PointName, expect_length, expect_range,
+};
 use crate::parts::Parts;
 use crate::progress::{Progress, Step};
 use crate::source::{G2_BYTES, decode_g1, decode_g2};
@@ -90,15 +92,7 @@ pub(crate) fn read(file: &mut File, progress: &dyn Progress) -> Result<Srs, Cont
     let k = header.k;
     let basis_bytes = (G1_BYTES as u64) << k;
     let expected = header.bytes.len() as u64 + 2 * basis_bytes + CHECKSUM as u64;
-    let got = file.metadata()?.len();
-    if got != expected {
-        return Err(FormatError::Length {
-            what: "file",
-            expected,
-            got,
-        }
-        .into());
-    }
+    expect_length("file", expected, file.metadata()?.len())?;
     let mut checksum = checksum_state();
     checksum.update(&header.bytes);
     let mut reader = BlockReader {
@@ -158,16 +152,7 @@ pub(crate) fn read_header(file: &mut File) -> Result<Header, ContentError> {
         .into());
     }
     let k = u32::from_le_bytes(input.take("k")?);
-    if !(MIN_K..=MAX_K).contains(&k) {
-        let (min, max) = (MIN_K.into(), MAX_K.into());
-        return Err(FormatError::Range {
-            what: "k",
-            min,
-            max,
-            got: k.into(),
-        }
-        .into());
-    }
+    expect_range("k", MIN_K, MAX_K, k)?;
     let [kind] = input.take::<1>("provenance")?;
     let identity = input.take::<32>("identity")?;
     let blake2b = input.take::<64>("file hash")?;
@@ -290,16 +275,7 @@ impl HeaderReader<'_> {
 
     fn path(&mut self) -> Result<PathBuf, ContentError> {
         let length = u32::from_le_bytes(self.take("path length")?);
-        if length as usize > MAX_PATH {
-            let (max, got) = (MAX_PATH as u64, length.into());
-            return Err(FormatError::Range {
-                what: "path length",
-                min: 0,
-                max,
-                got,
-            }
-            .into());
-        }
+        expect_range("path length", 0, MAX_PATH as u32, length)?;
         let mut bytes = vec![0; length as usize];
         self.fill(&mut bytes, "path")?;
         let path = String::from_utf8(bytes).map_err(|_| FormatError::UnknownValue {

@@ -180,6 +180,40 @@ pub enum FormatError {
     ProvenanceMismatch,
 }
 
+/// Checks a number of a header against its range.
+pub(crate) fn expect_range(
+    what: &'static str,
+    min: u32,
+    max: u32,
+    got: u32,
+) -> Result<(), FormatError> {
+    if (min..=max).contains(&got) {
+        return Ok(());
+    }
+    Err(FormatError::Range {
+        what,
+        min: min.into(),
+        max: max.into(),
+        got: got.into(),
+    })
+}
+
+/// Checks the length of a part of a file, in bytes.
+pub(crate) fn expect_length(
+    what: &'static str,
+    expected: u64,
+    got: u64,
+) -> Result<(), FormatError> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(FormatError::Length {
+        what,
+        expected,
+        got,
+    })
+}
+
 /// Any failure of this crate.
 #[derive(Debug, Error)]
 #[non_exhaustive]

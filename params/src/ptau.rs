@@ -14,19 +14,19 @@
 //! The basis of size `2^k` starts `2^k - 1` points into section 12. snarkjs numbers the domain by
 //! powers of another root of unity, so the basis is permuted on the way in.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ff::PrimeField;
 use halo2curves::bn256::{Fq, G2Affine};
 
 use crate::domain::{MAX_K, snarkjs_step};
 use crate::error::{
-    Basis, CheckError, ContentError, FormatError, ParamsError, PointName, size_error,
+    Basis, ContentError, FormatError, ParamsError, expect_length, expect_range, size_error,
 };
 use crate::parts::{Parts, validate_k};
 use crate::progress::Progress;
-use crate::source::{G1Layout, G2_BYTES, Source, decode_g1, decode_g2};
-use crate::srs::{CeremonyFile, G1_BYTES, Provenance, SourceFormat, Srs, system_rng};
+use crate::source::{G1Layout, G2_BYTES, Source, decode_g1};
+use crate::srs::{G1_BYTES, SourceFormat, Srs, system_rng};
 use crate::transform::to_lagrange_reporting;
 
 const MAGIC: &[u8; 4] = b"ptau";
@@ -89,20 +89,7 @@ impl Srs {
             .blake2b(progress)
             .map_err(|error| error.at(path))?;
         let parts = file.read(k, progress).map_err(|error| error.at(path))?;
-        parts
-            .check(&mut system_rng()?, progress)
-            .map_err(|error| ContentError::from(error).at(path))?;
-        let path = if path.to_str().is_some() {
-            path.to_path_buf()
-        } else {
-            PathBuf::new()
-        };
-        let file = CeremonyFile {
-            format: SourceFormat::Ptau,
-            blake2b,
-            path,
-        };
-        Ok(Self::from_checked(parts, Provenance::Ceremony(file))?)
+        Self::from_ceremony(parts, SourceFormat::Ptau, blake2b, path, progress)
     }
 }
 
@@ -129,16 +116,17 @@ impl Ptau {
         let power = read_header(&mut source, require(header, HEADER)?)?;
 
         let powers = require(powers, POWERS_G1)?;
-        expect_length("section 2", powers, g1_length((2u64 << power) - 1))?;
+        expect_length("section 2", g1_length((2u64 << power) - 1), powers.length)?;
         let powers_g2 = require(powers_g2, POWERS_G2)?;
-        expect_length("section 3", powers_g2, (1u64 << power) * G2_BYTES as u64)?;
+        let expected = (1u64 << power) * G2_BYTES as u64;
+        expect_length("section 3", expected, powers_g2.length)?;
         if let Some(lagrange) = lagrange {
             let (short, long) = (
                 g1_length((2u64 << power) - 1),
                 g1_length((4u64 << power) - 1),
             );
             if lagrange.length != long {
-                expect_length("section 12", lagrange, short)?;
+                expect_length("section 12", short, lagrange.length)?;
             }
         }
         Ok(Self {
@@ -183,15 +171,7 @@ impl Ptau {
     }
 
     fn read_g2(&mut self) -> Result<G2Affine, ContentError> {
-        let bytes = self
-            .source
-            .read_at(self.powers_g2.offset, 2 * G2_BYTES, "section 3")?;
-        let (first, second) = bytes.split_at(G2_BYTES);
-        let name = PointName::G2 { index: 0 };
-        if decode_g2(first, name)? != G2Affine::generator() {
-            return Err(CheckError::NotGenerator(name).into());
-        }
-        Ok(decode_g2(second, PointName::G2 { index: 1 })?)
+        self.source.read_g2_pair(self.powers_g2.offset, "section 3")
     }
 
     /// The points of size `2^k` from a file imported before, fully checked; nothing when the file
@@ -238,7 +218,7 @@ fn read_section_table(source: &mut Source) -> Result<[Option<Section>; 4], Conte
         .into());
     }
     let count = source.u32_at(8, "number of sections")?;
-    check_range("number of sections", 1, MAX_SECTIONS, count)?;
+    expect_range("number of sections", 1, MAX_SECTIONS, count)?;
 
     let wanted = [HEADER, POWERS_G1, POWERS_G2, LAGRANGE_G1];
     let mut sections = [None; 4];
@@ -265,31 +245,23 @@ fn read_section_table(source: &mut Source) -> Result<[Option<Section>; 4], Conte
         }
         offset += length;
     }
-    if offset != source.len() {
-        let (expected, got) = (offset, source.len());
-        return Err(FormatError::Length {
-            what: "file",
-            expected,
-            got,
-        }
-        .into());
-    }
+    expect_length("file", offset, source.len())?;
     Ok(sections)
 }
 
 /// The power of the file's largest domain.
 fn read_header(source: &mut Source, section: Section) -> Result<u32, ContentError> {
-    expect_length("section 1", section, HEADER_LENGTH)?;
+    expect_length("section 1", HEADER_LENGTH, section.length)?;
     let coordinate = source.u32_at(section.offset, "section 1")?;
-    check_range("bytes per coordinate", 32, 32, coordinate)?;
+    expect_range("bytes per coordinate", 32, 32, coordinate)?;
     let modulus = source.read_at(section.offset + 4, 32, "section 1")?;
     if !is_base_modulus(&modulus) {
         return Err(FormatError::WrongCurve.into());
     }
     let power = source.u32_at(section.offset + 36, "section 1")?;
-    check_range("power", 1, MAX_K, power)?;
+    expect_range("power", 1, MAX_K, power)?;
     let ceremony_power = source.u32_at(section.offset + 40, "section 1")?;
-    check_range("ceremony power", power, MAX_K, ceremony_power)?;
+    expect_range("ceremony power", power, MAX_K, ceremony_power)?;
     Ok(power)
 }
 
@@ -303,31 +275,6 @@ fn is_base_modulus(bytes: &[u8]) -> bool {
 
 fn require(section: Option<Section>, id: u32) -> Result<Section, FormatError> {
     section.ok_or(FormatError::MissingSection { id })
-}
-
-fn expect_length(what: &'static str, section: Section, expected: u64) -> Result<(), FormatError> {
-    let got = section.length;
-    if got == expected {
-        Ok(())
-    } else {
-        Err(FormatError::Length {
-            what,
-            expected,
-            got,
-        })
-    }
-}
-
-fn check_range(what: &'static str, min: u32, max: u32, got: u32) -> Result<(), FormatError> {
-    if (min..=max).contains(&got) {
-        return Ok(());
-    }
-    Err(FormatError::Range {
-        what,
-        min: min.into(),
-        max: max.into(),
-        got: got.into(),
-    })
 }
 
 /// Bytes of so many points of G1; the counts here stay below `2^31`.

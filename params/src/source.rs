@@ -22,6 +22,19 @@ const BLOCK: usize = 1 << 16;
 /// Bytes hashed at once.
 const HASH_BLOCK: usize = 1 << 20;
 
+/// Opens a file, and refuses what is none: a directory or a device.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ))
+    }
+}
+
 /// A regular file and its length when it was opened.
 pub(crate) struct Source {
     file: File,
@@ -30,18 +43,9 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "not a regular file",
-            ));
-        }
-        Ok(Self {
-            file,
-            len: metadata.len(),
-        })
+        let file = open_regular(path)?;
+        let len = file.metadata()?.len();
+        Ok(Self { file, len })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -68,6 +72,22 @@ impl Source {
         let mut bytes = vec![0; length];
         self.file.read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// `[tau]_2` of the pair `[1]_2, [tau]_2` at `offset`; the first must be the generator, the
+    /// second is checked to be canonical only.
+    pub(crate) fn read_g2_pair(
+        &mut self,
+        offset: u64,
+        what: &'static str,
+    ) -> Result<G2Affine, ContentError> {
+        let bytes = self.read_at(offset, 2 * G2_BYTES, what)?;
+        let (first, second) = bytes.split_at(G2_BYTES);
+        let name = PointName::G2 { index: 0 };
+        if decode_g2(first, name)? != G2Affine::generator() {
+            return Err(CheckError::NotGenerator(name).into());
+        }
+        Ok(decode_g2(second, PointName::G2 { index: 1 })?)
     }
 
     pub(crate) fn u32_at(&mut self, offset: u64, what: &'static str) -> Result<u32, ContentError> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use halo2_proofs::SerdeFormat;
@@ -14,7 +14,7 @@ use nascent_verifier::Srs as VerifierSrs;
 use rand_chacha::{ChaCha8Rng, ChaCha20Rng, rand_core::SeedableRng};
 use rand_core::OsRng;
 
-use crate::error::{CheckError, ParamsError, size_error};
+use crate::error::{CheckError, ContentError, ParamsError, size_error};
 use crate::identity::verifier_srs;
 use crate::parts::Parts;
 use crate::progress::Progress;
@@ -96,6 +96,30 @@ impl Srs {
             verifier,
             identity,
         })
+    }
+
+    /// Checks points read from a ceremony's file, and wraps them.
+    pub(crate) fn from_ceremony(
+        parts: Parts,
+        format: SourceFormat,
+        blake2b: [u8; 64],
+        path: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Self, ParamsError> {
+        parts
+            .check(&mut system_rng()?, progress)
+            .map_err(|error| ContentError::from(error).at(path))?;
+        let path = if path.to_str().is_some() {
+            path.to_path_buf()
+        } else {
+            PathBuf::new()
+        };
+        let file = CeremonyFile {
+            format,
+            blake2b,
+            path,
+        };
+        Ok(Self::from_checked(parts, Provenance::Ceremony(file))?)
     }
 
     /// Base-2 logarithm of the number of powers.

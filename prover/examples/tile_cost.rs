@@ -1,14 +1,17 @@
 //! Measures what the cost model of `nascent_prover::estimate` predicts.
 //!
 //! `cargo run --release -p nascent-prover --example tile_cost -- 14 16 18` prints, for each size,
-//! time and peak memory of key generation and of one proof.
+//! time and peak memory of key generation and of one proof. A size may be followed by limb and
+//! fraction bits (`13:12:8`, else 16 and 12) and by `+digest` for a tile with the weight digest.
 
 use std::time::Instant;
 
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
+use nascent_circuits::digest;
+use nascent_circuits::sampling::DeviateTable;
 use nascent_circuits::seed::SeedMaterial;
-use nascent_circuits::tile::{TileCircuit, TileParams, TileWitness};
+use nascent_circuits::tile::{TileChain, TileCircuit, TileParams, TileWitness};
 use nascent_params::{Silent, Srs};
 use nascent_prover::{backend, keys::TileKeys};
 use nascent_verifier::{Distribution, Precision, encoding::scalar_from_bytes, verify_proof};
@@ -16,8 +19,22 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    for k in std::env::args().skip(1) {
-        measure(k.parse()?)?;
+    for tile in std::env::args().skip(1) {
+        let (shape, weight_digest) = match tile.strip_suffix("+digest") {
+            Some(shape) => (shape, true),
+            None => (tile.as_str(), false),
+        };
+        let numbers: Vec<u8> = shape.split(':').map(str::parse).collect::<Result<_, _>>()?;
+        let (k, limb_bits, fraction_bits) = match numbers[..] {
+            [k] => (k, 16, 12),
+            [k, limb_bits, fraction_bits] => (k, limb_bits, fraction_bits),
+            _ => return Err(format!("{tile}: not K or K:LIMB_BITS:FRACTION_BITS").into()),
+        };
+        let precision = Precision {
+            limb_bits,
+            fraction_bits,
+        };
+        measure(u32::from(k), precision, weight_digest)?;
     }
     Ok(())
 }
@@ -59,15 +76,21 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     value
 }
 
-fn measure(k: u32) -> Result<(), Box<dyn std::error::Error>> {
-    let precision = Precision {
-        limb_bits: 16,
-        fraction_bits: 12,
-    };
-    let params = timed("table", || {
-        TileParams::new(k, Distribution::Normal, precision)
+fn measure(
+    k: u32,
+    precision: Precision,
+    weight_digest: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let table = timed("table", || {
+        DeviateTable::new(Distribution::Normal, precision)
     })?;
-    println!("k = {k}: {} weights a tile", params.weights());
+    let params = TileParams::new(k, Distribution::Normal, precision)?;
+    let params = params.with_weight_digest(weight_digest);
+    println!(
+        "k = {k}, {} bits: {} weights a tile, weight digest: {weight_digest}",
+        precision.limb_bits,
+        params.weights()
+    );
     let srs = timed("srs", || Srs::development(k, &Silent))?;
     let keys = timed("keys", || TileKeys::generate(params.clone(), &srs))?;
     let seed = SeedMaterial {
@@ -79,10 +102,21 @@ fn measure(k: u32) -> Result<(), Box<dyn std::error::Error>> {
         seed,
         first_block: 0,
     };
-    let circuit = TileCircuit::new(params.clone(), witness);
+    let live = params.blocks() as u64;
+    let chain = weight_digest.then(|| {
+        let values = timed("chain", || {
+            digest::chain(&table, seed.stream_key(), live, live)
+        });
+        TileChain {
+            start: values[0],
+            end: values[1],
+            live,
+        }
+    });
+    let circuit = TileCircuit::new(params.clone(), witness).with_chain(chain);
     timed("check", || circuit.check())?;
     let rng = ChaCha20Rng::from_seed([7; 32]);
-    let instance = witness.instance();
+    let instance = circuit.instance();
     let prefix = [9; 32];
     let proof = timed("proof", || {
         backend::create_proof(&srs, &keys, circuit, &instance, prefix, rng)

@@ -9,17 +9,33 @@ use group::GroupEncoding;
 use halo2_proofs::plonk::{self, Any, Expression};
 use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::{Fr, G1Affine};
+use nascent_verifier::statement::{TILE_CHAIN_ROWS, TILE_INSTANCE_ROWS};
 use nascent_verifier::vk::{ColumnKind, Node, PermutationColumn, Query};
 use nascent_verifier::{TileShape, VerifyingKey, VkData, VkError};
 use std::collections::BTreeMap;
 
-/// Exports the key of an initialization tile.
+/// Exports the key of an initialization tile without the weight digest.
 pub fn export_tile(
     vk: &plonk::VerifyingKey<G1Affine>,
     tile: TileShape,
 ) -> Result<VerifyingKey, ExportError> {
-    let rows = u32::try_from(nascent_verifier::statement::TILE_INSTANCE_ROWS)
-        .map_err(|_| ExportError::TooLarge)?;
+    export_rows(vk, tile, TILE_INSTANCE_ROWS)
+}
+
+/// Exports the key of an initialization tile with the weight digest.
+pub fn export_digest_tile(
+    vk: &plonk::VerifyingKey<G1Affine>,
+    tile: TileShape,
+) -> Result<VerifyingKey, ExportError> {
+    export_rows(vk, tile, TILE_INSTANCE_ROWS + TILE_CHAIN_ROWS)
+}
+
+fn export_rows(
+    vk: &plonk::VerifyingKey<G1Affine>,
+    tile: TileShape,
+    rows: u64,
+) -> Result<VerifyingKey, ExportError> {
+    let rows = u32::try_from(rows).map_err(|_| ExportError::TooLarge)?;
     export(vk, &[rows], Some(tile))
 }
 

@@ -3,8 +3,10 @@
 use ff::{Field, PrimeField};
 use halo2_proofs::plonk;
 use halo2curves::bn256::Fr;
+use nascent_circuits::digest;
+use nascent_circuits::sampling::{DeviateTable, SamplingError};
 use nascent_circuits::seed::SeedMaterial;
-use nascent_circuits::tile::{TileCircuit, TileWitness};
+use nascent_circuits::tile::{TileChain, TileCircuit, TileParams, TileWitness};
 use nascent_params::Srs;
 use nascent_verifier::encoding::scalar_from_bytes;
 use nascent_verifier::{
@@ -91,8 +93,35 @@ impl Subject {
         }
     }
 
+    /// The weight digest of a stream of so many blocks, cut into tiles: one entry a tile.
+    ///
+    /// Derives the whole stream; the chain itself runs on one thread, a permutation a block.
+    ///
+    /// # Errors
+    ///
+    /// If the stream has no sampling table.
+    pub fn chains(
+        &self,
+        params: &TileParams,
+        stream_blocks: u64,
+    ) -> Result<Vec<TileChain>, SamplingError> {
+        let table = DeviateTable::new(params.distribution, params.precision)?;
+        let blocks = params.blocks() as u64;
+        let values = digest::chain(&table, self.seed.stream_key(), stream_blocks, blocks);
+        let live = |tile: u64| stream_blocks.saturating_sub(tile * blocks).min(blocks);
+        let tiles = (0..).zip(values.windows(2));
+        Ok(tiles
+            .map(|(tile, ends)| TileChain {
+                start: ends[0],
+                end: ends[1],
+                live: live(tile),
+            })
+            .collect())
+    }
+
     /// Proves a tile and verifies the proof with our own verifier: what this returns is accepted
-    /// by [`nascent_verifier::verify_init`].
+    /// by [`nascent_verifier::verify_init`]. `chain` is the tile's part of the weight digest, for
+    /// keys that have it ([`Self::chains`]).
     ///
     /// # Errors
     ///
@@ -104,6 +133,7 @@ impl Subject {
         srs: &Srs,
         stream: u16,
         index: u64,
+        chain: Option<TileChain>,
         rng: impl RngCore + CryptoRng,
     ) -> Result<Vec<u8>, ProveError> {
         let first_block = keys
@@ -114,12 +144,12 @@ impl Subject {
             seed: self.seed,
             first_block,
         };
-        let circuit = TileCircuit::new(keys.params().clone(), witness);
+        let circuit = TileCircuit::new(keys.params().clone(), witness).with_chain(chain);
         let vk = keys.verifying_key();
         let prefix = self
             .statement(stream, index)
             .transcript_prefix(vk.digest(), srs.identity());
-        let instance = witness.instance();
+        let instance = circuit.instance();
         let proof = backend::create_proof(srs, keys, circuit.clone(), &instance, prefix, rng);
         let proof = proof.map_err(|error| match (error, circuit.check()) {
             // The circuit itself can only say that synthesis failed.
@@ -132,7 +162,7 @@ impl Subject {
             }
             (error, _) => error,
         })?;
-        self.verify(vk, srs.verifier_srs(), stream, index, &proof)
+        self.verify(vk, srs.verifier_srs(), stream, index, chain, &proof)
             .map_err(|source| ProveError::Refused {
                 stream,
                 index,
@@ -141,7 +171,7 @@ impl Subject {
         Ok(proof)
     }
 
-    /// Verifies the proof of a tile.
+    /// Verifies the proof of a tile, with its part of the weight digest if the key has it.
     ///
     /// # Errors
     ///
@@ -152,6 +182,7 @@ impl Subject {
         srs: &VerifierSrs,
         stream: u16,
         index: u64,
+        chain: Option<TileChain>,
         proof: &[u8],
     ) -> Result<(), ProofError> {
         let blocks = vk.tile().map_or(0, |tile| tile.blocks);
@@ -162,10 +193,12 @@ impl Subject {
             self.seed.model.to_repr(),
             first_block.to_repr(),
         ];
-        // All four are canonical; one that were not would only be refused.
+        let chain = chain.iter().flat_map(TileChain::instance);
+        // All are canonical; one that were not would only be refused.
         let instance = values
-            .iter()
-            .filter_map(|bytes| scalar_from_bytes(bytes).ok())
+            .into_iter()
+            .chain(chain.map(|value| value.to_repr()))
+            .filter_map(|bytes| scalar_from_bytes(&bytes).ok())
             .collect();
         let prefix = self
             .statement(stream, index)

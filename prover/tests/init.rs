@@ -2,19 +2,19 @@
 //! our verifier; then everything that must be refused.
 
 use ff::PrimeField;
-use halo2_proofs::plonk::{ProvingKey, create_proof, keygen_pk, keygen_vk};
+use halo2_proofs::plonk::create_proof;
 use halo2_proofs::poly::kzg::commitment::KZGCommitmentScheme;
 use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
-use halo2curves::bn256::{Bn256, Fr, G1Affine};
+use halo2curves::bn256::{Bn256, Fr};
 use nascent_circuits::seed::SeedMaterial;
-use nascent_circuits::tile::{TileCircuit, TileParams, TileWitness, WEIGHT_LANES_START};
+use nascent_circuits::tile::{TileCircuit, TileParams, TileWitness};
 use nascent_params::Srs;
-use nascent_prover::export::export_tile;
+use nascent_prover::keys::TileKeys;
 use nascent_prover::transcript::{Keccak, digest_to_scalar};
 use nascent_verifier::{
     Beacon, Digest32, Distribution, Fill, Format, InitBundle, ModelSpec, NotProved, Plan,
     Precision, ProofError, Proved, Report, Seed, StreamProofs, StreamSpec, TensorSpec, TileProof,
-    TileShape, TileStatement, VerifyError, VerifyingKey, verify_init,
+    TileStatement, VerifyError, VerifyingKey, verify_init,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -26,7 +26,7 @@ const SECRET: u64 = 0x5ec7e7;
 struct Keys {
     params: TileParams,
     srs: Srs,
-    pk: ProvingKey<G1Affine>,
+    tile: TileKeys,
     vk: VerifyingKey,
 }
 
@@ -34,23 +34,12 @@ impl Keys {
     fn new(k: u32, distribution: Distribution, precision: Precision) -> Self {
         let params = TileParams::new(k, distribution, precision).unwrap();
         let srs = Srs::development(k, &nascent_params::Silent).unwrap();
-        let circuit = TileCircuit::shape(params.clone());
-        let vk = keygen_vk(srs.params(), &circuit).unwrap();
-        let pk = keygen_pk(srs.params(), vk, &circuit).unwrap();
-        let start = u32::try_from(WEIGHT_LANES_START).unwrap();
-        let lanes = u32::try_from(params.lanes()).unwrap();
-        let shape = TileShape {
-            k: k.try_into().unwrap(),
-            distribution,
-            precision,
-            blocks: params.blocks() as u64,
-            weight_columns: (start..start + lanes).collect(),
-        };
-        let vk = export_tile(pk.get_vk(), shape).unwrap();
+        let tile = TileKeys::generate(params.clone(), &srs).unwrap();
+        let vk = tile.verifying_key().clone();
         Self {
             params,
             srs,
-            pk,
+            tile,
             vk,
         }
     }
@@ -61,7 +50,7 @@ impl Keys {
         let mut transcript = Keccak::new(Vec::new(), prefix);
         create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
             self.srs.params(),
-            &self.pk,
+            self.tile.proving_key(),
             &[circuit],
             &[&[&instance]],
             ChaCha20Rng::from_seed([3; 32]),
@@ -126,6 +115,7 @@ fn plan(keys: &[Keys; 2]) -> Plan {
         publisher_key: Some(secret.public_key().to_repr()),
         beacon: "the first value after the plan".into(),
         created: 1_800_000_000,
+        weight_digest: false,
     }
 }
 
@@ -178,6 +168,7 @@ fn fixture() -> &'static Fixture {
             beacon,
             srs_digest,
             tiles,
+            chain_ends: Vec::new(),
         };
         Fixture { keys, bundle }
     })
@@ -202,6 +193,18 @@ fn fixtures_are_written_on_request() {
         "development.srs",
         keys[0].srs.verifier_srs().encode().unwrap(),
     );
+}
+
+/// Keys are part of the protocol: the circuit of today has those of the fixtures.
+#[test]
+fn keys_are_the_ones_that_were_published() {
+    let kept: [&[u8]; 2] = [
+        include_bytes!("../../verifier/tests/fixtures/uniform.vk"),
+        include_bytes!("../../verifier/tests/fixtures/normal.vk"),
+    ];
+    for (keys, kept) in fixture().keys.iter().zip(kept) {
+        assert_eq!(keys.vk.encode().unwrap(), kept);
+    }
 }
 
 fn verify(bundle: &InitBundle) -> Result<Report, VerifyError> {

@@ -145,7 +145,7 @@ fn small_models_get_small_tiles_and_memory_bounds_large_ones() {
             memory,
             threads: 2,
         };
-        choose_sizes(&model, &CostModel::REFERENCE, &limits).unwrap()[0].k
+        choose_sizes(&model, false, &CostModel::REFERENCE, &limits).unwrap()[0].k
     };
     let (small, large) = (sizes(4_000, None), sizes(10_000_000, None));
     assert!(small < 16 && large >= 18, "{small} {large}");

@@ -39,6 +39,7 @@ fn plan() -> Plan {
         publisher_key: None,
         beacon: "a test".to_owned(),
         created: 0,
+        weight_digest: false,
     }
 }
 

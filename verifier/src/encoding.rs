@@ -133,42 +133,86 @@ pub fn point_to_bytes(point: &G1Affine) -> [u8; 32] {
     bytes
 }
 
+/// Bits of an odd power in the chain of [`root_candidates`].
+const WINDOW: usize = 4;
+/// Odd powers up to `2^WINDOW`.
+const ODD_POWERS: usize = 1 << (WINDOW - 1);
+
 /// Raises each value to `(p + 1) / 4`: a square root, if it has one, since
-/// `p = 3 mod 4`. Digits of four bits; several values at a time, because the
-/// products of one chain wait for each other.
+/// `p = 3 mod 4`. Several values at a time, because the products of one chain
+/// wait for each other.
 fn root_candidates(values: &mut [Fq]) {
-    let mut exponent = Fq::MODULUS;
-    exponent.add_with_carry(&BigInt::from(1_u64));
-    exponent.div2();
-    exponent.div2();
-    let digits = exponent.0.map(u64::to_be_bytes);
-    let digits = digits.iter().rev().flatten();
-    let digits = digits.flat_map(|byte| [usize::from(byte >> 4), usize::from(byte & 15)]);
+    let steps = root_steps();
     for chunk in values.chunks_mut(4) {
-        let powers = chunk.iter().map(|value| {
-            let mut power = Fq::ONE;
-            core::array::from_fn::<Fq, 16, _>(|index| {
-                if index > 0 {
-                    power *= value;
+        let powers: Vec<[Fq; ODD_POWERS]> = chunk.iter().map(odd_powers).collect();
+        let multiply = |chunk: &mut [Fq], index: usize| {
+            for (value, powers) in chunk.iter_mut().zip(&powers) {
+                if let Some(power) = powers.get(index) {
+                    *value *= power;
                 }
-                power
-            })
-        });
-        let powers: Vec<[Fq; 16]> = powers.collect();
+            }
+        };
         chunk.fill(Fq::ONE);
-        for digit in digits.clone().skip_while(|digit| *digit == 0) {
-            for _ in 0..4 {
+        for (position, &(squarings, power)) in steps.iter().enumerate() {
+            // One stays one.
+            let squarings = if position == 0 { 0 } else { squarings };
+            for _ in 0..squarings {
                 for value in chunk.iter_mut() {
                     value.square_in_place();
                 }
             }
-            for (value, powers) in chunk.iter_mut().zip(&powers) {
-                if let Some(power) = powers.get(digit) {
-                    *value *= power;
-                }
+            if let Some(index) = power {
+                multiply(chunk, index);
             }
         }
     }
+}
+
+/// `x, x^3, x^5, ..`
+fn odd_powers(x: &Fq) -> [Fq; ODD_POWERS] {
+    let square = x.square();
+    let mut power = *x;
+    core::array::from_fn(|index| {
+        if index > 0 {
+            power *= square;
+        }
+        power
+    })
+}
+
+/// The exponent `(p + 1) / 4` in sliding windows: squarings, then which odd power
+/// is multiplied in, if any.
+fn root_steps() -> Vec<(usize, Option<usize>)> {
+    let mut exponent = Fq::MODULUS;
+    exponent.add_with_carry(&BigInt::from(1_u64));
+    exponent.div2();
+    exponent.div2();
+    let bits = exponent.to_bits_be();
+    let mut rest: &[bool] = bits.as_slice();
+    let mut steps = Vec::new();
+    let mut zeros = 0;
+    while let [first, after @ ..] = rest {
+        if !first {
+            zeros += 1;
+            rest = after;
+            continue;
+        }
+        // As much as ends in a one.
+        let window = rest.get(..WINDOW).unwrap_or(rest);
+        let length = window
+            .iter()
+            .rposition(|bit| *bit)
+            .map_or(1, |last| last + 1);
+        let (window, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+        let value = window
+            .iter()
+            .fold(0, |value, bit| 2 * value + usize::from(*bit));
+        steps.push((zeros + window.len(), Some(value / 2)));
+        zeros = 0;
+        rest = after;
+    }
+    steps.push((zeros, None));
+    steps
 }
 
 fn limbs(bytes: &[u8; 32]) -> BigInt<4> {
@@ -207,6 +251,16 @@ mod tests {
         for (bytes, point) in bytes.iter().zip(&points) {
             assert_eq!(point_from_bytes(bytes), Ok(*point));
             assert!(point.is_on_curve());
+        }
+    }
+
+    #[test]
+    fn the_chain_is_the_exponent() {
+        for index in 0..9_u64 {
+            let value = Fq::from(index + 2).square();
+            let mut root = [value];
+            root_candidates(&mut root);
+            assert_eq!(root[0].square(), value);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::batch::{BatchError, BatchVerifier};
 use crate::bundle::{BundleError, InitBundle, StreamProofs};
+use crate::chain::{ChainValue, chain_start, weight_digest};
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged, to_scalar};
 use crate::plan::PlanError;
@@ -18,6 +19,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 use ark_bn254::Fr;
+use ark_ff::PrimeField;
 
 /// Verifies that all sampled weights of a model come from its plan and beacon
 /// value.
@@ -43,14 +45,17 @@ pub fn verify_init<'k>(
         .iter()
         .zip(&bundle.streams)
         .enumerate()
-        .map(|(stream, (spec, proofs))| Stream::new(stream, spec, proofs, &key))
+        .map(|(stream, (spec, proofs))| {
+            Stream::new(stream, spec, proofs, &key, bundle.plan.weight_digest)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     check_coverage(bundle, &streams)?;
 
     let statement = Statement::new(bundle)?;
     let mut batch = BatchVerifier::default();
     let mut commitments = Vec::new();
-    for tile in &bundle.tiles {
+    let mut chain = Chain::default();
+    for (position, tile) in bundle.tiles.iter().enumerate() {
         let (stream, index) = (tile.stream, tile.index);
         let error = |source| VerifyError::Tile {
             stream,
@@ -66,7 +71,10 @@ pub fn verify_init<'k>(
             index,
         }
         .transcript_prefix(of.vk.digest(), &bundle.srs_digest);
-        let instance = statement.instance(of.blocks, index);
+        let mut instance = statement.instance(of.blocks, index);
+        if let Some(end) = bundle.chain_ends.get(position) {
+            instance.extend(chain.next(of, index, end));
+        }
         batch
             .add(of.vk, &prefix, &[instance], &tile.proof)
             .map_err(error)?;
@@ -81,7 +89,44 @@ pub fn verify_init<'k>(
             source: ProofError::Pairing,
         }
     })?;
-    Ok(report(bundle, srs, &streams, &statement, &commitments))
+    let facts = Facts {
+        streams: &streams,
+        statement: &statement,
+        commitments: &commitments,
+        digests: &chain.digests(),
+    };
+    Ok(report(bundle, srs, &facts))
+}
+
+/// The weight digest, tile by tile: `check_coverage` has them in order.
+#[derive(Default)]
+struct Chain {
+    /// Value after the last tile of each stream so far.
+    ends: Vec<ChainValue>,
+}
+
+impl Chain {
+    /// The further rows of a tile's instance: where the chain stands, where
+    /// it goes on to, and how many of the tile's blocks it takes up. The first
+    /// and the last are the verifier's own.
+    fn next(&mut self, of: &Stream<'_>, index: u64, end: &ChainValue) -> [Fr; 3] {
+        let start = match self.ends.last_mut() {
+            Some(last) if index > 0 => core::mem::replace(last, *end),
+            _ => {
+                self.ends.push(*end);
+                of.chain_start
+            }
+        };
+        let before = of.blocks.saturating_mul(index);
+        let live = of.stream_blocks.saturating_sub(before).min(of.blocks);
+        let [start, end] = [start, *end].map(|value| Fr::from_le_bytes_mod_order(&value));
+        [start, end, Fr::from(live)]
+    }
+
+    /// The streams' digests; every stream has a tile.
+    fn digests(self) -> Vec<ChainValue> {
+        self.ends
+    }
 }
 
 /// A stream with its key.
@@ -90,6 +135,10 @@ struct Stream<'k> {
     /// Blocks per tile.
     blocks: u64,
     tiles: u64,
+    /// Blocks of the stream.
+    stream_blocks: u64,
+    /// Where its weight digest begins.
+    chain_start: ChainValue,
 }
 
 impl<'k> Stream<'k> {
@@ -98,6 +147,7 @@ impl<'k> Stream<'k> {
         spec: &StreamSpec,
         proofs: &StreamProofs,
         key: &impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
+        weight_digest: bool,
     ) -> Result<Self, VerifyError> {
         let missing = VerifyError::MissingKey {
             stream,
@@ -117,10 +167,15 @@ impl<'k> Stream<'k> {
         if tile.k != proofs.k {
             return Err(differs("size"));
         }
+        if vk.has_weight_digest() != weight_digest {
+            return Err(differs("choice of a weight digest"));
+        }
         Ok(Self {
             vk,
             blocks: tile.blocks,
             tiles: spec.blocks().div_ceil(tile.blocks.max(1)),
+            stream_blocks: spec.blocks(),
+            chain_start: chain_start(spec.distribution, spec.precision),
         })
     }
 }
@@ -192,21 +247,39 @@ impl Statement {
     }
 }
 
-fn report(
-    bundle: &InitBundle,
-    srs: &Srs,
-    streams: &[Stream<'_>],
-    statement: &Statement,
-    commitments: &[[u8; 32]],
-) -> Report {
+/// What the verification found out.
+struct Facts<'a> {
+    streams: &'a [Stream<'a>],
+    statement: &'a Statement,
+    commitments: &'a [[u8; 32]],
+    /// Weight digests of the streams; none if the plan does not ask for them.
+    digests: &'a [ChainValue],
+}
+
+fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {
+    let Facts {
+        streams,
+        statement,
+        commitments,
+        digests,
+    } = facts;
     let plan = &bundle.plan;
-    let entries = plan.model.streams.iter().zip(&bundle.streams).zip(streams);
+    let entries = plan.model.streams.iter().zip(&bundle.streams).zip(*streams);
     let development = srs.is_development();
     let trust = if development {
         NotProved::DevelopmentSrs
     } else {
         NotProved::SrsCeremony
     };
+    let mut proved = vec![
+        Proved::Derivation,
+        Proved::SeedBinding,
+        Proved::Coverage,
+        Proved::StatementBinding,
+    ];
+    if plan.weight_digest {
+        proved.push(Proved::WeightDigest);
+    }
     let commitments: Vec<&[u8]> = commitments.iter().map(<[u8; 32]>::as_slice).collect();
     Report {
         model: plan.model.name.clone(),
@@ -223,7 +296,8 @@ fn report(
         srs_digest: bundle.srs_digest,
         development_srs: development,
         streams: entries
-            .map(|((spec, proofs), of)| StreamReport {
+            .enumerate()
+            .map(|(stream, ((spec, proofs), of))| StreamReport {
                 distribution: spec.distribution,
                 precision: spec.precision,
                 rows: spec.rows,
@@ -231,6 +305,7 @@ fn report(
                 vk_digest: proofs.vk_digest,
                 blocks_per_tile: of.blocks,
                 tiles: of.tiles,
+                weight_digest: digests.get(stream).copied(),
             })
             .collect(),
         proofs: count(bundle.tiles.len()),
@@ -242,12 +317,8 @@ fn report(
         sampled_weights: plan.model.sampled_elements(),
         constant_weights: plan.model.constant_elements(),
         weight_commitments: tagged("nascent weight commitments v1", &commitments),
-        proved: vec![
-            Proved::Derivation,
-            Proved::SeedBinding,
-            Proved::Coverage,
-            Proved::StatementBinding,
-        ],
+        weight_digest: plan.weight_digest.then(|| weight_digest(digests)),
+        proved,
         not_proved: vec![
             trust,
             NotProved::KeyOrigin,

@@ -41,9 +41,12 @@ extern crate alloc;
 
 pub mod batch;
 pub mod bundle;
+pub mod chain;
 pub mod codec;
 pub mod digest;
 pub mod encoding;
+mod glv;
+pub mod inference;
 pub mod init;
 mod msm;
 mod openings;
@@ -60,8 +63,10 @@ pub mod vk;
 
 pub use batch::{BatchError, BatchVerifier, verify_proof};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
+pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
+pub use inference::{InferenceBundle, InferenceError, InferenceReport, verify_inference};
 pub use init::{VerifyError, verify_init};
 pub use plan::{Beacon, PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};

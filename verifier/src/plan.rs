@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use ark_bn254::Fr;
 use ark_ff::PrimeField;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Most bytes of a beacon's description and of a raw beacon value.
 pub const MAX_BEACON: usize = 4096;
@@ -55,7 +55,8 @@ impl Beacon {
 }
 
 /// Commitment of a publisher to model, key and beacon, made in advance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "PlanFile")]
 pub struct Plan {
     /// Architecture and sampling rules.
     pub model: ModelSpec,
@@ -66,6 +67,74 @@ pub struct Plan {
     pub beacon: String,
     /// When the publisher says the plan was made, seconds since 1970 (not checked).
     pub created: u64,
+    /// Whether the proofs also give the digest of the weights. It says nothing
+    /// about the weights themselves, which are the same either way.
+    pub weight_digest: bool,
+}
+
+/// The plan as it is written: seed and weight digest are one enumeration, so
+/// that a plan without the digest has the bytes it had before there was one.
+#[derive(Deserialize)]
+struct PlanFile {
+    model: ModelSpec,
+    seed: SeedFile,
+    beacon: String,
+    created: u64,
+}
+
+/// As [`PlanFile`], borrowed.
+#[derive(Serialize)]
+#[serde(rename = "PlanFile")]
+struct PlanFileRef<'a> {
+    model: &'a ModelSpec,
+    seed: SeedFile,
+    beacon: &'a str,
+    created: u64,
+}
+
+/// Whose seed, and whether the weights are digested.
+#[derive(Serialize, Deserialize)]
+enum SeedFile {
+    Public,
+    Hidden([u8; 32]),
+    PublicDigest,
+    HiddenDigest([u8; 32]),
+}
+
+impl From<PlanFile> for Plan {
+    fn from(file: PlanFile) -> Self {
+        let (publisher_key, weight_digest) = match file.seed {
+            SeedFile::Public => (None, false),
+            SeedFile::Hidden(key) => (Some(key), false),
+            SeedFile::PublicDigest => (None, true),
+            SeedFile::HiddenDigest(key) => (Some(key), true),
+        };
+        Self {
+            model: file.model,
+            publisher_key,
+            beacon: file.beacon,
+            created: file.created,
+            weight_digest,
+        }
+    }
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seed = match (self.publisher_key, self.weight_digest) {
+            (None, false) => SeedFile::Public,
+            (Some(key), false) => SeedFile::Hidden(key),
+            (None, true) => SeedFile::PublicDigest,
+            (Some(key), true) => SeedFile::HiddenDigest(key),
+        };
+        let file = PlanFileRef {
+            model: &self.model,
+            seed,
+            beacon: &self.beacon,
+            created: self.created,
+        };
+        file.serialize(serializer)
+    }
 }
 
 impl Format for Plan {
@@ -165,6 +234,39 @@ mod tests {
             publisher_key,
             beacon: "tomorrow's value".into(),
             created: 0,
+            weight_digest: false,
+        }
+    }
+
+    /// The layout before there was a weight digest.
+    #[derive(Serialize)]
+    struct Before {
+        model: ModelSpec,
+        publisher_key: Option<[u8; 32]>,
+        beacon: String,
+        created: u64,
+    }
+
+    #[test]
+    fn plans_without_the_digest_have_the_bytes_they_had() {
+        for key in [None, Some([3; 32])] {
+            let plain = plan(key);
+            let before = Before {
+                model: plain.model.clone(),
+                publisher_key: key,
+                beacon: plain.beacon.clone(),
+                created: plain.created,
+            };
+            let bytes = plain.encode().unwrap();
+            assert_eq!(bytes[10..], postcard::to_allocvec(&before).unwrap());
+            let digested = Plan {
+                weight_digest: true,
+                ..plain.clone()
+            };
+            let other = digested.encode().unwrap();
+            assert_eq!(other.len(), bytes.len());
+            assert_eq!(Plan::decode(&other), Ok(digested.clone()));
+            assert_ne!(digested.digest(), plain.digest());
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a verification established, and what it did not, as data.
 
+use crate::chain::ChainValue;
 use crate::digest::Digest32;
 use crate::spec::{Distribution, Precision};
 use alloc::string::String;
@@ -42,6 +43,9 @@ pub struct Report {
     pub constant_weights: u64,
     /// Digest of the commitments to all weight lanes, tile by tile.
     pub weight_commitments: Digest32,
+    /// Digest of the sampled weights, where the plan asks for it: of the
+    /// streams' digests ([`crate::weight_digest`]).
+    pub weight_digest: Option<Digest32>,
     /// What was proved.
     pub proved: Vec<Proved>,
     /// What was not.
@@ -77,6 +81,9 @@ pub struct StreamReport {
     pub blocks_per_tile: u64,
     /// Tiles verified.
     pub tiles: u64,
+    /// Digest of the stream's lane values, where the plan asks for it: the
+    /// last value of its chain.
+    pub weight_digest: Option<ChainValue>,
 }
 
 /// A statement that the proofs establish.
@@ -91,6 +98,8 @@ pub enum Proved {
     Coverage,
     /// The proofs were made for this plan, beacon value, keys and SRS.
     StatementBinding,
+    /// The weight digest is that of the committed deviates.
+    WeightDigest,
 }
 
 /// Something the proofs say nothing about.
@@ -127,6 +136,9 @@ impl fmt::Display for Proved {
             Self::Coverage => "the proofs cover every sampled weight of the model, none twice",
             Self::StatementBinding => {
                 "the proofs were made for this plan, beacon value, verifying keys and SRS"
+            }
+            Self::WeightDigest => {
+                "the weight digest is the hash of every committed deviate, stream by stream, in order"
             }
         })
     }

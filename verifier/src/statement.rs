@@ -5,6 +5,10 @@ use crate::digest::{Digest32, tagged};
 /// Rows of the one instance column of a tile: `[pk, b, A, first_block]`.
 pub const TILE_INSTANCE_ROWS: u64 = 4;
 
+/// Further rows where the tile computes the weight digest: the chain's value before the tile, the
+/// one after it, and the number of the tile's blocks that are part of the stream.
+pub const TILE_CHAIN_ROWS: u64 = 3;
+
 /// What one tile proof is about. The proof is bound to all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileStatement {

@@ -23,7 +23,7 @@ use super::shape::Shape;
 use super::sheet::Sheet;
 
 /// The inference circuit of one architecture, with or without a witness.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct InferenceCircuit {
     shape: Shape,
     layout: Arc<Layout>,

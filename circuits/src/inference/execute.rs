@@ -133,7 +133,8 @@ impl Machine<'_> {
         };
         // Lanes without a parameter hold zero.
         for column in &self.config.params.weights {
-            sheet.advice_mut(*column).fill(shape.weight_offset());
+            let rows = ..shape.last_row();
+            sheet.advice_mut(*column)[rows].fill(shape.weight_offset());
         }
         for plan in &self.layout.weights {
             for (index, &element) in plan.elements.iter().enumerate() {

@@ -66,11 +66,24 @@ impl Poseidon2Config {
         b: [Column<Advice>; GROUP],
         block: Column<Fixed>,
     ) -> Self {
+        Self::configure_named(meta, "", a, b, block)
+    }
+
+    /// Like [`Self::configure`], for a further instance on the same rows; `prefix` begins the
+    /// names of its gates.
+    pub fn configure_named(
+        meta: &mut ConstraintSystem<Fr>,
+        prefix: &str,
+        a: [Column<Advice>; GROUP],
+        b: [Column<Advice>; GROUP],
+        block: Column<Fixed>,
+    ) -> Self {
         let config = Self { a, b, block };
-        meta.create_gate("poseidon2 square", |_| config.square_gate());
-        meta.create_gate("poseidon2 full round", |_| config.full_gate());
-        meta.create_gate("poseidon2 enter partial rounds", |_| config.enter_gate());
-        meta.create_gate("poseidon2 partial rounds", |_| config.partial_gate());
+        let name = |gate: &str| format!("{prefix}poseidon2 {gate}");
+        meta.create_gate(name("square"), |_| config.square_gate());
+        meta.create_gate(name("full round"), |_| config.full_gate());
+        meta.create_gate(name("enter partial rounds"), |_| config.enter_gate());
+        meta.create_gate(name("partial rounds"), |_| config.partial_gate());
         config
     }
 
@@ -93,6 +106,13 @@ impl Poseidon2Config {
     pub fn input(input: &Lanes) -> Lanes {
         let mixed = external(input);
         std::array::from_fn(|j| mixed[j].clone() + constant(params().full[0][j]))
+    }
+
+    /// The permutation's input as the cells of row 0 of a block have it: `M_E^-1 (A - rc)`, the
+    /// inverse of [`Self::input`]; degree 1.
+    pub fn entered(&self) -> Lanes {
+        let lanes = std::array::from_fn(|j| self.a[j].cur() - constant(params().full[0][j]));
+        inverse_external(&lanes)
     }
 
     /// The permutation's output, valid on row 14 of each block; degree 3.
@@ -270,17 +290,13 @@ pub struct BlockTrace {
 impl BlockTrace {
     /// Runs the permutation and keeps each S-box input and square.
     pub fn new(input: [Fr; WIDTH]) -> Self {
-        let Params {
-            full,
-            partial,
-            internal,
-        } = params();
+        let params = params();
         let mut rows = [[Fr::ZERO; 2 * GROUP]; BLOCK_ROWS];
         let mut state = input;
         native::external(&mut state);
-        for (round, constants) in full.iter().enumerate() {
+        for (round, constants) in params.full.iter().enumerate() {
             if round == HALF_FULL_ROUNDS {
-                partial_rows(&mut rows, &mut state, partial, internal);
+                partial_rows(&mut rows, &mut state, params);
             }
             let row = if round < HALF_FULL_ROUNDS {
                 round
@@ -310,21 +326,14 @@ fn sbox_cells(x: Fr, row: &mut [Fr; 2 * GROUP], input: usize, square: usize) -> 
 fn partial_rows(
     rows: &mut [[Fr; 2 * GROUP]; BLOCK_ROWS],
     state: &mut [Fr; WIDTH],
-    partial: &[Fr],
-    internal: &[Fr; WIDTH],
+    params: &Params,
 ) {
-    let mix = |state: &mut [Fr; WIDTH]| {
-        let sum = state.iter().sum::<Fr>();
-        for (lane, factor) in state.iter_mut().zip(internal) {
-            *lane = *lane * factor + sum;
-        }
-    };
-    let x = state[0] + partial[0];
+    let x = state[0] + params.partial[0];
     let s = x.square();
     rows[FIRST_PARTIAL_ROW][GROUP + SPARE] = x;
     rows[FIRST_PARTIAL_ROW + 1][GROUP + SPARE] = s;
     state[0] = s.square() * x;
-    mix(state);
+    native::internal(params, state);
     let partial_rows = rows.iter_mut().enumerate();
     for (row, cells) in partial_rows.take(FIRST_LATE_ROW).skip(FIRST_PARTIAL_ROW) {
         cells[1..WIDTH].copy_from_slice(&state[1..]);
@@ -332,7 +341,7 @@ fn partial_rows(
             let x = state[0] + partial_constant(row, round);
             let input = if round == 0 { 0 } else { GROUP + 2 * round - 1 };
             state[0] = sbox_cells(x, cells, input, GROUP + 2 * round);
-            mix(state);
+            native::internal(params, state);
         }
     }
 }
@@ -382,10 +391,65 @@ fn external(lanes: &Lanes) -> Lanes {
     std::array::from_fn(|j| mixed[j].clone() + sums[j % 4].clone())
 }
 
+/// `M_E^-1` on expressions: the steps of [`external`], backwards.
+fn inverse_external(lanes: &Lanes) -> Lanes {
+    let half = Fr::from(2).invert().unwrap_or(Fr::ZERO);
+    let fifth = Fr::from(5).invert().unwrap_or(Fr::ZERO);
+    // The sum of a residue's lanes is counted once in each of its four lanes and once by itself.
+    let sums: [Expr; 4] = std::array::from_fn(|r| {
+        let sum = lanes[r].clone() + lanes[r + 4].clone();
+        (sum + lanes[r + 8].clone() + lanes[r + 12].clone()) * fifth
+    });
+    let mut mixed: Lanes = std::array::from_fn(|j| lanes[j].clone() - sums[j % 4].clone());
+    for group in mixed.chunks_exact_mut(4) {
+        let (t5, t4) = (group[1].clone(), group[3].clone());
+        let t3 = group[0].clone() - t5.clone();
+        let t2 = group[2].clone() - t4.clone();
+        let t1 = (t4 - t3.clone()) * half.square();
+        let t0 = (t5 - t2.clone()) * half.square();
+        let b = (t2 - t1.clone()) * half;
+        let d = (t3 - t0.clone()) * half;
+        group[0] = t0 - b.clone();
+        group[1] = b;
+        group[2] = t1 - d.clone();
+        group[3] = d;
+    }
+    mixed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::poseidon2::permute;
+
+    fn value(expression: &Expr) -> Fr {
+        let none = |_: &dyn std::fmt::Debug| -> Fr { unreachable!("no cells") };
+        expression.evaluate(
+            &|constant| constant,
+            &|x| none(&x),
+            &|x| none(&x),
+            &|x| none(&x),
+            &|x| none(&x),
+            &|x| none(&x),
+            &|a: Fr| -a,
+            &|a, b| a + b,
+            &|a, b| a * b,
+            &|a, factor| a * factor,
+        )
+    }
+
+    #[test]
+    fn the_input_is_read_back_from_the_first_row() {
+        for seed in 0..4u64 {
+            let lanes: [Fr; WIDTH] =
+                std::array::from_fn(|i| Fr::from(seed * 17 + i as u64 + 2).cube().cube());
+            let there = external(&lanes.map(Expression::Constant));
+            assert_ne!(there.each_ref().map(value), lanes);
+            assert_eq!(inverse_external(&there).each_ref().map(value), lanes);
+            let back = inverse_external(&lanes.map(Expression::Constant));
+            assert_eq!(external(&back).each_ref().map(value), lanes);
+        }
+    }
 
     #[test]
     fn trace_ends_in_the_permutation() {

@@ -16,5 +16,5 @@ mod table;
 
 pub use error::SamplingError;
 pub use probit::Quantiles;
-pub use report::{DistributionReport, Moments};
+pub use report::{DistributionReport, Moments, row_distance};
 pub use table::{DeviateTable, LaneMap};

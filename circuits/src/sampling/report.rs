@@ -147,11 +147,12 @@ fn power_of_two(exponent: i32) -> f64 {
     (0..exponent.unsigned_abs()).fold(1.0, |power, _| power * factor)
 }
 
-/// Distance from uniform of the low `n` bits of a uniform residue modulo `p`.
+/// Distance from uniform of the low `n = L B` bits of a uniform residue modulo `p`: the total
+/// variation distance of the limbs of a row, together, from uniform limbs.
 ///
 /// With `p = (m + g) 2^n`, `0 <= g < 1`: a fraction `g` of all patterns has `m + 1` residues, the
 /// others `m`, so the distance is `g (1 - g) / (m + g)`.
-fn row_distance(precision: Precision) -> f64 {
+pub fn row_distance(precision: Precision) -> f64 {
     let bits = precision.lanes() as usize * usize::from(precision.limb_bits);
     // p - 1 instead of p: the lowest of 254 bits.
     let modulus = (-Fr::ONE).to_repr();

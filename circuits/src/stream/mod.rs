@@ -6,6 +6,8 @@
 
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
+#[cfg(target_arch = "x86_64")]
+use nascent_field::ifma::{Ifma, LANES};
 
 use crate::{poseidon2::RATE, seed};
 
@@ -20,7 +22,7 @@ pub type BlockIntegers = [[u64; 4]; RATE];
 /// Fills `out` with the blocks `first, first + 1, ...` of the stream of `tag` under `key`.
 pub fn blocks(tag: Fr, key: Fr, first: u64, out: &mut [BlockIntegers]) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = ifma::Ifma::try_new() {
+    if let Some(simd) = Ifma::try_new() {
         return vector_blocks(simd, tag, key, first, out);
     }
     portable_blocks(tag, key, first, out);
@@ -33,7 +35,7 @@ fn portable_blocks(tag: Fr, key: Fr, first: u64, out: &mut [BlockIntegers]) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn vector_blocks(simd: ifma::Ifma, tag: Fr, key: Fr, first: u64, out: &mut [BlockIntegers]) {
+fn vector_blocks(simd: Ifma, tag: Fr, key: Fr, first: u64, out: &mut [BlockIntegers]) {
     let constants = radix52::constants();
     let r = radix52::montgomery_factor();
     let [tag, key] = [tag, key].map(|x| radix52::limbs(&(x * r)));
@@ -43,12 +45,12 @@ fn vector_blocks(simd: ifma::Ifma, tag: Fr, key: Fr, first: u64, out: &mut [Bloc
         index += r;
         limbs
     };
-    for chunk in out.chunks_mut(ifma::LANES) {
+    for chunk in out.chunks_mut(LANES) {
         let indices = std::array::from_fn(|_| indices());
         if let Ok(chunk) = chunk.try_into() {
             ifma::eight_blocks(simd, constants, &tag, &key, &indices, chunk);
         } else {
-            let mut whole = [BlockIntegers::default(); ifma::LANES];
+            let mut whole = [BlockIntegers::default(); LANES];
             ifma::eight_blocks(simd, constants, &tag, &key, &indices, &mut whole);
             chunk.copy_from_slice(&whole[..chunk.len()]);
         }

@@ -9,10 +9,12 @@ use halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
 use super::config::TileConfig;
+use super::digest::{Chain, TileChain, idle_block};
 use super::params::{HEADER_BLOCKS, TileParams};
 use super::witness::{WeightBlock, header_blocks, weight_block};
 use crate::canonical::TopDigitsOfModulus;
-use crate::poseidon2::{BLOCK_ROWS, BlockTrace, GROUP};
+use crate::digest;
+use crate::poseidon2::{BLOCK_ROWS, BlockTrace, GROUP, Poseidon2Config, RATE};
 use crate::seed::SeedMaterial;
 
 /// The secret side of a tile.
@@ -42,6 +44,7 @@ impl TileWitness {
 pub struct TileCircuit {
     params: TileParams,
     witness: Option<TileWitness>,
+    chain: Option<TileChain>,
 }
 
 impl TileCircuit {
@@ -50,6 +53,7 @@ impl TileCircuit {
         Self {
             params,
             witness: None,
+            chain: None,
         }
     }
 
@@ -58,7 +62,21 @@ impl TileCircuit {
         Self {
             params,
             witness: Some(witness),
+            chain: None,
         }
+    }
+
+    /// The same circuit with its part of the weight digest: needed by exactly those tiles whose
+    /// parameters say so, all others fail in synthesis.
+    pub fn with_chain(self, chain: Option<TileChain>) -> Self {
+        Self { chain, ..self }
+    }
+
+    /// The values of the instance column; none for a shape.
+    pub fn instance(&self) -> Vec<Fr> {
+        let seed = self.witness.iter().flat_map(TileWitness::instance);
+        let chain = self.chain.iter().flat_map(TileChain::instance);
+        seed.chain(chain).collect()
     }
 
     /// Checks that each block of the tile can be proved.
@@ -99,16 +117,20 @@ impl Circuit<Fr> for TileCircuit {
     }
 
     fn synthesize(&self, config: TileConfig, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
+        if self.witness.is_some() && self.params.weight_digest != self.chain.is_some() {
+            return Err(Error::Synthesis);
+        }
         let tile = Assigner {
             config: &config,
             params: &self.params,
         };
+        let chain = self.chain.as_ref().map(Chain::new);
         let limbs = layouter.assign_region(
             || "tile",
             |mut region| {
                 tile.fixed(&mut region);
                 match &self.witness {
-                    Some(witness) => tile.first_phase(&mut region, witness).map(Some),
+                    Some(witness) => tile.first_phase(&mut region, witness, chain).map(Some),
                     None => Ok(None),
                 }
             },
@@ -143,6 +165,8 @@ struct Cells {
     ranges: Vec<[u16; 2]>,
     /// Outputs, row by row.
     outputs: Vec<Fr>,
+    /// Packed weights, block by block; none without the weight digest.
+    packed: Vec<[Fr; RATE]>,
     sample_counts: Vec<u32>,
     range_counts: Vec<u32>,
 }
@@ -193,6 +217,7 @@ impl Assigner<'_> {
         &self,
         region: &mut Region<'_, Fr>,
         witness: &TileWitness,
+        mut chain: Option<Chain>,
     ) -> Result<Cells, Error> {
         let table = 1 << self.params.precision.limb_bits;
         let rows = self.params.weight_rows();
@@ -200,11 +225,16 @@ impl Assigner<'_> {
             limbs: Vec::with_capacity(rows * self.params.lanes()),
             ranges: Vec::with_capacity(rows),
             outputs: Vec::with_capacity(rows),
+            packed: Vec::new(),
             sample_counts: vec![0; table],
             range_counts: vec![0; table],
         };
         for (index, trace) in header_blocks(&witness.seed).iter().enumerate() {
-            self.assign_trace(region, index * BLOCK_ROWS, trace);
+            self.assign_trace(region, &self.config.poseidon, index * BLOCK_ROWS, trace);
+            if let Some(digest) = &self.config.digest {
+                let row = index * BLOCK_ROWS;
+                self.assign_trace(region, &digest.poseidon, row, &idle_block());
+            }
         }
         let key = witness.seed.stream_key();
         let blocks = self.params.blocks();
@@ -217,8 +247,14 @@ impl Assigner<'_> {
             let batch = batch.map_err(|_| Error::Synthesis)?;
             for (index, block) in (start..).zip(&batch) {
                 let row = (HEADER_BLOCKS + index) * BLOCK_ROWS;
-                self.assign_trace(region, row, &block.trace);
+                self.assign_trace(region, &self.config.poseidon, row, &block.trace);
                 self.assign_weights(region, row, block, &mut cells);
+                if let (Some(digest), Some(chain)) = (&self.config.digest, &mut chain) {
+                    let packed = self.packed(block);
+                    let trace = chain.block(&packed);
+                    self.assign_trace(region, &digest.poseidon, row, &trace);
+                    cells.packed.push(packed);
+                }
             }
         }
         let counts = &cells.sample_counts;
@@ -227,8 +263,24 @@ impl Assigner<'_> {
         Ok(cells)
     }
 
-    fn assign_trace(&self, region: &mut Region<'_, Fr>, first_row: usize, trace: &BlockTrace) {
-        let columns = self.config.poseidon.a.iter().chain(&self.config.poseidon.b);
+    /// The weights of a block, a field element a row.
+    fn packed(&self, block: &WeightBlock) -> [Fr; RATE] {
+        let (bits, lanes) = (self.params.limbs().bits, self.params.lanes());
+        std::array::from_fn(|r| {
+            let limbs = block.limbs[r * lanes..][..lanes].iter();
+            let lanes = limbs.map(|&limb| self.params.lane_value(usize::from(limb)));
+            digest::pack(bits, lanes)
+        })
+    }
+
+    fn assign_trace(
+        &self,
+        region: &mut Region<'_, Fr>,
+        poseidon: &Poseidon2Config,
+        first_row: usize,
+        trace: &BlockTrace,
+    ) {
+        let columns = poseidon.a.iter().chain(&poseidon.b);
         for (j, column) in columns.enumerate().take(2 * GROUP) {
             for (row, cells) in (first_row..).zip(&trace.rows) {
                 region.assign_advice(*column, row, Value::known(cells[j]));
@@ -297,7 +349,9 @@ impl Assigner<'_> {
     ) {
         for (index, outputs) in cells.outputs.chunks_exact(BLOCK_ROWS).enumerate() {
             let row = (HEADER_BLOCKS + index) * BLOCK_ROWS;
-            self.config.transport.assign(region, row, gamma, outputs);
+            let packed = cells.packed.get(index).map(|rows| &rows[..]);
+            let transport = &self.config.transport;
+            transport.assign(region, row, gamma, outputs, packed);
         }
         let table = 1usize << self.params.precision.limb_bits;
         let inverses = |entry: &(dyn Fn(usize) -> Fr + Sync)| {

@@ -6,7 +6,8 @@ use halo2_proofs::plonk::{
 };
 use halo2curves::bn256::Fr;
 
-use super::params::TileParams;
+use super::digest::{DigestConfig, Surroundings};
+use super::params::{HEADER_BLOCKS, TileParams};
 use crate::canonical::CanonicalConfig;
 use crate::logup::{LogupConfig, LogupSelectors, TableSide};
 use crate::poseidon2::{BLOCK_ROWS, FREE_ROW, Poseidon2Config, WIDTH};
@@ -48,7 +49,10 @@ pub struct TileConfig {
     pub running: Column<Fixed>,
     /// One on row 0 and the last row.
     pub ends: Column<Fixed>,
-    /// `pk`, `b`, `A`, first block.
+    /// The weight digest, where the tile has it.
+    pub digest: Option<DigestConfig>,
+    /// `pk`, `b`, `A`, first block; with the weight digest also the chain's start, its end and
+    /// the number of live blocks.
     pub instance: Column<Instance>,
     /// Randomness of the lookups.
     pub alpha: Challenge,
@@ -80,6 +84,10 @@ impl TileConfig {
         let range_counts = advice(meta, sets);
         let [a, b] =
             std::array::from_fn(|_| std::array::from_fn(|_| meta.advice_column_in(FirstPhase)));
+        let digest_columns: Option<[[Column<Advice>; WIDTH]; 2]> =
+            params.weight_digest.then(|| {
+                std::array::from_fn(|_| std::array::from_fn(|_| meta.advice_column_in(FirstPhase)))
+            });
         let block = meta.fixed_column();
         let [head, active, running, ends] = std::array::from_fn(|_| meta.fixed_column());
         let table_limbs: Vec<_> = (0..sets).map(|_| meta.fixed_column()).collect();
@@ -105,7 +113,12 @@ impl TileConfig {
             last: poseidon.phase(BLOCK_ROWS - 1),
         };
         let value = canonical.recomposition();
-        let transport = TransportConfig::configure(meta, selectors, gamma, &output[1..], value);
+        let digest = digest_columns.map(|[a, b]| DigestConfig::configure(meta, a, b, block));
+        let entering = digest
+            .as_ref()
+            .map(|digest| digest.entering(&lanes, shape.bits));
+        let transport =
+            TransportConfig::configure(meta, selectors, gamma, &output[1..], value, entering);
 
         let tuples = Tuples {
             alpha: alpha.expr(),
@@ -148,6 +161,7 @@ impl TileConfig {
             active,
             running,
             ends,
+            digest,
             instance,
             alpha,
             beta,
@@ -155,7 +169,28 @@ impl TileConfig {
         };
         config.input_gate(meta, params);
         config.seed_gate(meta, &output[1]);
+        if let Some(digest) = &config.digest {
+            digest.gate(meta, config.surroundings(params));
+        }
         config
+    }
+
+    /// What the chain of the weight digest reads of the tile.
+    fn surroundings(&self, params: &TileParams) -> Surroundings {
+        let header_end = HEADER_BLOCKS * BLOCK_ROWS - 1;
+        let weight_end = params.first_weight_row() + params.weight_rows() - 1;
+        let from = |row: usize, index: usize| self.instance.rot(index as i32 - row as i32);
+        // The instance's rows follow the last one, cyclically: a small rotation forwards.
+        let behind = (1 << params.k) - weight_end;
+        Surroundings {
+            active: self.active,
+            header_end: self.header(HEADER_BLOCKS - 1, BLOCK_ROWS - 1),
+            instance: [
+                from(header_end, 4),
+                self.instance.rot((behind + 5) as i32),
+                from(header_end, 6),
+            ],
+        }
     }
 
     /// One on the first row of header block `i` shifted down by `row` rows.

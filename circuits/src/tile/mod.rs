@@ -19,13 +19,19 @@
 //! | A, B | 32 | the permutation |
 //! | second phase | 6 + 1 + 1 + 1 | helpers, table helper, running sum, transport |
 //!
-//! One set of keys serves every model of a given (`k`, distribution, precision).
+//! With the weight digest ([`TileParams::weight_digest`]) there are 32 more columns, A' and B', for a
+//! second permutation that hashes the weights ([`DigestConfig`]), and three more public values.
+//!
+//! One set of keys serves every model of a given (`k`, distribution, precision), with the
+//! weight digest or without.
 
 mod circuit;
 mod config;
+mod digest;
 mod params;
 mod witness;
 
 pub use circuit::{TileCircuit, TileWitness};
 pub use config::TileConfig;
+pub use digest::{CHAIN_ROW, DigestConfig, LIVE_ROW, OUTPUT_ROW, TileChain};
 pub use params::{HEADER_BLOCKS, ShapeError, TileParams, WEIGHT_LANES_START};

@@ -52,6 +52,8 @@ pub struct TileParams {
     pub precision: Precision,
     /// Lane value of each limb; `None` for the uniform, whose lanes are its limbs.
     pub table: Option<Arc<DeviateTable>>,
+    /// Whether the circuit also computes the weight digest ([`crate::digest`]).
+    pub weight_digest: bool,
 }
 
 impl TileParams {
@@ -91,7 +93,16 @@ impl TileParams {
             distribution,
             precision,
             table,
+            weight_digest: false,
         })
+    }
+
+    /// The same tile, with the weight digest or without.
+    pub fn with_weight_digest(self, weight_digest: bool) -> Self {
+        Self {
+            weight_digest,
+            ..self
+        }
     }
 
     /// How an output is cut.
@@ -164,6 +175,7 @@ impl Default for TileParams {
                 fraction_bits: 0,
             },
             table: None,
+            weight_digest: false,
         }
     }
 }

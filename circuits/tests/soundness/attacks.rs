@@ -25,8 +25,13 @@ fn normal() -> Tile {
     Tile::new(7, Distribution::Normal, 7, 4)
 }
 
-fn both() -> [Tile; 2] {
-    [uniform(), normal()]
+/// Both kinds, and one with the weight digest.
+fn both() -> [Tile; 3] {
+    [uniform(), normal(), hashed()]
+}
+
+fn hashed() -> Tile {
+    Tile::with_digest(7, Distribution::Normal, 7, 4)
 }
 
 fn refused(tile: &Tile, forgery: &Forgery<'_>, expected: &[(&str, &str)]) {
@@ -309,12 +314,10 @@ fn skipped_rows() {
         // Two outputs in the wrong order.
         let swap = |tile: &Tile, grid: &mut Grid| {
             for column in 0..grid.advice.len() {
-                if !tile
-                    .config
-                    .poseidon
-                    .a
-                    .iter()
-                    .chain(&tile.config.poseidon.b)
+                let digest = tile.config.digest.iter().map(|digest| &digest.poseidon);
+                let permutations = digest.chain([&tile.config.poseidon]);
+                if !permutations
+                    .flat_map(|poseidon| poseidon.a.iter().chain(&poseidon.b))
                     .any(|c| c.index() == column)
                 {
                     grid.advice[column].swap(row(tile), row(tile) + 1);

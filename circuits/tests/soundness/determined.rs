@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use nascent_circuits::grid::Cell;
-use nascent_circuits::poseidon2::BLOCK_ROWS;
+use nascent_circuits::poseidon2::{BLOCK_ROWS, FREE_ROW};
 use nascent_circuits::tile::HEADER_BLOCKS;
 use nascent_verifier::Distribution;
 
 use crate::harness::Tile;
 
-fn tiles() -> [Tile; 2] {
+fn tiles() -> [Tile; 3] {
     [
         Tile::new(7, Distribution::Uniform, 6, 0),
         Tile::new(7, Distribution::Normal, 7, 4),
+        Tile::with_digest(7, Distribution::Normal, 7, 4),
     ]
 }
 
@@ -52,6 +53,30 @@ fn the_permutations_follow_from_the_secret() {
         }
         assert_eq!(free, expected);
     }
+}
+
+/// Given packed weights and the number of live blocks, every cell of the weight digest follows, with
+/// constant factors; two spare cells a block do not, and on header blocks the whole input.
+#[test]
+fn the_digest_follows_from_the_weights() {
+    let tile = Tile::with_digest(7, Distribution::Normal, 7, 4);
+    let poseidon = &tile.config.digest.as_ref().expect("with it").poseidon;
+    let columns = || poseidon.a.iter().chain(&poseidon.b);
+    let cells = columns().flat_map(|column| {
+        (0..tile.weight_rows().end).map(|row| Cell {
+            column: column.index(),
+            row,
+        })
+    });
+    let steps = tile.permutations.iter().chain(&tile.splits);
+    let follows: BTreeSet<Cell> = steps.map(|step| step.cell).collect();
+    let free: BTreeSet<Cell> = cells.filter(|cell| !follows.contains(cell)).collect();
+    let mut expected: BTreeSet<Cell> = tile.digest_hints().into_iter().collect();
+    for block in 0..tile.block_count() {
+        let first = if block < HEADER_BLOCKS { 0 } else { 3 };
+        expected.extend((first..5).map(|i| tile.digest_cell(block, FREE_ROW + i)));
+    }
+    assert_eq!(free, expected);
 }
 
 /// Given limbs, lanes, index and multiplicities, the second phase and the distance follow.

@@ -1,14 +1,22 @@
 //! A tile laid out once, and forged again and again.
 
+mod chain;
+
 use ff::{Field, PrimeField};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
 use nascent_circuits::canonical::split;
+use nascent_circuits::digest;
 use nascent_circuits::grid::{Cell, Constraints, Formula, Grid, Planner, Step};
 use nascent_circuits::poseidon2::{BLOCK_ROWS, FREE_ROW};
 use nascent_circuits::seed::SeedMaterial;
-use nascent_circuits::tile::{HEADER_BLOCKS, TileCircuit, TileConfig, TileParams, TileWitness};
+use nascent_circuits::tile::{
+    HEADER_BLOCKS, TileChain, TileCircuit, TileConfig, TileParams, TileWitness,
+};
 use nascent_verifier::{Distribution, Precision};
+
+/// Live blocks of a tile with the weight digest: two of four at `k = 7`.
+pub const LIVE: u64 = 2;
 
 /// A constraint read on a row.
 pub type At = (usize, usize);
@@ -23,8 +31,10 @@ pub struct Tile {
     pub honest: Grid,
     /// The permutations and what ties them together.
     pub permutations: Vec<Step>,
-    /// What follows in the first phase once outputs are cut into limbs.
+    /// What follows in the first phase once outputs are cut into limbs; the weight digest too.
     pub splits: Vec<Step>,
+    /// Where the steps of the weight digest begin among them.
+    digest_steps: usize,
     /// The second phase.
     pub second: Vec<Step>,
     pub undetermined: Vec<Cell>,
@@ -46,8 +56,12 @@ pub struct Forgery<'a> {
     pub faults: Vec<(At, Fr)>,
     /// Changes limbs, lanes or splits.
     pub split: Option<Edit<'a>>,
+    /// Added to the packed weights of a row where the weight digest takes them up.
+    pub packed: Option<(usize, Fr)>,
     /// Changes anything in the first phase, after the multiplicities.
     pub first: Option<Edit<'a>>,
+    /// Added to a row of the instance in the end.
+    pub claim: Option<(usize, Fr)>,
     /// A step of the second phase whose cell is chosen such that a later check holds.
     pub close: Option<(At, At)>,
 }
@@ -58,7 +72,20 @@ impl Tile {
             limb_bits,
             fraction_bits,
         };
+        Self::of(TileParams::new(k, distribution, precision).expect("valid"))
+    }
+
+    /// With the weight digest; [`LIVE`] of its blocks are live.
+    pub fn with_digest(k: u32, distribution: Distribution, limb_bits: u8, fraction: u8) -> Self {
+        let precision = Precision {
+            limb_bits,
+            fraction_bits: fraction,
+        };
         let params = TileParams::new(k, distribution, precision).expect("valid");
+        Self::of(params.with_weight_digest(true))
+    }
+
+    fn of(params: TileParams) -> Self {
         let seed = SeedMaterial {
             secret: Fr::from(0x5ec2e7),
             beacon: Fr::from(0xbeac0),
@@ -73,13 +100,18 @@ impl Tile {
         let challenges: Vec<Fr> = (0..meta.num_challenges() as u64)
             .map(|i| Fr::from(i + 3).pow([1 << 40]))
             .collect();
-        let circuit = TileCircuit::new(params.clone(), witness);
-        let instance = witness.instance();
+        let chain = params.weight_digest.then(|| TileChain {
+            start: digest::start(params.distribution, params.precision),
+            end: Fr::ZERO, // below
+            live: LIVE,
+        });
+        let circuit = TileCircuit::new(params.clone(), witness).with_chain(chain);
+        let instance = circuit.instance();
         let laid_out = Grid::new(
             &circuit,
             &meta,
             config.clone(),
-            k,
+            params.k,
             &[&instance],
             &challenges,
         );
@@ -101,10 +133,14 @@ impl Tile {
             outputs,
             permutations: Vec::new(),
             splits: Vec::new(),
+            digest_steps: 0,
             second: Vec::new(),
             undetermined: Vec::new(),
             unconstrained: Vec::new(),
         };
+        let mut honest = tile.honest.clone();
+        tile.claim_end(&mut honest);
+        tile.honest = honest;
         tile.plan();
         tile
     }
@@ -114,8 +150,14 @@ impl Tile {
         let public_key = self.constraint("seed", "public key");
         let lanes = self.constraint("transport", "accumulator equals the lanes");
         let ends = self.constraint("logup sum", "zero at both ends");
+        // Of the digest those that only check; the last would determine backwards.
+        let digest = ["live or not", "live blocks come first", "chain ends"];
+        let digest = digest.map(|name| self.constraints.find("weight digest", name));
         let check = |constraint, row| {
-            constraint == public_key || constraint == lanes || constraint == ends && row == last
+            constraint == public_key
+                || constraint == lanes
+                || constraint == ends && row == last
+                || digest.contains(&Some(constraint))
         };
         let mut planner = Planner::new(&self.constraints, &self.honest, check);
         planner.give(self.header_cell(0, 0));
@@ -142,8 +184,12 @@ impl Tile {
                 .iter()
                 .for_each(|&column| planner.give(Cell { column, row }));
         }
-        let (splits, sums): (Vec<Step>, Vec<Step>) =
+        for cell in self.digest_hints() {
+            planner.give(cell);
+        }
+        let (mut splits, sums): (Vec<Step>, Vec<Step>) =
             planner.propagate().into_iter().partition(in_first);
+        self.digest_steps = self.sort_digest(&mut splits);
         second.extend(sums);
         for row in 0..last {
             for column in sample_counts.iter().chain(range_counts) {
@@ -230,10 +276,14 @@ impl Tile {
         if let Some(split) = forgery.split {
             split(self, grid);
         }
-        self.take(grid, &self.splits, &forgery.faults);
+        self.take_splits(grid, forgery);
+        self.claim_end(grid);
         self.count(grid);
         if let Some(first) = forgery.first {
             first(self, grid);
+        }
+        if let Some((row, fault)) = forgery.claim {
+            grid.instance[self.config.instance.index()][row] += fault;
         }
     }
 

@@ -15,13 +15,16 @@ use rayon::prelude::*;
 use crate::harness::{At, Forgery, Tile};
 use crate::search::{COMPARISON, find};
 
-/// Uniform and normal, table in one set of columns and folded into several.
+/// Uniform and normal, table in one set of columns and folded into several, without the weight
+/// digest and with it.
 fn tiles() -> Vec<Tile> {
     vec![
         Tile::new(7, Distribution::Uniform, 6, 0),
         Tile::new(7, Distribution::Normal, 6, 3),
         Tile::new(7, Distribution::Uniform, 7, 0),
         Tile::new(7, Distribution::Normal, 7, 4),
+        Tile::with_digest(7, Distribution::Uniform, 6, 0),
+        Tile::with_digest(7, Distribution::Normal, 7, 4),
     ]
 }
 
@@ -29,8 +32,8 @@ fn tiles() -> Vec<Tile> {
 fn every_constraint_alone_refuses_a_forgery() {
     for tile in tiles() {
         let name = format!(
-            "{:?} B = {}",
-            tile.params.distribution, tile.params.precision.limb_bits
+            "{:?} B = {}, weight digest: {}",
+            tile.params.distribution, tile.params.precision.limb_bits, tile.params.weight_digest
         );
         assert_eq!(tile.verdict(&Forgery::default()), [], "honest {name}");
         let verdicts: Vec<_> = (0..tile.constraints.len())
@@ -56,16 +59,18 @@ fn every_constraint_alone_refuses_a_forgery() {
 /// Each round of each kind, wherever a constraint determines a cell of a permutation.
 #[test]
 fn every_row_of_a_permutation_is_needed() {
-    let tile = Tile::new(7, Distribution::Uniform, 6, 0);
+    let tile = Tile::with_digest(7, Distribution::Uniform, 6, 0);
     let start = tile.params.first_weight_row();
     let block = start..start + BLOCK_ROWS;
+    let below = tile.config.canonical.below.index();
     let steps: Vec<_> = tile
         .permutations
         .iter()
+        .chain(tile.splits.iter().filter(|step| step.cell.column != below))
         .filter(|step| block.contains(&step.row))
         .collect();
     assert!(
-        steps.len() >= 185 * 2,
+        steps.len() >= 2 * 185 * 2,
         "an S-box is two cells at least: {}",
         steps.len()
     );
@@ -105,6 +110,16 @@ fn refusals(tile: &Tile, gate: &str, name: &str) -> Verdicts {
             second_representation(tile, name)
         }
         ("transport", _) => wrong_output(tile, name),
+        ("weight digest", name) if LIVE_COUNTS.iter().any(|(other, _)| *other == name) => {
+            wrong_live_blocks(tile, name)
+        }
+        ("weight digest", "chain ends") => one(
+            "another end",
+            &Forgery {
+                claim: Some((5, Fr::ONE)),
+                ..Forgery::default()
+            },
+        ),
         ("logup sum", "zero at both ends") => one("wrong weight", &wrong_weight(None)),
         ("logup lookups", _) | ("logup table", _) | ("logup sum", _) => {
             let row = tile.params.first_weight_row() + 4;
@@ -124,6 +139,7 @@ fn faults(tile: &Tile, constraint: usize) -> Verdicts {
     for step in tile
         .permutations
         .iter()
+        .chain(&tile.splits)
         .filter(|step| step.constraint == constraint)
     {
         let links = tile.constraints.names()[constraint].0 == "seed";
@@ -148,6 +164,34 @@ fn faults(tile: &Tile, constraint: usize) -> Verdicts {
             )
         })
         .collect()
+}
+
+/// Numbers of live blocks, block by block, that one constraint alone refuses; the honest ones are
+/// 2, 1, 0, 0.
+const LIVE_COUNTS: [(&str, [i64; 4]); 4] = [
+    ("live blocks", [3, 2, 1, 0]),
+    ("live or not", [2, 1, 0, 1]),
+    ("live blocks come first", [2, 2, 1, 0]),
+    ("last block live or not", [2, 1, 0, -1]),
+];
+
+fn wrong_live_blocks(tile: &Tile, name: &str) -> Verdicts {
+    let counts = LIVE_COUNTS.iter().filter(|(of, _)| *of == name);
+    let verdict = |(_, counts): &(&str, [i64; 4])| {
+        let counts = counts.map(|n| match n.is_negative() {
+            true => -Fr::from(n.unsigned_abs()),
+            false => Fr::from(n.unsigned_abs()),
+        });
+        let split = |tile: &Tile, grid: &mut nascent_circuits::grid::Grid| {
+            tile.set_live(grid, &counts);
+        };
+        let forgery = Forgery {
+            split: Some(&split),
+            ..Forgery::default()
+        };
+        (format!("{counts:?}"), tile.verdict(&forgery))
+    };
+    counts.map(verdict).collect()
 }
 
 /// The step `at` is chosen such that the running sum ends at zero.

@@ -109,10 +109,11 @@ impl Setup {
 
     /// Whether the library's verifier accepts the library's proof of a forged witness.
     fn accepts(&self, tile: &Tile, forgery: &Forgery<'_>) -> bool {
-        let mut instance = tile.witness.instance();
-        if let Some(first_block) = forgery.first_block {
-            instance[3] = Fr::from(first_block);
-        }
+        // With what a forger claims: the first block, the end of the chain.
+        let rows = if tile.params.weight_digest { 7 } else { 4 };
+        let mut grid = tile.honest.clone();
+        tile.first_phase(&mut grid, forgery);
+        let instance = grid.instance[0][..rows].to_vec();
         let circuit = Forged { tile, forgery };
         let mut transcript = Blake2bWrite::<_, _, Challenge255<_>>::init(vec![]);
         create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, _>, _, _, _, _>(
@@ -142,6 +143,7 @@ fn proofs_of_forged_witnesses_do_not_verify() {
     for tile in [
         Tile::new(7, Distribution::Normal, 7, 4),
         Tile::new(8, Distribution::Uniform, 8, 0),
+        Tile::with_digest(7, Distribution::Normal, 7, 4),
     ] {
         let setup = Setup::new(&tile);
         assert!(setup.accepts(&tile, &Forgery::default()), "honest");
@@ -184,7 +186,23 @@ fn proofs_of_forged_witnesses_do_not_verify() {
                 fault("poseidon2 square", "square of lane 3", links),
             ),
         ];
-        for (what, forgery) in forgeries {
+        let packed = (
+            "weights packed wrongly",
+            Forgery {
+                packed: Some((row, Fr::ONE)),
+                ..Forgery::default()
+            },
+        );
+        let end = (
+            "another end of the chain",
+            Forgery {
+                claim: Some((5, Fr::ONE)),
+                ..Forgery::default()
+            },
+        );
+        let digest = [packed, end];
+        let digest = digest.into_iter().filter(|_| tile.params.weight_digest);
+        for (what, forgery) in forgeries.into_iter().chain(digest) {
             assert_eq!(
                 tile.verdict(&forgery).len(),
                 1,

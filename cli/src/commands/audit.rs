@@ -6,7 +6,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::Secret;
 use nascent_prover::derive::{AuditError, AuditReport, SafetensorsError, SafetensorsFile, audit};
-use nascent_verifier::Beacon;
+use nascent_verifier::{Beacon, weight_digest};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -25,7 +25,11 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    let (plan, bundled) = common::read_plan(&args.plan)?;
+    let common::PlanSource {
+        plan,
+        beacon: bundled,
+        weight_digest: claimed,
+    } = common::read_plan(&args.plan)?;
     let beacon = beacon(args.beacon.read()?, bundled)?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     if plan.publisher_key.is_some() && secret.is_none() {
@@ -45,6 +49,14 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
     bar.finish();
     print(context, &report, deriver.elements(), &args.weights);
+    let digests = Digests {
+        derived: plan
+            .weight_digest
+            .then(|| weight_digest(&deriver.weight_digests())),
+        bundle: claimed,
+        weights: given.metadata().get(DIGEST_KEY).cloned(),
+    };
+    digests.print(context);
     context.note(format!("in {}", output::duration(started.elapsed())));
     let json = json!({
         "weights": args.weights,
@@ -54,9 +66,57 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "mismatches": report.mismatches(),
         "tensors": report.tensors,
         "unexpected": report.unexpected,
+        "weight_digest": digests.derived.map(hex::encode),
+        "weight_digest_matches": digests.is_match(),
         "seconds": started.elapsed().as_secs_f64(),
     });
-    Ok(Outcome::verdict(report.is_match(), json))
+    Ok(Outcome::verdict(
+        report.is_match() && digests.is_match(),
+        json,
+    ))
+}
+
+/// Name of the weight digest in the header of a file of weights.
+const DIGEST_KEY: &str = "nascent.weight_digest";
+
+/// The weight digest as it is, and as others say.
+struct Digests {
+    /// Of the derived weights, where the plan asks for it.
+    derived: Option<[u8; 32]>,
+    /// What the bundle claims.
+    bundle: Option<[u8; 32]>,
+    /// What the header of the weights says, in hexadecimal.
+    weights: Option<String>,
+}
+
+impl Digests {
+    /// Where something else is said than what was derived.
+    fn differences(&self) -> Vec<&'static str> {
+        let Some(derived) = self.derived else {
+            return Vec::new();
+        };
+        let bundle = self.bundle.is_some_and(|bundle| bundle != derived);
+        let expected = hex::encode(derived);
+        let weights = self.weights.as_ref().is_some_and(|got| *got != expected);
+        let places = [
+            (bundle, "the bundle"),
+            (weights, "the header of the weights"),
+        ];
+        let places = places.into_iter().filter(|(differs, _)| *differs);
+        places.map(|(_, place)| place).collect()
+    }
+
+    fn is_match(&self) -> bool {
+        self.differences().is_empty()
+    }
+
+    fn print(&self, context: &Context) {
+        let Some(derived) = self.derived else { return };
+        context.result(format!("{:<18}{}", "weight digest", hex::encode(derived)));
+        for place in self.differences() {
+            context.result(format!("DIFFERENT: {place} has another weight digest."));
+        }
+    }
 }
 
 fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {

@@ -7,7 +7,9 @@ use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
 use nascent_prover::derive::DeriveError;
 use nascent_verifier::codec::Format;
 use nascent_verifier::plan::MAX_BEACON;
-use nascent_verifier::{Beacon, Distribution, InitBundle, ModelSpec, Plan, Precision, StreamSpec};
+use nascent_verifier::{
+    Beacon, Distribution, InitBundle, ModelSpec, Plan, Precision, StreamSpec, weight_digest,
+};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -119,14 +121,32 @@ impl BeaconArgs {
     }
 }
 
-/// A plan from its own file or from a bundle, with the beacon value if the bundle has it.
-pub fn read_plan(path: &Path) -> Result<(Plan, Option<Beacon>)> {
+/// A plan, and what else the file has that it came in.
+pub struct PlanSource {
+    pub plan: Plan,
+    /// The beacon value, from a bundle.
+    pub beacon: Option<Beacon>,
+    /// The weight digest that a bundle claims.
+    pub weight_digest: Option<[u8; 32]>,
+}
+
+/// A plan from its own file or from a bundle.
+pub fn read_plan(path: &Path) -> Result<PlanSource> {
     let bytes = files::read_bounded(path, InitBundle::MAX_BYTES)?;
     if bytes.starts_with(&InitBundle::MAGIC) {
         let bundle: InitBundle = files::decode(path, &bytes)?;
-        return Ok((bundle.plan, Some(bundle.beacon)));
+        let digests = bundle.claimed_digests();
+        return Ok(PlanSource {
+            plan: bundle.plan,
+            beacon: Some(bundle.beacon),
+            weight_digest: digests.as_deref().map(weight_digest),
+        });
     }
-    Ok((files::decode(path, &bytes)?, None))
+    Ok(PlanSource {
+        plan: files::decode(path, &bytes)?,
+        beacon: None,
+        weight_digest: None,
+    })
 }
 
 /// Errors of the derivation: the publisher's secret, the file system, or the plan.
@@ -209,6 +229,7 @@ pub fn plan_json(plan: &Plan) -> Result<Value> {
         "created": plan.created,
         "seed": if plan.publisher_key.is_some() { "hidden" } else { "public" },
         "publisher_key": plan.publisher_key.map(hex::encode),
+        "weight_digest": plan.weight_digest,
         "model": spec_json(&plan.model)?,
     }))
 }
@@ -246,6 +267,9 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
         None => line("public seed", "anyone can derive the weights"),
     }
     line("beacon", &plan.beacon);
+    if plan.weight_digest {
+        line("weight digest", "part of the proofs");
+    }
     Ok(())
 }
 

@@ -142,6 +142,7 @@ impl Demo<'_> {
             beacon: "a value drawn during the demo; a real plan names a public one, to come"
                 .to_owned(),
             created: machine::now(),
+            weight_digest: false,
         };
         files::write(
             &self.folder.join("plan.nsc"),
@@ -188,7 +189,7 @@ impl Demo<'_> {
         );
         let started = Instant::now();
         let deriver = init::deriver(plan, beacon, Some(secret))?;
-        let bytes = init::weights(self.context, plan, &deriver, &self.weights())?;
+        let bytes = init::weights(self.context, plan, &deriver, None, &self.weights())?;
         let time = started.elapsed();
         self.line(format!(
             "weights        {} in {}",

@@ -3,11 +3,12 @@
 use super::common::{self, BeaconArgs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
+use crate::interrupt;
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::Secret;
 use nascent_compiler::{Limits, WeightSource, Written, write_onnx};
 use nascent_prover::derive::{Deriver, Metadata, write_safetensors};
-use nascent_verifier::{Beacon, Plan};
+use nascent_verifier::{Beacon, Plan, weight_digest};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -44,6 +45,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     for path in args.weights.iter().chain(&args.onnx) {
         files::check_output(path, args.force)?;
     }
+    interrupt::listen(context, "stopping; once more stops at once")?;
     let plan: Plan = files::read(&args.plan)?;
     let beacon = args.beacon.require()?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
@@ -51,8 +53,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let deriver = deriver(&plan, &beacon, secret)?;
     let mut json =
         json!({ "plan": common::plan_json(&plan)?, "beacon_digest": hex::encode(beacon.digest()) });
+    let digest = plan.weight_digest.then(|| digest(context, &deriver));
+    json["weight_digest"] = digest.map(hex::encode).into();
     if let Some(path) = &args.weights {
-        let bytes = weights(context, &plan, &deriver, path)?;
+        let bytes = weights(context, &plan, &deriver, digest, path)?;
         let rate = deriver.elements() as f64 / started.elapsed().as_secs_f64().max(1e-9);
         context.result(format!(
             "{}: {} weights, {}",
@@ -86,15 +90,31 @@ pub fn deriver<'a>(plan: &'a Plan, beacon: &Beacon, secret: Option<Secret>) -> R
     Deriver::from_plan(plan, beacon, secret).map_err(common::derive_failure)
 }
 
-/// Writes the weights as safetensors; gives the number of bytes.
-pub fn weights(context: &Context, plan: &Plan, deriver: &Deriver<'_>, path: &Path) -> Result<u64> {
+/// The weight digest; prints it.
+fn digest(context: &Context, deriver: &Deriver<'_>) -> [u8; 32] {
+    let digest = weight_digest(&deriver.weight_digests());
+    context.result(format!("{:<18}{}", "weight digest", hex::encode(digest)));
+    digest
+}
+
+/// Writes the weights as safetensors, with their digest in the header if there is one; gives the
+/// number of bytes.
+pub fn weights(
+    context: &Context,
+    plan: &Plan,
+    deriver: &Deriver<'_>,
+    weight_digest: Option<[u8; 32]>,
+    path: &Path,
+) -> Result<u64> {
     let metadata = Metadata {
         plan: Some(plan.digest().or_fail(Kind::Input)?),
+        weight_digest,
         ..Metadata::default()
     };
     let bar = context.bar("deriving weights");
     write_safetensors(deriver, path, &metadata, &|done, total| {
-        bar.set(done, total)
+        bar.set(done, total);
+        interrupt::checkpoint();
     })
     .map_err(common::derive_failure)
 }
@@ -112,7 +132,10 @@ pub fn onnx(
     let mut source = Source {
         deriver,
         done: 0,
-        progress: &|done| bar.set(done, total),
+        progress: &|done| {
+            bar.set(done, total);
+            interrupt::checkpoint();
+        },
     };
     Ok(write_onnx(
         model,

@@ -9,7 +9,7 @@ use nascent_params::SrsCache;
 use nascent_prover::derive::SafetensorsFile;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
-use nascent_verifier::{InitBundle, ModelSpec, Plan, Srs, VerifyingKey};
+use nascent_verifier::{InitBundle, ModelSpec, Plan, Srs, VerifyingKey, weight_digest};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -111,6 +111,17 @@ fn bundle(context: &Context, path: &Path) -> Result<Value> {
             ),
         );
     }
+    let digests = bundle.claimed_digests();
+    for (index, digest) in digests.iter().flatten().enumerate() {
+        line(
+            "weight digest",
+            format!("stream {index}: {}", hex::encode(digest)),
+        );
+    }
+    let digest = digests.as_deref().map(weight_digest).map(hex::encode);
+    if let Some(digest) = &digest {
+        line("weight digest", format!("of the model: {digest}"));
+    }
     context.result("Nothing is verified by looking: use `nascent verify`.");
     let streams = bundle.streams.iter();
     let streams =
@@ -123,6 +134,10 @@ fn bundle(context: &Context, path: &Path) -> Result<Value> {
         "streams": streams.collect::<Vec<_>>(),
         "proofs": bundle.tiles.len(),
         "proof_bytes": proof_bytes,
+        "weight_digest": digest,
+        "stream_digests": digests.map(|digests| {
+            digests.iter().map(hex::encode).collect::<Vec<_>>()
+        }),
     }))
 }
 
@@ -163,7 +178,12 @@ pub fn key_lines(key: &VerifyingKey) -> Vec<String> {
             .blocks
             .saturating_mul(15)
             .saturating_mul(tile.precision.lanes());
-        lines.push(format!("{:<18}{} weights", "tile", count(weights)));
+        let digest = if key.has_weight_digest() {
+            ", with their digest"
+        } else {
+            ""
+        };
+        lines.push(format!("{:<18}{} weights{digest}", "tile", count(weights)));
     }
     lines
 }
@@ -181,6 +201,7 @@ pub fn key_json(key: &VerifyingKey) -> Value {
         "tile": key.tile().map(|tile| json!({
             "distribution": common::distribution_json(tile.distribution, tile.precision),
             "blocks": tile.blocks,
+            "weight_digest": key.has_weight_digest(),
         })),
     })
 }

@@ -74,6 +74,9 @@ struct TileArgs {
     /// Fraction bits of a deviate
     #[arg(long, default_value_t = 12)]
     fraction_bits: u8,
+    /// For plans with the weight digest
+    #[arg(long)]
+    weight_digest: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -179,6 +182,7 @@ impl TileArgs {
             },
         };
         TileParams::new(self.k, distribution, precision)
+            .map(|params| params.with_weight_digest(self.weight_digest))
             .or_fail(Kind::Usage)
             .help("fraction bits of 12 fit limbs of 16 bits; smaller limbs need fewer")
     }
@@ -236,11 +240,17 @@ fn list(context: &Context) -> Result<Outcome> {
             hex::encode(entry.digest),
             tile.k,
             common::distribution(tile.distribution, tile.precision)
+                + if entry.weight_digest {
+                    ", weight digest"
+                } else {
+                    ""
+                }
         ));
         list.push(json!({
             "key": hex::encode(entry.digest),
             "k": tile.k,
             "distribution": common::distribution_json(tile.distribution, tile.precision),
+            "weight_digest": entry.weight_digest,
             "file": entry.path,
         }));
     }
@@ -286,5 +296,7 @@ fn params_of(key: &VerifyingKey) -> Result<TileParams> {
     let tile = key
         .tile()
         .ok_or_else(|| Failure::new(Kind::Input, "the key is not one of an initialization"))?;
-    TileParams::new(u32::from(tile.k), tile.distribution, tile.precision).or_fail(Kind::Input)
+    let params = TileParams::new(u32::from(tile.k), tile.distribution, tile.precision);
+    let params = params.or_fail(Kind::Input)?;
+    Ok(params.with_weight_digest(key.has_weight_digest()))
 }

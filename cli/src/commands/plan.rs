@@ -6,9 +6,10 @@ use crate::files;
 use crate::machine;
 use crate::output::{Context, Outcome, count};
 use crate::secret::Secret;
+use nascent_circuits::sampling::row_distance;
 use nascent_compiler::{Model, TensorReport};
-use nascent_verifier::Plan;
 use nascent_verifier::codec::Format;
+use nascent_verifier::{Plan, StreamSpec};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -26,6 +27,10 @@ pub struct Args {
     beacon: String,
     #[command(flatten)]
     seed: SeedArgs,
+    /// The proofs shall also give a Poseidon2 digest of the weights, which other circuits can
+    /// recompute; it makes proofs longer and proving slower, and does not change the weights
+    #[arg(long)]
+    weight_digest: bool,
     /// Where the plan goes
     #[arg(long, short, value_name = "FILE")]
     out: PathBuf,
@@ -60,13 +65,26 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         publisher_key,
         beacon: args.beacon,
         created: machine::now(),
+        weight_digest: args.weight_digest,
     };
     plan.validate()
         .map_err(|error| Failure::from_error(Kind::Usage, error))?;
     files::write(&args.out, &plan.encode().or_fail(Kind::Input)?)?;
     common::print_plan(context, &plan)?;
+    if model.kept_floats() > 0 {
+        context.result(format!(
+            "{:<18}{} float values of the file's own: constants that no rule fills and no seed explains",
+            "kept",
+            count(model.kept_floats())
+        ));
+    }
     if args.verbose {
         print_tensors(context, &model);
+    } else if model.kept_floats() > 0 {
+        context.note("--verbose lists what is kept, and why");
+    }
+    for stream in &model.spec.streams {
+        warn_of_bias(context, stream);
     }
     context.note(format!(
         "\nPublish {} where its date can be checked, before the beacon value is known:\n\
@@ -80,8 +98,31 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .iter()
         .map(|kept| json!({ "name": kept.name, "dims": kept.dims, "dtype": kept.dtype, "why": kept.why }))
         .collect();
+    json["kept_floats"] = model.kept_floats().into();
+    json["row_distances"] = plan
+        .model
+        .streams
+        .iter()
+        .map(|stream| Value::from(row_distance(stream.precision)))
+        .collect();
     json["inputs"] = model.inputs.into();
     Ok(Outcome::ok(json))
+}
+
+/// A row's limbs together are this far from uniform at most without a word: six times what limbs
+/// of 16 bits are.
+const QUIET_BIAS: f64 = 1e-4;
+
+/// Limbs of few bits, or whose number leaves few bits of an output over, are for tests.
+fn warn_of_bias(context: &Context, stream: &StreamSpec) {
+    let bits = stream.precision.limb_bits;
+    let bias = row_distance(stream.precision);
+    if bias > QUIET_BIAS {
+        context.warn(format!(
+            "limbs of {bits} bits are for tests: those of a row are {bias:.1e} from uniform \
+             (1.7e-5 with 16 bits). Rules for a model: precision = {{ limb_bits = 16, .. }}"
+        ));
+    }
 }
 
 fn tensor_json(tensor: &TensorReport) -> Value {

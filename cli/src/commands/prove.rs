@@ -3,8 +3,10 @@
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
 use super::keys::{self, SrsArgs};
 use super::srs;
+use crate::calibration;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
+use crate::interrupt;
 use crate::machine;
 use crate::output::{self, Bar, Context, Outcome, count};
 use crate::secret::Secret;
@@ -20,13 +22,16 @@ use rand_core::OsRng;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    subject: Option<Subject>,
     /// The plan
-    plan: PathBuf,
+    #[arg(required = true)]
+    plan: Option<PathBuf>,
     #[command(flatten)]
     beacon: BeaconArgs,
     /// The publisher's secret, for a hidden seed
@@ -48,6 +53,13 @@ pub struct Args {
     /// Only predict time, memory and size
     #[arg(long)]
     estimate: bool,
+}
+
+/// What else can be proved.
+#[derive(Debug, clap::Subcommand)]
+enum Subject {
+    /// Prove a quantized model's answer on an input
+    Inference(super::inference::ProveArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,10 +100,14 @@ pub struct Task<'a> {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    if let Some(Subject::Inference(args)) = args.subject {
+        return super::inference::prove(context, args);
+    }
+    let plan = args.plan.as_deref().unwrap_or(Path::new(""));
     if let Some(out) = &args.out {
         files::check_output(out, args.force)?;
     }
-    let plan: Plan = files::read(&args.plan)?;
+    let plan: Plan = files::read(plan)?;
     let beacon = args.beacon.require()?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     let srs = args.srs.identity(context)?;
@@ -108,6 +124,11 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     if args.estimate {
         return estimate_only(context, &task, args.job.is_none());
     }
+    interrupt::listen(
+        context,
+        "stopping: tiles under way are finished first and kept, and the same command goes on \
+         after them.\nOnce more stops at once, and loses only the tiles under way.",
+    )?;
     let started = Instant::now();
     let Work {
         finished,
@@ -123,7 +144,12 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         // Done and written: what is left is only in the way, and in the cache.
         let _ = std::fs::remove_dir_all(&default_job);
     }
-    let rate = print(context, &finished, &out, bundle.len() as u64, elapsed);
+    print(context, &finished, &out, bundle.len() as u64);
+    print_actual(context, &estimate, &finished, elapsed);
+    context.note(format!("Verify: nascent verify {}", out.display()));
+    // Tiles of an earlier run would flatter the rate.
+    let rate = (finished.resumed == 0)
+        .then(|| finished.report.sampled_weights as f64 / elapsed.as_secs_f64().max(1e-9));
     if finished.report.development_srs {
         context.warn(DEVELOPMENT_NOTICE);
     }
@@ -140,6 +166,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "proved": finished.proved,
         "resumed": finished.resumed,
         "weight_commitments": hex::encode(finished.report.weight_commitments),
+        "weight_digest": finished.report.weight_digest.map(hex::encode),
         "seconds": elapsed.as_secs_f64(),
         "proving_seconds": proving.as_secs_f64(),
         "weights_per_second": rate,
@@ -181,7 +208,7 @@ pub fn prove(context: &Context, task: &Task<'_>) -> Result<Work> {
             observe(context, &bar, event);
         };
         let finished = job
-            .run(OsRng, &observer, &AtomicBool::new(false))
+            .run(OsRng, &observer, interrupt::flag())
             .map_err(job_failure)?;
         bar.finish();
         Ok(Work {
@@ -236,7 +263,10 @@ fn with_job<T>(
         srs: source,
         keys: &store,
         directory: task.job,
-        options: task.size.options(),
+        options: Options {
+            cost: calibration::cost_model(context),
+            ..task.size.options()
+        },
     })
     .map_err(job_failure)?;
     work(&job)
@@ -272,6 +302,7 @@ fn observe(context: &Context, bar: &Bar, event: &Event<'_>) {
         });
     };
     match event {
+        Event::Hashing { .. } => bar.say("hashing the weights".to_owned()),
         Event::LoadingSrs { k } => bar.say(format!("SRS of 2^{k}")),
         Event::PreparingKeys { k, .. } => bar.say(format!("keys of 2^{k} rows")),
         Event::Proving { standing, .. }
@@ -347,6 +378,7 @@ fn estimate_json(estimate: &Estimate) -> Value {
         "threads": estimate.threads,
         "backend": estimate.backend,
         "machine": estimate.machine,
+        "factor": estimate.factor,
         "streams": streams.collect::<Vec<_>>(),
     })
 }
@@ -370,14 +402,8 @@ pub fn write_keys(bundle: &Path, finished: &Finished) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Prints what was done; gives the weights proved per second.
-fn print(
-    context: &Context,
-    finished: &Finished,
-    out: &Path,
-    bytes: u64,
-    elapsed: Duration,
-) -> Option<f64> {
+/// Prints what was made.
+fn print(context: &Context, finished: &Finished, out: &Path, bytes: u64) {
     let report = &finished.report;
     context.result(format!(
         "{}: {} proofs for {} weights, {}",
@@ -390,17 +416,35 @@ fn print(
         "weight commitments {}",
         hex::encode(report.weight_commitments)
     ));
-    let memory = machine::peak_memory().map_or_else(String::new, |peak| {
-        format!(", peak memory {}", output::bytes(peak))
-    });
+}
+
+/// Prints what it took beside what was predicted.
+fn print_actual(context: &Context, estimate: &Estimate, finished: &Finished, elapsed: Duration) {
+    let seconds = Duration::try_from_secs_f64(estimate.wall_seconds()).unwrap_or(Duration::MAX);
     context.note(format!(
-        "in {}{memory}; {} tiles were there already",
+        "took      {} ({} predicted)",
         output::duration(elapsed),
-        finished.resumed
+        output::duration(seconds)
     ));
-    context.note(format!("Verify: nascent verify {}", out.display()));
-    // Tiles of an earlier run would flatter the rate.
-    (finished.resumed == 0).then(|| report.sampled_weights as f64 / elapsed.as_secs_f64().max(1e-9))
+    if let Some(peak) = machine::peak_memory() {
+        context.note(format!(
+            "memory    {} ({} predicted)",
+            output::bytes(peak),
+            output::bytes(estimate.peak_memory())
+        ));
+    }
+    context.note(format!(
+        "proofs    {} ({} predicted)",
+        output::bytes(finished.report.proof_bytes),
+        output::bytes(estimate.proof_bytes())
+    ));
+    if finished.resumed > 0 {
+        context.note(format!(
+            "{} of {} tiles were there already; the prediction is for all",
+            count(finished.resumed),
+            count(finished.resumed.saturating_add(finished.proved))
+        ));
+    }
 }
 
 fn job_failure(error: JobError) -> Failure {
@@ -426,7 +470,10 @@ fn job_failure(error: JobError) -> Failure {
         JobError::Locked { .. } | JobError::ForeignDirectory { .. } | JobError::Io { .. } => {
             (Kind::Environment, "name another folder with --job DIR")
         }
-        JobError::Cancelled { .. } => (Kind::Environment, "run the same command again"),
+        JobError::Cancelled { .. } => (
+            Kind::Interrupted,
+            "finished tiles are kept: the same command goes on after them",
+        ),
         _ => (
             Kind::Internal,
             "run the same command again: finished tiles are kept; if it stays, report it",

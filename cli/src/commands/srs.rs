@@ -3,6 +3,7 @@
 use super::common::DEVELOPMENT_NOTICE;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::interrupt;
 use crate::output::{self, Context, Outcome};
 use nascent_params::{
     ImportOptions, MAX_K, MIN_K, Provenance, Srs, SrsCache, development_identity,
@@ -87,6 +88,7 @@ struct Which {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    interrupt::listen(context, "stopping; once more stops at once")?;
     match args.command {
         Command::Import {
             file,

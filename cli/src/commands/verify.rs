@@ -6,14 +6,15 @@
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
 use super::inspect::{read_key, read_verifier_srs};
 use super::prove::key_file;
-use super::{keys, srs};
+use super::{inference, keys, srs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_circuits::tile::TileParams;
+use nascent_verifier::codec::Format;
 use nascent_verifier::{
-    InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError, VerifyingKey,
-    verify_init,
+    InferenceBundle, InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError,
+    VerifyingKey, verify_init,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proof bundle
+    /// The proof bundle of an initialization, or an inference
     bundle: PathBuf,
     /// The plan as it was published; the bundle's must be the same
     #[arg(long, value_name = "FILE")]
@@ -42,6 +43,9 @@ pub struct Args {
     /// A verifying key [default: one made here, else the file beside the bundle]
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
+    /// Of an inference: the architecture (`model.graph`), from which the key is derived
+    #[arg(long, value_name = "FILE")]
+    architecture: Option<PathBuf>,
     /// Make the verifying keys anew from the circuit's source, and compare
     #[arg(long)]
     rederive_key: bool,
@@ -96,6 +100,18 @@ struct Compared {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    if files::starts_with(&args.bundle, &InferenceBundle::MAGIC)? {
+        return inference::verify(
+            context,
+            &inference::VerifyArgs {
+                file: &args.bundle,
+                architecture: args.architecture.as_deref(),
+                key: args.key.first().map(PathBuf::as_path),
+                srs: args.srs.as_deref(),
+                development_srs: args.development_srs,
+            },
+        );
+    }
     let bundle: InitBundle = files::read(&args.bundle)?;
     let srs = verifier_srs(context, &args, &bundle)?;
     let compared = compare(&args, &bundle)?;
@@ -230,7 +246,8 @@ fn find_keys(
         let digest = &proofs.vk_digest;
         if args.rederive_key {
             let params = TileParams::new(u32::from(proofs.k), spec.distribution, spec.precision)
-                .or_fail(Kind::Input)?;
+                .or_fail(Kind::Input)?
+                .with_weight_digest(bundle.plan.weight_digest);
             let key = keys::derive(context, params, &bundle.srs_digest)?;
             if key.digest() != digest {
                 let message = format!(
@@ -339,6 +356,12 @@ fn print(
         "  commitments  {}",
         hex::encode(report.weight_commitments)
     ));
+    if let Some(digest) = report.weight_digest {
+        line(&format!(
+            "  weights      have the digest {}",
+            hex::encode(digest)
+        ));
+    }
     for (stream, origin) in report.streams.iter().zip(origins) {
         line(&format!(
             "  key          {}: {}",
@@ -383,6 +406,7 @@ pub fn report_json(report: &Report, not_proved: &[NotProved]) -> Value {
             "key": hex::encode(stream.vk_digest),
             "blocks_per_tile": stream.blocks_per_tile,
             "tiles": stream.tiles,
+            "weight_digest": stream.weight_digest.map(hex::encode),
         })
     };
     let publisher_key = match report.seed {
@@ -415,6 +439,7 @@ pub fn report_json(report: &Report, not_proved: &[NotProved]) -> Value {
         "sampled_weights": report.sampled_weights,
         "constant_weights": report.constant_weights,
         "weight_commitments": hex::encode(report.weight_commitments),
+        "weight_digest": report.weight_digest.map(hex::encode),
         "proved": proved.collect::<Vec<_>>(),
         "not_proved": open.collect::<Vec<_>>(),
     })

@@ -191,23 +191,10 @@ fn files_that_are_not_there() {
 
 #[test]
 fn results_are_not_replaced_unasked() {
-    let world = world();
     let folder = Folder::new();
     folder.write("p", b"precious");
-    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
-    let plan = [
-        "plan",
-        &model,
-        "--rules",
-        &rules,
-        "--public-seed",
-        "--beacon",
-        "x",
-        "-o",
-        "p",
-    ];
-    let failure = folder.json(&plan).failure(4, "environment");
+    let failure = folder.plan_in_public(&[]).failure(4, "environment");
     assert!(failure.contains("--force"), "{failure}");
     assert_eq!(std::fs::read(folder.path("p")).expect("read"), b"precious");
-    folder.json(&[&plan[..], &["--force"]].concat()).exits(0);
+    folder.plan_in_public(&["--force"]).exits(0);
 }

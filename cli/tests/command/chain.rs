@@ -40,6 +40,48 @@ fn each_step_reports_its_result() {
     assert_eq!(prove["predicted"]["tiles"], 2);
     assert_eq!(prove["predicted"]["proof_bytes"], prove["proof_bytes"]);
     is_digest(&prove["weight_commitments"]);
+    // Fitted to this machine, and beside what it took.
+    for number in [
+        &prove["predicted"]["seconds"],
+        &prove["predicted"]["factor"],
+        &prove["predicted"]["memory_bytes"],
+        &prove["seconds"],
+    ] {
+        assert!(number.as_f64().is_some_and(|number| number > 0.0));
+    }
+}
+
+#[test]
+fn a_plan_says_what_it_keeps_and_warns_of_small_limbs() {
+    let world = world();
+    let folder = Folder::new();
+    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
+    let more = ["--public-seed", "--beacon", "x", "--force", "-o", "p"];
+    let with_rules = ["plan", &model, "--rules", &rules];
+    let run = folder.run(&[&with_rules[..], &more].concat()).exits(0);
+    assert!(
+        run.stderr.contains("limbs of 8 bits are for tests"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stdout.contains("kept"), "{}", run.stdout);
+    let run = folder
+        .run(&[&["plan", &model][..], &more].concat())
+        .exits(0);
+    assert!(!run.stderr.contains("for tests"), "{}", run.stderr);
+
+    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/models");
+    let gpt2 = format!("{models}/gpt2.onnx");
+    let plan = [&["plan", gpt2.as_str()][..], &more].concat();
+    let json = folder.json(&plan).exits(0).json();
+    let kept = json["kept_floats"].as_u64().expect("a number");
+    assert!(kept > 0);
+    assert_eq!(json["row_distances"].as_array().map(Vec::len), Some(1));
+    let run = folder.run(&plan).exits(0);
+    let line = run.stdout.lines().find(|line| line.starts_with("kept "));
+    let line = line.expect("a line of what is kept");
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(digits, kept.to_string(), "{line}");
 }
 
 #[test]
@@ -167,21 +209,8 @@ fn audit_accepts_the_weights_and_no_others() {
 
 #[test]
 fn a_public_seed_needs_no_secret() {
-    let world = world();
     let folder = Folder::new();
-    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
-    let plan = [
-        "plan",
-        &model,
-        "--rules",
-        &rules,
-        "--public-seed",
-        "--beacon",
-        "x",
-        "-o",
-        "p",
-    ];
-    let json = folder.json(&plan).exits(0).json();
+    let json = folder.plan_in_public(&[]).exits(0).json();
     assert_eq!(json["plan"]["seed"], "public");
     folder
         .json(&["init", "p", "--beacon-value", BEACON, "--weights", "w"])
@@ -211,66 +240,31 @@ fn a_public_seed_needs_no_secret() {
 
 #[test]
 fn a_run_goes_on_where_it_was_stopped() {
-    let world = world();
     let folder = Folder::new();
-    let (plan, secret) = (world.file("plan"), world.file("secret"));
-    let arguments = [
-        "prove",
-        &plan,
-        "--secret",
-        &secret,
-        "--beacon-value",
-        BEACON,
-        "--k",
-        "8",
-    ];
-    let more = ["--development-srs", "-o", "b", "--job", "job", "--force"];
-    let arguments = [&arguments[..], &more].concat();
-    let json = folder.json(&arguments).exits(0).json();
+    let prove = |beacon_value| {
+        let more = ["--k", "8", "-o", "b", "--job", "job", "--force"];
+        folder.prove_planned(beacon_value, &more)
+    };
+    let json = prove(BEACON).exits(0).json();
     assert_eq!(
         (&json["proved"], &json["resumed"]),
         (&Value::from(2), &Value::from(0))
     );
-    let json = folder.json(&arguments).exits(0).json();
+    let json = prove(BEACON).exits(0).json();
     assert_eq!(
         (&json["proved"], &json["resumed"]),
         (&Value::from(0), &Value::from(2))
     );
     // A directory of another job is not touched.
-    let other = [
-        "prove",
-        &plan,
-        "--secret",
-        &secret,
-        "--beacon-value",
-        "ff",
-        "--k",
-        "8",
-    ];
-    let failure = folder
-        .json(&[&other[..], &more].concat())
-        .failure(4, "environment");
+    let failure = prove("ff").failure(4, "environment");
     assert!(failure.contains("--job"), "{failure}");
 }
 
 #[test]
 fn an_estimate_writes_nothing() {
-    let world = world();
     let folder = Folder::new();
-    let (plan, secret) = (world.file("plan"), world.file("secret"));
-    let arguments = [
-        "prove",
-        &plan,
-        "--secret",
-        &secret,
-        "--beacon-value",
-        "ee",
-        "--estimate",
-    ];
-    let json = folder
-        .json(&[&arguments[..], &["--development-srs"]].concat())
-        .exits(0)
-        .json();
+    let estimate = folder.prove_planned("ee", &["--estimate"]);
+    let json = estimate.exits(0).json();
     assert!(
         json["predicted"]["seconds"]
             .as_f64()

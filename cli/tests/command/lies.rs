@@ -4,14 +4,19 @@ use crate::support::{BEACON, Folder, world};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Beacon, Fill, InitBundle};
 
-/// Verifies a changed bundle; gives the messages of the refusal.
-#[track_caller]
-fn refused(change: impl FnOnce(&mut InitBundle)) -> String {
+/// A folder with a changed bundle.
+fn changed(change: impl FnOnce(&mut InitBundle)) -> Folder {
     let mut bundle = world().bundle();
     change(&mut bundle);
     let folder = Folder::new();
     folder.write("bundle", &bundle.encode().expect("encodes"));
     folder
+}
+
+/// Verifies a changed bundle; gives the messages of the refusal.
+#[track_caller]
+fn refused(change: impl FnOnce(&mut InitBundle)) -> String {
+    changed(change)
         .json(&["verify", "bundle", "--development-srs"])
         .failure(1, "refused")
 }
@@ -70,19 +75,14 @@ fn another_key() {
         .as_str()
         .expect("a digest")
         .to_owned();
-    let digest: Vec<u8> = (0..32)
-        .map(|at| u8::from_str_radix(&digest[2 * at..2 * at + 2], 16).expect("hexadecimal"))
-        .collect();
+    let digest = hex::decode(digest).expect("hexadecimal");
     let failure = refused(|bundle| bundle.streams[0].vk_digest.copy_from_slice(&digest));
     assert!(failure.contains("precision"), "{failure}");
 }
 
 #[test]
 fn the_key_derived_anew_is_another() {
-    let mut bundle = world().bundle();
-    bundle.streams[0].vk_digest = [7; 32];
-    let folder = Folder::new();
-    folder.write("bundle", &bundle.encode().expect("encodes"));
+    let folder = changed(|bundle| bundle.streams[0].vk_digest = [7; 32]);
     let verify = ["verify", "bundle", "--development-srs"];
     let failure = folder.json(&verify).failure(4, "environment");
     assert!(failure.contains("no verifying key"), "{failure}");
@@ -102,15 +102,14 @@ fn the_srs() {
         .failure(1, "refused");
     assert!(failure.contains("development SRS"), "{failure}");
 
-    let mut bundle = world.bundle();
-    bundle.srs_digest = [9; 32];
-    let folder = Folder::new();
-    folder.write("bundle", &bundle.encode().expect("encodes"));
+    let folder = changed(|bundle| bundle.srs_digest = [9; 32]);
     let failure = folder.json(&["verify", "bundle"]).failure(4, "environment");
     assert!(failure.contains("srs import"), "{failure}");
-    let development = hex(nascent_verifier::Srs::development()
-        .expect("a constant")
-        .digest());
+    let development = hex::encode(
+        nascent_verifier::Srs::development()
+            .expect("a constant")
+            .digest(),
+    );
     folder
         .json(&["srs", "export", "--srs", &development, "-o", "dev.srs"])
         .exits(0);
@@ -123,19 +122,11 @@ fn the_srs() {
         .failure(1, "refused");
 }
 
-fn hex(digest: [u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[test]
 fn what_the_caller_gave_differs() {
     let world = world();
     let folder = Folder::new();
-    let (bundle, model, rules) = (
-        world.file("bundle"),
-        world.file("tiny.toml"),
-        world.file("rules.toml"),
-    );
+    let (bundle, model) = (world.file("bundle"), world.file("tiny.toml"));
     let verify = |more: &[&str]| {
         let arguments = [&["verify", &bundle, "--development-srs"], more].concat();
         folder.json(&arguments).failure(1, "refused")
@@ -143,18 +134,7 @@ fn what_the_caller_gave_differs() {
     assert!(verify(&["--beacon-value", "1234"]).contains("beacon value"));
     // The same model under other rules.
     assert!(verify(&["--model", &model]).contains("model"));
-    let plan = [
-        "plan",
-        &model,
-        "--rules",
-        &rules,
-        "--public-seed",
-        "--beacon",
-        "x",
-        "-o",
-        "p",
-    ];
-    folder.json(&plan).exits(0);
+    folder.plan_in_public(&[]).exits(0);
     assert!(verify(&["--plan", "p"]).contains("plan"));
     let audit = ["audit", &bundle, "weights", "--beacon-value", "1234"];
     folder.json(&audit).failure(1, "refused");
@@ -175,19 +155,7 @@ fn secrets_and_plans_that_do_not_belong_together() {
             .json(&[&prove[..], &value, secret].concat())
             .failure(2, "usage");
     }
-    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
-    let public = [
-        "plan",
-        &model,
-        "--rules",
-        &rules,
-        "--public-seed",
-        "--beacon",
-        "x",
-        "-o",
-        "p",
-    ];
-    folder.json(&public).exits(0);
+    folder.plan_in_public(&[]).exits(0);
     let init = ["init", "p", "--weights", "w", "--secret", &secret];
     folder
         .json(&[&init[..], &value].concat())

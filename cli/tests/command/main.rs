@@ -4,6 +4,9 @@
 
 mod bad_files;
 mod chain;
+mod digest;
 mod lies;
+#[cfg(unix)]
+mod signals;
 mod support;
 mod tools;

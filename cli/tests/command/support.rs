@@ -120,17 +120,39 @@ impl Folder {
 
     /// Runs the command with a cache of its own.
     pub fn run_with(&self, cache: &Path, arguments: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_nascent"))
-            .args(arguments)
-            .env("NASCENT_CACHE", cache)
-            .current_dir(self.0.path())
-            .output();
+        let output = self.command(arguments).env("NASCENT_CACHE", cache).output();
         output.expect("the command runs").into()
+    }
+
+    /// The command in the folder, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nascent"));
+        command
+            .args(arguments)
+            .env("NASCENT_CACHE", cache())
+            .current_dir(self.0.path());
+        command
     }
 
     /// Runs the command with `--json`.
     pub fn json(&self, arguments: &[&str]) -> Run {
         self.run(&[arguments, &["--json"]].concat())
+    }
+
+    /// Plans the world's model with a public seed, into the file `p`.
+    pub fn plan_in_public(&self, more: &[&str]) -> Run {
+        let world = world();
+        let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
+        let plan = ["plan", &model, "--rules", &rules, "--public-seed"];
+        self.json(&[&plan[..], &["--beacon", "x", "-o", "p"], more].concat())
+    }
+
+    /// Proves the world's plan for a beacon value under the development SRS.
+    pub fn prove_planned(&self, beacon_value: &str, more: &[&str]) -> Run {
+        let world = world();
+        let (plan, secret) = (world.file("plan"), world.file("secret"));
+        let prove = ["prove", &plan, "--secret", &secret, "--development-srs"];
+        self.json(&[&prove[..], &["--beacon-value", beacon_value], more].concat())
     }
 }
 
@@ -219,10 +241,5 @@ impl World {
 
 /// Where the key of a digest lies beside a bundle.
 pub fn key_name(digest: &Digest32) -> String {
-    let hex: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{hex}.vk")
+    format!("{}.vk", hex::encode(&digest[..8]))
 }

@@ -47,13 +47,7 @@ impl<'a> Plan<'a> {
             pieces: Vec::new(),
             tensors: 0,
         };
-        let mut ir_version = 0;
-        for field in Fields::new(original) {
-            let field = field?;
-            if field.number == 1 {
-                ir_version = field.value;
-            }
-        }
+        let ir_version = int_field(original, 1)?;
         let mut before = Vec::new();
         let mut graph = None;
         let mut after = Vec::new();
@@ -167,13 +161,7 @@ impl<'a> Plan<'a> {
     /// A graph input turned into an initializer.
     fn add(&mut self, tensor: usize, field: Field<'a>) -> Result<()> {
         let graph_type = nested(field.payload, &[2, 1])?.unwrap_or_default();
-        let mut data_type = 0;
-        for inner in Fields::new(graph_type) {
-            let inner = inner?;
-            if inner.number == 1 {
-                data_type = inner.value;
-            }
-        }
+        let data_type = int_field(graph_type, 1)?;
         let mut dims = Vec::new();
         for dim in Fields::new(nested(graph_type, &[2])?.unwrap_or_default()) {
             for value in Fields::new(dim?.payload) {
@@ -260,6 +248,18 @@ fn without_values(proto: &[u8]) -> Result<(Vec<u8>, Vec<u64>, u64)> {
 fn constant_output(node: &[u8]) -> Result<Option<&str>> {
     let constant = string_field(node, 4)? == Some("Constant");
     Ok(string_field(node, 2)?.filter(|_| constant))
+}
+
+/// The last value of an integer field, zero when there is none.
+fn int_field(message: &[u8], number: u32) -> Result<u64> {
+    let mut last = 0;
+    for field in Fields::new(message) {
+        let field = field?;
+        if field.number == number {
+            last = field.value;
+        }
+    }
+    Ok(last)
 }
 
 /// The last value of a string field.

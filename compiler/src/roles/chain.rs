@@ -194,9 +194,9 @@ fn reshape(dims: &[u64], shape: &[i64], allow_zero: bool) -> Option<Vec<u64>> {
             dim => u64::try_from(dim).ok()?,
         });
     }
-    if let Some(slot) = inferred.and_then(|position| out.get(position).map(|_| position)) {
+    if let Some(position) = inferred {
         let rest = product(&out)?;
-        *out.get_mut(slot)? = total.checked_div(rest)?;
+        *out.get_mut(position)? = total.checked_div(rest)?;
     }
     (product(&out)? == total).then_some(out)
 }

@@ -63,10 +63,11 @@ impl Preset {
     }
 
     fn weight(self, activation: Activation) -> FillRule {
-        let (a, mode) = match activation {
-            Activation::Rectifier { slope } => (f64::from(slope), Mode::FanIn),
-            Activation::Other => (0.0, Mode::FanIn),
+        let a = match activation {
+            Activation::Rectifier { slope } => f64::from(slope),
+            Activation::Other => 0.0,
         };
+        let mode = Mode::FanIn;
         let nonlinearity = Nonlinearity::LeakyRelu;
         match self {
             Self::Default if activation == Activation::Other => {

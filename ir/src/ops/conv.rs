@@ -84,7 +84,7 @@ fn axes(op: &Conv, x: &[u32], w: &[u32]) -> Result<Vec<Axis>, Fault> {
 }
 
 pub(crate) fn infer(cx: &Context<'_>, op: &Conv) -> Result<Inferred, Fault> {
-    let (x, w) = (cx.narrow(op.x)?, cx.narrow(op.w)?);
+    let (x, w) = (cx.matrix(op.x)?, cx.matrix(op.w)?);
     cx.fixed(op.w)?;
     let rank = x.shape.len();
     if !(3..=4).contains(&rank) {

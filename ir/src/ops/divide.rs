@@ -12,18 +12,18 @@ use crate::values::{Broadcast, Buffer, Values};
 const NUMERATOR_BITS: u32 = 62;
 
 pub(crate) fn infer(cx: &Context<'_>, op: &Divide) -> Result<Inferred, Fault> {
-    let (num, den) = (cx.narrow(op.num)?, cx.narrow(op.den)?);
+    let (num, den) = (cx.stored(op.num)?, cx.stored(op.den)?);
     cx.broadcast(op.den, &num.shape)?;
-    let positive = |what, range: Range, least| match range.lo >= least {
+    let inside = |what, expected: Range, got: Range| match expected.covers(&got) {
         true => Ok(()),
         false => Err(Fault::OperandRange {
             what,
-            expected: Range::new(least, i64::MAX),
-            got: range,
+            expected,
+            got,
         }),
     };
-    positive("numerator", num.range, 0)?;
-    positive("denominator", den.range, 1)?;
+    inside("numerator", Range::new(0, i64::MAX), num.range)?;
+    inside("denominator", Range::new(1, (1 << cx.bits) - 1), den.range)?;
     within("factor", 1, i64::MAX, op.factor)?;
     let scaled = Interval::from(num.range)
         .mul(Interval::point(op.factor.into()))

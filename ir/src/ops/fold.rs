@@ -26,7 +26,7 @@ pub(crate) fn infer_max(cx: &Context<'_>, x: TensorId) -> Result<Inferred, Fault
 }
 
 pub(crate) fn infer_sum(cx: &Context<'_>, x: TensorId) -> Result<Inferred, Fault> {
-    let info = cx.narrow(x)?;
+    let info = cx.stored(x)?;
     let (shape, row) = folded(info, x)?;
     let range = Interval::from(info.range).times(row.into());
     Ok(Inferred::new(shape, range.range(WIDE_BITS)?))

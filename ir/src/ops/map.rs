@@ -7,17 +7,17 @@ use crate::interval::Interval;
 use crate::op::{Map, Multiplier, Pre};
 use crate::range::Range;
 use crate::shape::within;
-use crate::table::{Table, round_shift};
+use crate::table::Table;
 use crate::values::{Broadcast, Buffer, Values};
 
-/// Bits that hold `pre * multiplier + half`, and each term of it.
+/// Bits that hold `pre`, and partial sums of it.
 const PRE_BITS: u32 = 62;
 
 pub(crate) fn infer(cx: &Context<'_>, op: &Map) -> Result<Inferred, Fault> {
     let (shape, pre) = match &op.pre {
         Pre::Linear { a, ca, b, c } => linear(cx, *a, *ca, *b, *c)?,
         Pre::Product { a, b } => {
-            let (x, y) = (cx.narrow(*a)?, cx.narrow(*b)?);
+            let (x, y) = (cx.stored(*a)?, cx.stored(*b)?);
             cx.broadcast(*b, &x.shape)?;
             let range = Interval::from(x.range);
             let product = match a == b {
@@ -27,17 +27,23 @@ pub(crate) fn infer(cx: &Context<'_>, op: &Map) -> Result<Inferred, Fault> {
             (&x.shape, product)
         }
     };
-    if op.shift != 0 {
-        // The circuit's remainder has two pieces of the table's size.
-        let shift = 2 * i64::from(cx.bits);
-        within("shift", shift, shift, op.shift.into())?;
+    pre.range(PRE_BITS)?;
+    let shift = match op.multiplier {
+        Multiplier::One => 0,
+        Multiplier::Const(_) | Multiplier::Param(_) => 2 * cx.bits,
+    };
+    if op.shift != shift {
+        return Err(Fault::Shift {
+            expected: shift,
+            got: op.shift,
+        });
     }
-    let half = (1_i128 << op.shift) >> 1;
+    let half = (1_i128 << shift) >> 1;
     let scaled = pre
         .mul(multiplier(cx, op.multiplier, shape)?)
         .add(Interval::point(half));
-    scaled.range(PRE_BITS)?;
-    let (lo, hi) = (scaled.lo >> op.shift, scaled.hi >> op.shift);
+    // Multipliers have fewer bits than are dropped, so this is no larger than `pre`.
+    let (lo, hi) = (scaled.lo >> shift, scaled.hi >> shift);
 
     let table = cx.table(op.table)?;
     let domain = table.domain();
@@ -58,20 +64,13 @@ fn linear<'a>(
     c: i64,
 ) -> Result<(&'a Vec<u32>, Interval), Fault> {
     let x = cx.tensor(a)?;
-    // A parameter of 32 bits is neither narrow nor the result of a contraction.
-    if cx.is_fixed(a) {
-        cx.narrow(a)?;
-    }
     let mut terms = vec![
         Interval::from(x.range).mul(Interval::point(ca.into())),
         Interval::point(c.into()),
     ];
     if let Some((b, cb)) = b {
         cx.broadcast(b, &x.shape)?;
-        let y = cx.tensor(b)?;
-        if !cx.is_fixed(b) {
-            cx.narrow(b)?;
-        }
+        let y = cx.stored(b)?;
         terms.push(Interval::from(y.range).mul(Interval::point(cb.into())));
     }
     // Not only the sum: partial sums must not wrap either.
@@ -164,8 +163,12 @@ impl<'a> Argument<'a> {
             }
             PreValues::Product(a, b) => a.at(i) * b.at(i),
         };
+        if self.shift == 0 {
+            return pre;
+        }
         let multiplier = (self.multiplier.as_ref()).map_or(self.constant, |m| m.at(i));
-        round_shift(pre * multiplier, self.shift)
+        let product = i128::from(pre) * i128::from(multiplier);
+        ((product + (1 << (self.shift - 1))) >> self.shift) as i64
     }
 }
 

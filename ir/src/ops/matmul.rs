@@ -38,7 +38,7 @@ impl Sizes {
 }
 
 pub(crate) fn infer(cx: &Context<'_>, op: &MatMul) -> Result<Inferred, Fault> {
-    let (a, b) = (cx.narrow(op.a)?, cx.narrow(op.b)?);
+    let (a, b) = (cx.matrix(op.a)?, cx.matrix(op.b)?);
     if a.shape.len() < 2 {
         return Err(Fault::Rank {
             operand: op.a,

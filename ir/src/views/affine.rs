@@ -106,7 +106,7 @@ pub(crate) fn infer_reshape(
     x: TensorId,
     shape: &[u32],
 ) -> Result<Inferred, Fault> {
-    let info = cx.narrow(x)?;
+    let info = cx.stored(x)?;
     let expected = size(&info.shape) as u64;
     equal("number of elements", expected, elements(shape)?)?;
     Ok(Inferred::new(shape.to_vec(), info.range))
@@ -117,7 +117,7 @@ pub(crate) fn infer_transpose(
     x: TensorId,
     perm: &[u32],
 ) -> Result<Inferred, Fault> {
-    let info = cx.narrow(x)?;
+    let info = cx.stored(x)?;
     let mut sorted = perm.to_vec();
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..info.shape.len() as u32) {
@@ -134,7 +134,7 @@ pub(crate) fn infer_slice(
     sizes: &[u32],
     steps: &[i32],
 ) -> Result<Inferred, Fault> {
-    let info = cx.narrow(x)?;
+    let info = cx.stored(x)?;
     let rank = info.shape.len() as u64;
     equal("number of starts", rank, starts.len() as u64)?;
     equal("number of sizes", rank, sizes.len() as u64)?;
@@ -157,7 +157,7 @@ pub(crate) fn infer_expand(
     x: TensorId,
     shape: &[u32],
 ) -> Result<Inferred, Fault> {
-    let info = cx.narrow(x)?;
+    let info = cx.stored(x)?;
     elements(shape)?;
     cx.broadcast(x, shape)?;
     Ok(Inferred::new(shape.to_vec(), info.range))

@@ -63,12 +63,12 @@ pub(crate) fn infer(cx: &Context<'_>, xs: &[TensorId], axis: u32) -> Result<Infe
             got: 0,
         });
     };
-    let info = cx.narrow(first)?;
+    let info = cx.stored(first)?;
     within("axis", 0, info.shape.len() as i64 - 1, axis.into())?;
     let axis = axis as usize;
     let (mut length, mut range): (u64, Range) = (info.shape[axis].into(), info.range);
     for &x in others {
-        let other = cx.narrow(x)?;
+        let other = cx.stored(x)?;
         equal("rank", info.shape.len() as u64, other.shape.len() as u64)?;
         for (at, (&expected, &got)) in info.shape.iter().zip(&other.shape).enumerate() {
             if at == axis {
@@ -81,5 +81,5 @@ pub(crate) fn infer(cx: &Context<'_>, xs: &[TensorId], axis: u32) -> Result<Infe
     }
     let mut shape = info.shape.clone();
     shape[axis] = dimension(length)?;
-    Ok(Inferred::new(shape, cx.result(range)?))
+    Ok(Inferred::new(shape, range))
 }

@@ -47,7 +47,7 @@ pub(crate) fn infer(
     axis: u32,
     indices: &[u32],
 ) -> Result<Inferred, Fault> {
-    let info = cx.narrow(x)?;
+    let info = cx.stored(x)?;
     within("axis", 0, info.shape.len() as i64 - 1, axis.into())?;
     let axis = axis as usize;
     let last = i64::from(info.shape[axis]) - 1;

@@ -142,9 +142,9 @@ pub(crate) fn infer(cx: &Context<'_>, view: &View) -> Result<Inferred, Fault> {
     }
 }
 
-pub(crate) fn eval(graph: &CheckedGraph, values: &Values<'_>, view: &View) -> Buffer {
+pub(crate) fn eval(graph: &CheckedGraph, values: &Values<'_>, view: &View, small: bool) -> Buffer {
     let map = IndexMap::new(graph, view);
-    Buffer::fill(map.len(), true, |i| match map.source(i) {
+    Buffer::fill(map.len(), small, |i| match map.source(i) {
         Source::Element { tensor, index } => values.get(tensor).at(index),
         Source::Constant(value) => value,
     })

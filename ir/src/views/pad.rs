@@ -82,7 +82,7 @@ pub(crate) fn infer(
     after: &[u32],
     value: i32,
 ) -> Result<Inferred, Fault> {
-    let info = cx.narrow(x)?;
+    let info = cx.stored(x)?;
     let rank = info.shape.len() as u64;
     equal("number of sizes before", rank, before.len() as u64)?;
     equal("number of sizes after", rank, after.len() as u64)?;
@@ -95,5 +95,5 @@ pub(crate) fn infer(
         true => info.range,
         false => info.range.hull(&Range::new(value.into(), value.into())),
     };
-    Ok(Inferred::new(shape, cx.result(range)?))
+    Ok(Inferred::new(shape, range))
 }

@@ -2,26 +2,16 @@
 
 use crate::common::assert_in_range;
 use nascent_ir::{
-    Builder, Conv, Divide, Map, Multiplier, Op, Params, Pre, Range, Table, TensorId, View, eval,
+    Builder, Conv, Divide, Map, Multiplier, Op, Params, Pre, Range, Table, View, eval,
 };
 use proptest::prelude::*;
-
-fn linear(a: TensorId, b: Option<(TensorId, i32)>, shift: u8, table: nascent_ir::TableId) -> Op {
-    Op::Map(Map {
-        pre: Pre::Linear { a, ca: 1, b, c: 0 },
-        multiplier: Multiplier::One,
-        shift,
-        table,
-        assumes_bound: false,
-    })
-}
 
 proptest! {
     /// Row maximum, difference, table of the exponential, sum, quotient.
     #[test]
     fn softmax(x in prop::collection::vec(-127..=127, 2 * 24)) {
         // Real 1 per 32 steps in, 2^14 for `exp(0)`, 8 fraction bits out.
-        let (step, one, fraction, shift) = (1.0 / 32.0, 1_i64 << 14, 8_u8, 3_u8);
+        let (step, one, fraction, shift) = (1.0 / 32.0, 1_i64 << 14, 8_u8, 4_u8);
         let mut b = Builder::new("softmax", 16);
         let x_id = b.input("x", &[2, 24], Range::signed(8)).unwrap();
         let max = b.push("max", Op::FoldMax { x: x_id }).unwrap();
@@ -34,13 +24,23 @@ proptest! {
             f64::exp,
         );
         let exp = b.table(exp);
-        let e = b.push("exp", linear(x_id, Some((max, -1)), 0, exp)).unwrap();
+        let e = b.push("exp", Op::Map(Map::exact(Pre::Linear {
+            a: x_id,
+            ca: 1,
+            b: Some((max, -1)),
+            c: 0,
+        }, exp))).unwrap();
         let sum = b.push("sum", Op::FoldSum { x: e }).unwrap();
         // The row's maximum contributes `one`, so the lower clamp never acts: it tells the range.
-        let sums = Range::new(0, (24 * one + 4) >> shift);
-        let table = Table::identity(sums, 0, Range::new(one >> shift, (1 << 16) - 1));
+        let sums = Range::new(0, (24 * one + 8) >> shift);
+        let table = Table::identity(sums, 0, Range::new(one >> shift, (1 << 15) - 1));
         let den = b.table(table);
-        let den = b.push("den", linear(sum, None, shift, den)).unwrap();
+        let den = b.push("den", Op::Map(Map::requantize(
+            Pre::of(sum),
+            Multiplier::Const(1 << (32 - shift)),
+            den,
+            16,
+        ))).unwrap();
         let factor = 1_i64 << (fraction - shift);
         let y = b.push("y", Op::Divide(Divide { num: e, den, factor })).unwrap();
         let graph = b.finish(&[y]).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{PtauFile, on_disk};
+use crate::support::{PtauFile, format_error, on_disk};
 use nascent_params::{
     CheckError, FormatError, ImportOptions, ParamsError, Provenance, Silent, Srs, SrsCache, Step,
     development_identity,
@@ -74,13 +74,6 @@ fn reseal(bytes: &mut Vec<u8>, header: usize) {
     }
     bytes.truncate(content);
     bytes.extend(state.finalize().as_bytes());
-}
-
-fn format_error(error: ParamsError) -> FormatError {
-    match error {
-        ParamsError::Format { source, .. } => source,
-        other => panic!("expected a format error, got {other:?}"),
-    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{g1, g1_bytes, g2, g2_bytes, on_disk};
+use crate::support::{check_error, g1, g1_bytes, g2, g2_bytes, on_disk};
 use ff::Field;
 use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
@@ -31,16 +31,6 @@ fn spoiled(spoil: impl FnOnce(&mut Vec<u8>)) -> ParamsError {
     let mut bytes = library_file();
     spoil(&mut bytes);
     import(&bytes).expect_err("a spoiled file is refused")
-}
-
-fn check_error(error: ParamsError) -> CheckError {
-    match error {
-        ParamsError::Check {
-            path: Some(_),
-            source,
-        } => source,
-        other => panic!("expected a failed check of a file, got {other:?}"),
-    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use nascent_params::{
 };
 use std::sync::LazyLock;
 
-use crate::support::{PtauFile, g1, g2, lagrange, on_disk, tau};
+use crate::support::{PtauFile, check_error, format_error, g1, g2, lagrange, on_disk, tau};
 
 /// The smallest power at which snarkjs and the library number the domain differently.
 const POWER: u32 = 6;
@@ -31,23 +31,6 @@ fn spoiled(spoil: impl FnOnce(&mut PtauFile)) -> ParamsError {
     let mut file = GOOD.clone();
     spoil(&mut file);
     import(&file, POWER).expect_err("a spoiled file is refused")
-}
-
-fn format_error(error: ParamsError) -> FormatError {
-    match error {
-        ParamsError::Format { source, .. } => source,
-        other => panic!("expected a format error, got {other:?}"),
-    }
-}
-
-fn check_error(error: ParamsError) -> CheckError {
-    match error {
-        ParamsError::Check {
-            path: Some(_),
-            source,
-        } => source,
-        other => panic!("expected a failed check of a file, got {other:?}"),
-    }
 }
 
 fn power(index: u64) -> PointName {

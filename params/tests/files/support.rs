@@ -7,6 +7,7 @@ use ff::{Field, PrimeField};
 use group::Curve;
 use halo2curves::bn256::{Fq, Fr, G1, G1Affine, G2, G2Affine};
 use halo2curves::serde::SerdeObject;
+use nascent_params::{CheckError, FormatError, ParamsError};
 use tempfile::TempDir;
 
 /// tau of the files written here.
@@ -161,4 +162,23 @@ pub fn on_disk(bytes: &[u8]) -> (TempDir, PathBuf) {
     let path = directory.path().join("file");
     std::fs::write(&path, bytes).expect("writing a temporary file");
     (directory, path)
+}
+
+/// The fault in the format of a file.
+pub fn format_error(error: ParamsError) -> FormatError {
+    match error {
+        ParamsError::Format { source, .. } => source,
+        other => panic!("expected a format error, got {other:?}"),
+    }
+}
+
+/// The failed check of a file's points.
+pub fn check_error(error: ParamsError) -> CheckError {
+    match error {
+        ParamsError::Check {
+            path: Some(_),
+            source,
+        } => source,
+        other => panic!("expected a failed check of a file, got {other:?}"),
+    }
 }

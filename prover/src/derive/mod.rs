@@ -6,7 +6,8 @@
 //!
 //! - [`Deriver`] does all of it for any range of any tensor, on all cores;
 //! - [`write_safetensors`] writes a whole model without ever holding it in memory;
-//! - [`audit`] compares given weights with derived ones.
+//! - [`audit`] compares given weights with derived ones;
+//! - [`Deriver::weight_digests`] hashes them as the circuit does.
 //!
 //! Element `e` of a tensor is at row `first_row + e / L`, lane `e % L` of its stream. A weight is
 //! `scale * z` in `f32` (`z` is exact, so one rounding); with a nonzero mean the mean is then
@@ -14,6 +15,7 @@
 
 mod audit;
 mod deriver;
+mod digest;
 mod error;
 mod format;
 mod pieces;

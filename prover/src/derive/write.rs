@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::Path,
 };
@@ -10,6 +9,8 @@ use std::{
 use nascent_verifier::Digest32;
 
 use super::{Progress, deriver::Deriver, error::DeriveError, format::header};
+use crate::error::Hex;
+use crate::files::publish_atomically;
 
 /// Elements derived at a time; two such buffers are the memory this needs.
 const WINDOW: usize = 1 << 22;
@@ -19,6 +20,8 @@ const WINDOW: usize = 1 << 22;
 pub struct Metadata {
     /// Digest of the plan that the weights follow, if there is one.
     pub plan: Option<Digest32>,
+    /// Digest of the weights, where the plan asks for it.
+    pub weight_digest: Option<Digest32>,
     /// Further strings. Keys that start with `nascent.` are this crate's.
     pub extra: BTreeMap<String, String>,
 }
@@ -70,7 +73,8 @@ impl Deriver<'_> {
 /// Writes all tensors of a model, in its order, as `F32`; returns the number of bytes.
 ///
 /// The file appears under its name only when it is complete and on the disk. Its header carries
-/// `nascent.model_digest` and, if given, `nascent.plan_digest`, in hexadecimal.
+/// `nascent.model_digest` and, if given, `nascent.plan_digest` and `nascent.weight_digest`, in
+/// hexadecimal.
 ///
 /// # Errors
 ///
@@ -84,13 +88,16 @@ pub fn write_safetensors(
     let mut strings = metadata.extra.clone();
     strings.insert("format".into(), "pt".into());
     let digest = deriver.model().digest()?;
-    strings.insert("nascent.model_digest".into(), hexadecimal(&digest));
+    strings.insert("nascent.model_digest".into(), Hex(&digest).to_string());
     if let Some(plan) = &metadata.plan {
-        strings.insert("nascent.plan_digest".into(), hexadecimal(plan));
+        strings.insert("nascent.plan_digest".into(), Hex(plan).to_string());
+    }
+    if let Some(weights) = &metadata.weight_digest {
+        strings.insert("nascent.weight_digest".into(), Hex(weights).to_string());
     }
     let header = header(&deriver.model().tensors, &strings)?;
     let total = deriver.elements();
-    write_atomically(path, |file| {
+    publish_atomically(path, |file| {
         file.write_all(&header)?;
         deriver.write_range(0, total, file, &|done| progress(done, total))
     })
@@ -99,32 +106,4 @@ pub fn write_safetensors(
         source,
     })?;
     Ok(header.len() as u64 + 4 * total)
-}
-
-/// Writes under a temporary name in the same folder, syncs, renames, syncs the folder.
-fn write_atomically(
-    path: &Path,
-    write: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".weights-")
-        .suffix(".tmp")
-        .make_in(folder, |path| {
-            OpenOptions::new().write(true).create_new(true).open(path)
-        })?;
-    write(temporary.as_file_mut())?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|error| error.error)?;
-    if cfg!(unix) {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn hexadecimal(digest: &Digest32) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,7 +13,7 @@ const TOLERANCE: f64 = 1.03;
 /// Bytes of a bundle that proofs may take; the rest is for the plan.
 const BUNDLE_BYTES: u64 = InitBundle::MAX_BYTES as u64 / 4 * 3;
 /// Bytes of a bundle per proof besides the proof itself, at most.
-const ENTRY_BYTES: u64 = 16;
+const ENTRY_BYTES: u64 = 48;
 
 /// What proving may use.
 #[derive(Clone, Debug)]
@@ -74,19 +74,21 @@ pub enum ChoiceError {
     },
 }
 
-/// Chooses the tiles of each stream: those predicted to be proved soonest within the limits.
+/// Chooses the tiles of each stream, with the weight digest or without: those predicted to be proved
+/// soonest within the limits.
 ///
 /// # Errors
 ///
 /// If a stream has no circuit, or none fits the limits.
 pub fn choose_sizes(
     model: &ModelSpec,
+    weight_digest: bool,
     cost: &CostModel,
     limits: &Limits,
 ) -> Result<Vec<TileCost>, ChoiceError> {
     let streams = model.streams.iter().enumerate();
     let tiles: Vec<_> = streams
-        .map(|(stream, spec)| choose(stream, spec, cost, limits))
+        .map(|(stream, spec)| choose(stream, spec, weight_digest, cost, limits))
         .collect::<Result<_, _>>()?;
     check_bundle(model, &tiles)?;
     Ok(tiles)
@@ -135,6 +137,7 @@ pub(crate) fn check_memory(
 fn choose(
     stream: usize,
     spec: &StreamSpec,
+    weight_digest: bool,
     cost: &CostModel,
     limits: &Limits,
 ) -> Result<TileCost, ChoiceError> {
@@ -150,7 +153,8 @@ fn choose(
         .first()
         .ok_or(ChoiceError::NoSize { stream, min, max })?;
     let base = TileParams::new(smallest, spec.distribution, spec.precision)
-        .map_err(|source| ChoiceError::Shape { stream, source })?;
+        .map_err(|source| ChoiceError::Shape { stream, source })?
+        .with_weight_digest(weight_digest);
     // One table for all sizes.
     let tile = |&k: &u32| TileCost::new(&TileParams { k, ..base.clone() });
     let mut tiles: Vec<TileCost> = sizes.iter().map(tile).collect();

@@ -11,6 +11,7 @@
 //!
 //! Circuits with copy constraints or library lookups are refused: the library proves those.
 
+mod interpolation;
 mod msm;
 mod opening;
 mod program;
@@ -18,6 +19,7 @@ mod quotient;
 mod transform;
 mod witness;
 
+use std::borrow::Cow;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -28,11 +30,12 @@ use halo2_proofs::{
     transcript::{EncodedChallenge, TranscriptWrite},
 };
 use halo2curves::bn256::{Fr, G1Affine};
+use nascent_field::ifma::Ifma;
 use nascent_params::Srs;
 use rand_core::RngCore;
 use rayon::prelude::*;
 
-use msm::multi_exponentiation;
+use msm::Bases;
 use opening::{Opened, Opening};
 use quotient::Quotient;
 use transform::{Domain, reverse};
@@ -93,6 +96,24 @@ pub struct Timings {
     pub products: usize,
 }
 
+/// Which arithmetic computes a proof. The proof is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// The curve crate's, on every processor.
+    Portable,
+    /// Eight elements at once where the processor can, else the portable one.
+    Detected,
+}
+
+impl Arithmetic {
+    fn simd(self) -> Option<Ifma> {
+        match self {
+            Self::Portable => None,
+            Self::Detected => Ifma::try_new(),
+        }
+    }
+}
+
 /// Makes a proof for one circuit with one set of instance columns.
 ///
 /// # Errors
@@ -112,10 +133,34 @@ where
     E: EncodedChallenge<G1Affine>,
     T: TranscriptWrite<G1Affine, E>,
 {
+    let arithmetic = Arithmetic::Detected;
+    create_proof_with(arithmetic, srs, key, circuit, instance, rng, transcript)
+}
+
+/// [`create_proof`] with a chosen arithmetic.
+///
+/// # Errors
+///
+/// As [`create_proof`].
+pub fn create_proof_with<C, E, T>(
+    arithmetic: Arithmetic,
+    srs: &Srs,
+    key: &ProvingKey<G1Affine>,
+    circuit: &C,
+    instance: &[&[Fr]],
+    rng: &mut dyn RngCore,
+    transcript: &mut T,
+) -> Result<Timings, FastError>
+where
+    C: Circuit<Fr>,
+    E: EncodedChallenge<G1Affine>,
+    T: TranscriptWrite<G1Affine, E>,
+{
+    let simd = arithmetic.simd();
     let meta = key.get_vk().cs();
     let library = key.get_vk().get_domain();
     check(srs, key, instance)?;
-    let domain = Domain::new(library.k());
+    let domain = Domain::new(library.k(), simd);
     let mut timings = Timings::default();
 
     let start = Instant::now();
@@ -123,7 +168,7 @@ where
     for value in instance.iter().copied().flatten() {
         transcript.common_scalar(*value)?;
     }
-    let lagrange = srs.lagrange();
+    let lagrange = Bases::new(simd, Cow::Owned(srs.lagrange()));
     let setting = witness::Setting {
         lagrange: &lagrange,
         domain: &domain,
@@ -137,8 +182,9 @@ where
     (0..3).for_each(|_| drop(transcript.squeeze_challenge()));
 
     let start = Instant::now();
+    let powers = Bases::new(simd, Cow::Borrowed(srs.powers()));
     let random = random_polynomial(domain.size(), rng);
-    write_commitment(srs, &random, transcript)?;
+    write_commitment(&powers, &random, transcript)?;
     let y = transcript.squeeze_challenge().get_scalar();
     timings.quotient = start.elapsed();
 
@@ -172,7 +218,7 @@ where
 
     let start = Instant::now();
     for piece in &pieces {
-        write_commitment(srs, piece, transcript)?;
+        write_commitment(&powers, piece, transcript)?;
     }
     let x = transcript.squeeze_challenge().get_scalar();
     timings.quotient += start.elapsed();
@@ -205,12 +251,12 @@ where
     let y = transcript.squeeze_challenge().get_scalar();
     let v = transcript.squeeze_challenge().get_scalar();
     let opening = Opening::new(&opened, &queries.points, y, v);
-    write_commitment(srs, opening.quotient(), transcript)?;
+    write_commitment(&powers, opening.quotient(), transcript)?;
     let u = transcript.squeeze_challenge().get_scalar();
     let last = opening
         .linearisation(u)
         .ok_or(FastError::DegenerateChallenge)?;
-    write_commitment(srs, &last, transcript)?;
+    write_commitment(&powers, &last, transcript)?;
     timings.opening = start.elapsed();
     Ok(timings)
 }
@@ -244,12 +290,16 @@ fn check(srs: &Srs, key: &ProvingKey<G1Affine>, instance: &[&[Fr]]) -> Result<()
 }
 
 /// Commits to coefficients in natural order.
-fn write_commitment<E, T>(srs: &Srs, coefficients: &[Fr], transcript: &mut T) -> io::Result<()>
+fn write_commitment<E, T>(
+    bases: &Bases<'_>,
+    coefficients: &[Fr],
+    transcript: &mut T,
+) -> io::Result<()>
 where
     E: EncodedChallenge<G1Affine>,
     T: TranscriptWrite<G1Affine, E>,
 {
-    let point = multi_exponentiation(srs.powers(), coefficients);
+    let point = bases.multi_exponentiation(coefficients);
     transcript.write_point(point.to_affine())
 }
 

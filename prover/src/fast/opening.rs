@@ -8,7 +8,8 @@ use ff::Field;
 use halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
-use super::transform::reverse;
+use super::interpolation::interpolate;
+use super::transform::{powers, reverse};
 
 /// A polynomial to open: coefficients in bit-reversed order, with its points and values.
 pub(crate) struct Opened<'a> {
@@ -66,7 +67,7 @@ impl Opening {
                 numerator
             })
             .collect();
-        let quotient = weighted_sum(&quotients, &powers(v, sets.len()));
+        let quotient = weighted_sum(&quotients, &powers(v, Fr::ONE, sets.len()));
         Self {
             sets,
             points: points.to_vec(),
@@ -92,7 +93,7 @@ impl Opening {
             let others = &mut (0..self.points.len()).filter(|p| !set.points.contains(p));
             scales.push(vanishing(others));
         }
-        let weights: Vec<Fr> = powers(self.v, self.sets.len())
+        let weights: Vec<Fr> = powers(self.v, Fr::ONE, self.sets.len())
             .iter()
             .zip(&scales)
             .map(|(power, scale)| power * scale)
@@ -119,7 +120,7 @@ impl Opening {
 }
 
 fn combine(indices: Vec<usize>, group: &[&Opened<'_>], points: &[Fr], y: Fr) -> Set {
-    let powers = powers(y, group.len());
+    let powers = powers(y, Fr::ONE, group.len());
     let coefficients: Vec<&[Fr]> = group.iter().map(|p| p.coefficients).collect();
     let mut combined = weighted_sum(&coefficients, &powers);
     reverse(&mut combined);
@@ -158,13 +159,6 @@ fn weighted_sum<P: AsRef<[Fr]> + Sync>(polynomials: &[P], weights: &[Fr]) -> Vec
     sum
 }
 
-/// `1, base, base^2, ..`
-fn powers(base: Fr, count: usize) -> Vec<Fr> {
-    std::iter::successors(Some(Fr::ONE), |power| Some(*power * base))
-        .take(count)
-        .collect()
-}
-
 /// Divides by `X - root` in place, dropping the remainder; the top coefficient becomes zero.
 fn divide(coefficients: &mut [Fr], root: Fr) {
     let mut carry = Fr::ZERO;
@@ -180,33 +174,6 @@ fn evaluate(coefficients: &[Fr], point: Fr) -> Fr {
         .iter()
         .rev()
         .fold(Fr::ZERO, |value, coefficient| value * point + coefficient)
-}
-
-/// Coefficients of the polynomial of least degree through the points.
-fn interpolate(points: &[Fr], values: &[Fr]) -> Vec<Fr> {
-    let mut result = vec![Fr::ZERO; points.len()];
-    for (i, (point, value)) in points.iter().zip(values).enumerate() {
-        let mut basis = vec![Fr::ONE];
-        let mut denominator = Fr::ONE;
-        for other in points
-            .iter()
-            .enumerate()
-            .filter(|&(j, _)| j != i)
-            .map(|(_, other)| other)
-        {
-            basis.push(Fr::ZERO);
-            for d in (1..basis.len()).rev() {
-                basis[d] = basis[d - 1] - basis[d] * other;
-            }
-            basis[0] = -basis[0] * other;
-            denominator *= *point - other;
-        }
-        let scale = *value * denominator.invert().unwrap_or(Fr::ZERO);
-        for (sum, coefficient) in result.iter_mut().zip(&basis) {
-            *sum += *coefficient * scale;
-        }
-    }
-    result
 }
 
 #[cfg(test)]

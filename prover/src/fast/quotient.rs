@@ -19,8 +19,9 @@ use halo2_proofs::plonk::ConstraintSystem;
 use halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
-use super::program::{Columns, Program, Scratch};
-use super::transform::{Domain, powers, reverse};
+use super::interpolation::lagrange_basis;
+use super::program::{Columns, Program};
+use super::transform::{Column, Domain, powers, reverse};
 
 /// Coefficients (bit-reversed) of all columns.
 pub(super) struct Polynomials<'a> {
@@ -36,9 +37,6 @@ pub(super) struct Quotient {
     pub(super) constraints: Duration,
     pub(super) products: usize,
 }
-
-/// Rows that a worker evaluates at a time: registers then fit the cache.
-const BLOCK: usize = 64;
 
 /// Computes the `pieces` pieces of the quotient.
 pub(super) fn compute(
@@ -57,37 +55,26 @@ pub(super) fn compute(
     let mut residues: Vec<Vec<Fr>> = Vec::with_capacity(pieces);
     for &shift in &shifts {
         let start = Instant::now();
-        let weights = domain.reversed_powers(shift);
-        let onto = |columns: &[Vec<Fr>]| -> Vec<Vec<Fr>> {
-            columns
-                .par_iter()
-                .map(|column| coset(domain, column, &weights))
-                .collect()
+        let weights = domain.weights(shift);
+        let onto = |polynomials: &[Vec<Fr>]| -> Vec<Column> {
+            let polynomials = polynomials.par_iter();
+            polynomials.map(|p| domain.coset(p, &weights)).collect()
         };
-        let (advice, fixed, instance) = (
-            onto(polynomials.advice),
-            onto(polynomials.fixed),
-            onto(polynomials.instance),
-        );
+        let columns = Columns {
+            advice: onto(polynomials.advice),
+            fixed: onto(polynomials.fixed),
+            instance: onto(polynomials.instance),
+        };
+        drop(weights);
         transforms += start.elapsed();
 
         let start = Instant::now();
-        let columns = Columns {
-            advice: &advice,
-            fixed: &fixed,
-            instance: &instance,
-        };
         let mut values = vec![Fr::ZERO; domain.size()];
-        values.par_chunks_mut(BLOCK).enumerate().for_each_init(
-            Scratch::default,
-            |scratch, (index, block)| {
-                program.run(&columns, index * BLOCK, block, scratch);
-            },
-        );
+        program.evaluate(domain.simd(), &columns, &mut values);
         constraints += start.elapsed();
 
         let start = Instant::now();
-        drop((advice, fixed, instance));
+        drop(columns);
         residues.push(residue(domain, values, shift));
         transforms += start.elapsed();
     }
@@ -100,17 +87,6 @@ pub(super) fn compute(
         constraints,
         products: program.products(),
     }
-}
-
-/// Values of a polynomial on a coset, in natural order.
-fn coset(domain: &Domain, coefficients: &[Fr], weights: &[Fr]) -> Vec<Fr> {
-    let mut values: Vec<Fr> = coefficients
-        .iter()
-        .zip(weights)
-        .map(|(c, w)| c * w)
-        .collect();
-    domain.to_values(&mut values);
-    values
 }
 
 /// From the numerator's values on a coset to `h mod (X^n - c)`, natural order.
@@ -133,46 +109,16 @@ fn separate(domain: &Domain, residues: &[Vec<Fr>], shifts: &[Fr]) -> Vec<Vec<Fr>
         .iter()
         .map(|s| s.pow([domain.size() as u64]))
         .collect();
-    let inverse = vandermonde_inverse(&constants);
-    inverse
-        .iter()
-        .map(|row| {
-            let mut piece = vec![Fr::ZERO; domain.size()];
-            piece.par_iter_mut().enumerate().for_each(|(i, slot)| {
-                *slot = row
-                    .iter()
-                    .zip(residues)
-                    .map(|(factor, residue)| residue[i] * factor)
-                    .sum();
-            });
-            piece
-        })
-        .collect()
-}
-
-/// Entry (i, j): coefficient of `X^i` in the Lagrange polynomial of node `j`.
-fn vandermonde_inverse(nodes: &[Fr]) -> Vec<Vec<Fr>> {
-    let mut inverse = vec![vec![Fr::ZERO; nodes.len()]; nodes.len()];
-    for (j, node) in nodes.iter().enumerate() {
-        let mut basis = vec![Fr::ONE];
-        let mut denominator = Fr::ONE;
-        for other in nodes
-            .iter()
-            .enumerate()
-            .filter(|&(l, _)| l != j)
-            .map(|(_, other)| other)
-        {
-            basis.push(Fr::ZERO);
-            for d in (1..basis.len()).rev() {
-                basis[d] = basis[d - 1] - basis[d] * other;
-            }
-            basis[0] = -basis[0] * other;
-            denominator *= *node - other;
-        }
-        let scale = denominator.invert().unwrap_or(Fr::ZERO);
-        for (i, coefficient) in basis.iter().enumerate() {
-            inverse[i][j] = *coefficient * scale;
-        }
-    }
-    inverse
+    let basis = lagrange_basis(&constants);
+    let piece = |power: usize| {
+        let mut piece = vec![Fr::ZERO; domain.size()];
+        piece.par_iter_mut().enumerate().for_each(|(i, slot)| {
+            let terms = basis.iter().zip(residues);
+            *slot = terms
+                .map(|(basis, residue)| residue[i] * basis[power])
+                .sum();
+        });
+        piece
+    };
+    (0..residues.len()).map(piece).collect()
 }

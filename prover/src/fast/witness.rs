@@ -16,7 +16,7 @@ use halo2curves::bn256::{Fr, G1, G1Affine};
 use rand_core::RngCore;
 use rayon::prelude::*;
 
-use super::msm::multi_exponentiation;
+use super::msm::Bases;
 use super::transform::Domain;
 
 /// Advice coefficients (bit-reversed) and challenges.
@@ -28,7 +28,7 @@ pub(super) struct Committed {
 /// Everything a synthesis needs beside the circuit.
 pub(super) struct Setting<'a> {
     /// The SRS in the Lagrange basis.
-    pub(super) lagrange: &'a [G1Affine],
+    pub(super) lagrange: &'a Bases<'a>,
     pub(super) domain: &'a Domain,
     pub(super) meta: &'a ConstraintSystem<Fr>,
     pub(super) instance: &'a [&'a [Fr]],
@@ -158,7 +158,7 @@ impl Witness<'_> {
         let (points, coefficients): (Vec<G1>, Vec<Vec<Fr>>) = values
             .into_par_iter()
             .map(|mut values| {
-                let point = multi_exponentiation(setting.lagrange, &values);
+                let point = setting.lagrange.multi_exponentiation(&values);
                 setting.domain.to_coefficients(&mut values);
                 (point, values)
             })

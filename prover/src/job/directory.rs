@@ -3,7 +3,7 @@
 //! Nothing secret is written.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nascent_verifier::bundle::MAX_PROOF_BYTES;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::error::JobError;
 use super::observer::TileId;
 use crate::error::Hex;
-use crate::files::{TEMPORARY, write_atomically};
+use crate::files::{TEMPORARY, read_bounded, write_atomically};
 use crate::tile::Subject;
 
 const LOCK: &str = "lock";
@@ -262,15 +262,6 @@ impl Directory {
         self.path
             .join(format!("{stream}-{index}-{}.tile", Hex(&statement)))
     }
-}
-
-/// Reads a file of at most `limit` bytes; of a longer one `limit + 1`, for the format to refuse.
-fn read_bounded(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(limit as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> JobError {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use nascent_circuits::sampling::SamplingError;
 use nascent_params::ParamsError;
 use nascent_verifier::{Digest32, VerifyError};
 use thiserror::Error;
@@ -76,6 +77,14 @@ pub enum JobError {
         stream: u16,
         /// Why.
         source: KeyError,
+    },
+    /// The weights of a stream cannot be hashed.
+    #[error("weight digest of stream {stream}: {source}")]
+    Sampling {
+        /// Index of the stream.
+        stream: u16,
+        /// Why.
+        source: SamplingError,
     },
     /// A tile cannot be proved.
     #[error(transparent)]

@@ -134,7 +134,9 @@ impl<'a> Job<'a> {
             (TileSize::Automatic, Some(sizes)) => {
                 fixed(plan, &sizes.into_iter().map(u32::from).collect::<Vec<_>>())?
             }
-            (TileSize::Automatic, None) => choose_sizes(&plan.model, &options.cost, &limits)?,
+            (TileSize::Automatic, None) => {
+                choose_sizes(&plan.model, plan.weight_digest, &options.cost, &limits)?
+            }
         };
         check_bundle(&plan.model, &tiles)?;
         for (stream, tile) in tiles.iter().enumerate() {
@@ -209,6 +211,7 @@ fn params(plan: &Plan, sizes: impl Iterator<Item = u32>) -> Result<Vec<TileParam
     streams
         .map(|(stream, (spec, k))| {
             TileParams::new(k, spec.distribution, spec.precision)
+                .map(|params| params.with_weight_digest(plan.weight_digest))
                 .map_err(|source| ChoiceError::Shape { stream, source })
         })
         .collect()

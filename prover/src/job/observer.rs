@@ -35,6 +35,11 @@ pub struct Standing {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The weights of a stream are hashed, for the weight digest.
+    Hashing {
+        /// Index of the stream.
+        stream: u16,
+    },
     /// An SRS is read, derived or generated.
     LoadingSrs {
         /// It has `2^k` powers.

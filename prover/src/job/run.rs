@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use ff::PrimeField;
+use nascent_circuits::tile::TileChain;
 use nascent_params::Srs;
 use nascent_verifier::{Digest32, InitBundle, StreamProofs, TileProof, VerifyingKey, verify_init};
 use rand_chacha::ChaCha20Rng;
@@ -24,6 +26,8 @@ struct Run<'r> {
     observer: &'r dyn Observer,
     cancel: &'r AtomicBool,
     meter: Mutex<Meter>,
+    /// Stream by stream, tile by tile; no streams without the weight digest.
+    chains: Vec<Vec<TileChain>>,
     /// Seeds of the tiles' blinding, drawn one by one from the caller's generator.
     seeds: Mutex<&'r mut (dyn Randomness + 'r)>,
 }
@@ -48,10 +52,12 @@ impl Job<'_> {
         observer: &dyn Observer,
         cancel: &AtomicBool,
     ) -> Result<Finished, JobError> {
+        let chains = self.chains(observer, cancel)?;
         let run = Run {
             observer,
             cancel,
             meter: Mutex::new(Meter::new(self)),
+            chains,
             seeds: Mutex::new(&mut rng),
         };
         let mut proofs = Proofs::new();
@@ -66,7 +72,7 @@ impl Job<'_> {
         }
         let proved = proofs.len() as u64 - resumed;
         observer.on_event(&Event::VerifyingBundle);
-        let bundle = self.bundle(&keys, proofs);
+        let bundle = self.bundle(&run, &keys, proofs);
         let find = |digest: &Digest32| keys.iter().find(|vk| vk.digest() == digest);
         let report = verify_init(&bundle, find, &self.verifier_srs)?;
         Ok(Finished {
@@ -76,6 +82,28 @@ impl Job<'_> {
             resumed,
             proved,
         })
+    }
+
+    /// The weight digest of every stream, where the plan asks for it.
+    fn chains(
+        &self,
+        observer: &dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<Vec<Vec<TileChain>>, JobError> {
+        let mut chains = Vec::new();
+        if !self.plan.weight_digest {
+            return Ok(chains);
+        }
+        let streams = self.plan.model.streams.iter().zip(&self.params);
+        for (stream, (spec, params)) in (0_u16..).zip(streams) {
+            if cancel.load(Ordering::Relaxed) {
+                break;
+            }
+            observer.on_event(&Event::Hashing { stream });
+            let source = |source| JobError::Sampling { stream, source };
+            chains.push(self.subject.chains(params, spec.blocks()).map_err(source)?);
+        }
+        Ok(chains)
     }
 
     /// One stream: its key, the proofs found and the proofs made.
@@ -149,7 +177,7 @@ impl Job<'_> {
                 .read_tile(&self.subject, tile, vk.digest(), identity)?;
             let Some(proof) = file else { return Ok(None) };
             self.subject
-                .verify(vk, srs, tile.stream, tile.index, &proof)?;
+                .verify(vk, srs, tile.stream, tile.index, run.chain(tile), &proof)?;
             Ok(Some(proof))
         };
         let mut found = Proofs::new();
@@ -249,7 +277,7 @@ impl Job<'_> {
         let rng = run.tile_rng();
         let proof = self
             .subject
-            .prove(keys, srs, tile.stream, tile.index, rng)?;
+            .prove(keys, srs, tile.stream, tile.index, run.chain(tile), rng)?;
         let vk = keys.verifying_key().digest();
         self.directory
             .write_tile(&self.subject, tile, vk, srs.identity(), &proof)?;
@@ -262,7 +290,7 @@ impl Job<'_> {
         Ok(proof)
     }
 
-    fn bundle(&self, keys: &[VerifyingKey], proofs: Proofs) -> InitBundle {
+    fn bundle(&self, run: &Run<'_>, keys: &[VerifyingKey], proofs: Proofs) -> InitBundle {
         let streams = self
             .params
             .iter()
@@ -272,6 +300,8 @@ impl Job<'_> {
                 k: u8::try_from(params.k).unwrap_or(u8::MAX),
                 vk_digest: *vk.digest(),
             });
+        let chain = |tile: &TileId| Some(run.chain(*tile)?.end.to_repr());
+        let chain_ends = proofs.keys().filter_map(chain).collect();
         let tiles = proofs
             .into_iter()
             .map(|(TileId { stream, index }, proof)| TileProof {
@@ -285,6 +315,7 @@ impl Job<'_> {
             srs_digest: self.srs_identity,
             streams: streams.collect(),
             tiles: tiles.collect(),
+            chain_ends,
         }
     }
 }
@@ -292,6 +323,12 @@ impl Job<'_> {
 impl Run<'_> {
     fn meter(&self) -> std::sync::MutexGuard<'_, Meter> {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A tile's part of the weight digest.
+    fn chain(&self, tile: TileId) -> Option<TileChain> {
+        let tiles = self.chains.get(usize::from(tile.stream))?;
+        tiles.get(usize::try_from(tile.index).ok()?).copied()
     }
 
     fn check_cancelled(&self) -> Result<(), JobError> {

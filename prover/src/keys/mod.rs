@@ -1,4 +1,5 @@
-//! Keys of a tile: one set for each (`k`, distribution, precision) and SRS, whatever the model.
+//! Keys of a tile: one set for each (`k`, distribution, precision, weight digest or not) and SRS,
+//! whatever the model.
 //!
 //! - [`TileKeys`] holds the library's proving key and the verifier's key;
 //! - [`KeyStore`] keeps them between runs.
@@ -14,7 +15,7 @@ use nascent_verifier::{TileShape, VerifyingKey};
 pub use store::{KeySource, KeyStore, StoredKey};
 
 use crate::error::KeyError;
-use crate::export::export_tile;
+use crate::export::{ExportError, export_digest_tile, export_tile};
 
 /// The library compresses selectors on demand; a tile has none.
 const COMPRESS_SELECTORS: bool = false;
@@ -37,7 +38,7 @@ impl TileKeys {
         check_size(&params, srs)?;
         let circuit = TileCircuit::shape(params.clone());
         let pk = keygen_pk2(srs.params(), &circuit, COMPRESS_SELECTORS)?;
-        let vk = export_tile(pk.get_vk(), tile_shape(&params)?)?;
+        let vk = export_key(&pk, &params)?;
         Ok(Self { params, pk, vk })
     }
 
@@ -59,7 +60,7 @@ impl TileKeys {
         let circuit = TileCircuit::shape(params.clone());
         let library = store::library_key(&params, &vk)?;
         let pk = keygen_pk_impl(srs.params(), Some(library), &circuit, COMPRESS_SELECTORS)?;
-        let exported = export_tile(pk.get_vk(), tile_shape(&params)?)?;
+        let exported = export_key(&pk, &params)?;
         if exported.digest() != vk.digest() {
             return Err(KeyError::Mismatch {
                 expected: *exported.digest(),
@@ -88,6 +89,15 @@ impl TileKeys {
     pub fn blocks(&self) -> u64 {
         self.params.blocks() as u64
     }
+}
+
+fn export_key(pk: &ProvingKey<G1Affine>, params: &TileParams) -> Result<VerifyingKey, KeyError> {
+    let export: fn(_, _) -> Result<_, ExportError> = if params.weight_digest {
+        export_digest_tile
+    } else {
+        export_tile
+    };
+    Ok(export(pk.get_vk(), tile_shape(params)?)?)
 }
 
 /// The shape that a verifying key of such tiles carries.

@@ -6,7 +6,7 @@
 //! checked.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use halo2_proofs::SerdeFormat;
@@ -18,6 +18,7 @@ use nascent_verifier::{Digest32, Distribution, Format, TileShape, VerifyingKey, 
 
 use super::TileKeys;
 use crate::error::{Hex, KeyError};
+use crate::files::{read_bounded, write_atomically};
 
 /// In the name of every file: raised when a fixed column changes in a way that the constraints
 /// do not show, so that older files are passed over.
@@ -26,7 +27,8 @@ const EXTENSION: &str = "vk";
 /// Version of the library's encoding of a verifying key.
 const LIBRARY_VERSION: u8 = 2;
 
-/// A directory of verifying keys, one file for each (`k`, distribution, precision) and SRS.
+/// A directory of verifying keys, one file for each (`k`, distribution, precision, weight
+/// digest or not) and SRS.
 ///
 /// Files are written under a temporary name, synced and renamed. The directory belongs to its
 /// user: a damaged file is found and made anew, a forged one is not.
@@ -53,6 +55,8 @@ pub struct StoredKey {
     pub digest: Digest32,
     /// What it proves.
     pub tile: TileShape,
+    /// Whether it proves the weight digest too.
+    pub weight_digest: bool,
 }
 
 impl KeyStore {
@@ -76,8 +80,9 @@ impl KeyStore {
             Distribution::TruncatedNormal { lo, hi } => format!("truncated-{lo}-{hi}"),
         };
         let precision = params.precision;
+        let digest = if params.weight_digest { "-digest" } else { "" };
         self.directory.join(format!(
-            "tile{LAYOUT}-k{}-{kind}-b{}-f{}-{}.{EXTENSION}",
+            "tile{LAYOUT}-k{}-{kind}-b{}-f{}{digest}-{}.{EXTENSION}",
             params.k,
             precision.limb_bits,
             precision.fraction_bits,
@@ -113,7 +118,8 @@ impl KeyStore {
     pub fn load(&self, params: &TileParams, srs: &Digest32) -> Option<VerifyingKey> {
         let vk = read(&self.path(params, srs)).ok()?;
         let expected = super::tile_shape(params).ok()?;
-        (vk.tile() == Some(&expected)).then_some(vk)
+        let fits = vk.tile() == Some(&expected) && vk.has_weight_digest() == params.weight_digest;
+        fits.then_some(vk)
     }
 
     /// Writes a verifying key, replacing that of the same tiles and SRS.
@@ -133,8 +139,7 @@ impl KeyStore {
             source,
         })?;
         fs::create_dir_all(&self.directory).map_err(io_error(&self.directory))?;
-        crate::files::write_atomically(&path, |file| file.write_all(&bytes))
-            .map_err(io_error(&path))?;
+        write_atomically(&path, |file| file.write_all(&bytes)).map_err(io_error(&path))?;
         Ok(path)
     }
 
@@ -159,7 +164,12 @@ impl KeyStore {
     pub fn entries(&self) -> Result<Vec<StoredKey>, KeyError> {
         let entry = |(path, vk): (PathBuf, VerifyingKey)| {
             let (digest, tile) = (*vk.digest(), vk.tile()?.clone());
-            Some(StoredKey { path, digest, tile })
+            Some(StoredKey {
+                path,
+                digest,
+                tile,
+                weight_digest: vk.has_weight_digest(),
+            })
         };
         Ok(self.keys()?.into_iter().filter_map(entry).collect())
     }
@@ -191,13 +201,7 @@ impl KeyStore {
 ///
 /// If it cannot be read, is too long, or is not a sound key.
 pub fn read(path: &Path) -> Result<VerifyingKey, KeyError> {
-    let limit = VkData::MAX_BYTES as u64;
-    let file = fs::File::open(path).map_err(io_error(path))?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed, for the format's own check to refuse.
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io_error(path))?;
+    let bytes = read_bounded(path, VkData::MAX_BYTES).map_err(io_error(path))?;
     VerifyingKey::decode(&bytes).map_err(|source| KeyError::Format {
         path: path.to_path_buf(),
         source,

@@ -21,6 +21,7 @@ use super::{deriver, mixed, model, tensor};
 fn write(deriver: &Deriver<'_>, path: &Path) -> Vec<u8> {
     let metadata = Metadata {
         plan: Some([0xab; 32]),
+        weight_digest: None,
         extra: BTreeMap::from([("note".into(), "\"x\"\n".into())]),
     };
     let seen = AtomicU64::new(0);
@@ -188,6 +189,12 @@ fn hostile_files_are_typed_errors() {
     let entry = |name: &str, from: u64, to: u64, shape: &str| {
         format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[{from},{to}]}}")
     };
+    // Tensors of 6 and 4 elements at the given bytes.
+    let pair = |a: (u64, u64), second: &str, b: (u64, u64)| {
+        let (a, end) = (entry("a", a.0, a.1, "[2,3]"), b.1);
+        let b = entry(second, b.0, end, "[4]");
+        with_header(&format!("{{{a},{b}}}"), end as usize)
+    };
     let bodies = [
         ("huge claim", u64::MAX.to_le_bytes().to_vec()),
         ("long claim", 99_999_999u64.to_le_bytes().to_vec()),
@@ -195,61 +202,11 @@ fn hostile_files_are_typed_errors() {
         ("not an object", with_header("[]", 0)),
         ("empty", with_header("{}", 0)),
         ("nested", with_header(&"[".repeat(100_000), 0)),
-        (
-            "name twice",
-            with_header(
-                &format!(
-                    "{{{},{}}}",
-                    entry("a", 0, 24, "[2,3]"),
-                    entry("a", 24, 40, "[4]")
-                ),
-                40,
-            ),
-        ),
-        (
-            "gap",
-            with_header(
-                &format!(
-                    "{{{},{}}}",
-                    entry("a", 0, 24, "[2,3]"),
-                    entry("b", 28, 44, "[4]")
-                ),
-                44,
-            ),
-        ),
-        (
-            "overlap",
-            with_header(
-                &format!(
-                    "{{{},{}}}",
-                    entry("a", 0, 24, "[2,3]"),
-                    entry("b", 20, 36, "[4]")
-                ),
-                36,
-            ),
-        ),
-        (
-            "backwards",
-            with_header(
-                &format!(
-                    "{{{},{}}}",
-                    entry("a", 24, 0, "[2,3]"),
-                    entry("b", 24, 40, "[4]")
-                ),
-                40,
-            ),
-        ),
-        (
-            "short tensor",
-            with_header(
-                &format!(
-                    "{{{},{}}}",
-                    entry("a", 0, 20, "[2,3]"),
-                    entry("b", 20, 36, "[4]")
-                ),
-                36,
-            ),
-        ),
+        ("name twice", pair((0, 24), "a", (24, 40))),
+        ("gap", pair((0, 24), "b", (28, 44))),
+        ("overlap", pair((0, 24), "b", (20, 36))),
+        ("backwards", pair((24, 0), "b", (24, 40))),
+        ("short tensor", pair((0, 20), "b", (20, 36))),
         (
             "negative shape",
             with_header(&format!("{{{}}}", entry("a", 0, 24, "[-2,-3]")), 24),

@@ -316,6 +316,7 @@ fn plans_bind_the_secret() {
         publisher_key: Some(ff::PrimeField::to_repr(&material.public_key())),
         beacon: "round 1".into(),
         created: 0,
+        weight_digest: false,
     };
     let beacon = Beacon::Raw(vec![1, 2, 3]);
     let hidden = Deriver::from_plan(&plan, &beacon, Some(secret)).expect("valid");

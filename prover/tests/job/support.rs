@@ -97,6 +97,7 @@ pub fn plan(publisher_key: Option<[u8; 32]>) -> Plan {
         publisher_key,
         beacon: "the next value".into(),
         created: 1_800_000_000,
+        weight_digest: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::data::{ColumnKind, MAX_NODES, Node, Query, TileShape, VkData};
 use super::error::VkError;
 use crate::codec::Format;
-use crate::statement::TILE_INSTANCE_ROWS;
+use crate::statement::{TILE_CHAIN_ROWS, TILE_INSTANCE_ROWS};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -265,6 +265,12 @@ impl VkData {
         bounded("queried instance rows", MAX_QUERIED_INSTANCE_ROWS, queried)
     }
 
+    /// Whether the instance has the rows of the weight digest.
+    pub(super) fn has_chain_rows(&self) -> bool {
+        let rows = self.instance_rows.first().copied().map(u64::from);
+        rows == TILE_INSTANCE_ROWS.checked_add(TILE_CHAIN_ROWS)
+    }
+
     fn check_tile(&self, tile: &TileShape) -> Result<(), VkError> {
         tile.precision.validate()?;
         tile.distribution.validate()?;
@@ -280,11 +286,13 @@ impl VkData {
             }
         };
         differs("k", u64::from(self.k), u64::from(tile.k))?;
-        let columns = u64::try_from(tile.weight_columns.len()).unwrap_or(u64::MAX);
+        let columns = len_u64(&tile.weight_columns);
         differs("lanes", tile.precision.lanes(), columns)?;
         differs("instance columns", 1, len_u64(&self.instance_rows))?;
         let rows = self.instance_rows.first().copied().unwrap_or(0);
-        differs("instance rows", TILE_INSTANCE_ROWS, u64::from(rows))?;
+        if !self.has_chain_rows() {
+            differs("instance rows", TILE_INSTANCE_ROWS, u64::from(rows))?;
+        }
         if tile.blocks == 0 || tile.blocks > self.rows() {
             return Err(VkError::TileShape {
                 what: "blocks",

@@ -135,6 +135,12 @@ impl VerifyingKey {
         self.data.tile.as_ref()
     }
 
+    /// Whether the circuit is a tile that also computes the weight digest: its instance has three
+    /// further rows.
+    pub fn has_weight_digest(&self) -> bool {
+        self.tile().is_some() && self.data.has_chain_rows()
+    }
+
     /// Exact length of a proof, in bytes.
     pub fn proof_len(&self) -> usize {
         (self.layout.points + self.layout.evaluations) * 32

@@ -9,6 +9,7 @@
 //! - `contract`: products of matrices; `convolve`: convolutions and their rasters;
 //! - `elementwise`: maps, divisions, folds.
 
+mod choose;
 mod contract;
 mod convolve;
 mod elementwise;
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 
 use nascent_ir::{CheckedGraph, IndexMap, Node, Op, Range, Source, TableId, TensorId};
 
+pub use choose::{Columns, choose};
 pub use error::PlanError;
 use layout::{ClaimPlan, ContractionPlan, Layout, Section, Step};
 use rows::{

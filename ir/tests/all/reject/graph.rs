@@ -112,7 +112,15 @@ fn tensor_count() {
 }
 
 #[test]
-fn table_length() {
+fn weight_bits() {
+    for got in [0, 1, 9, 17] {
+        let error = refused(|graph| graph.weight_bits = got);
+        assert_eq!(error, GraphError::WeightBits { limit: 8, got });
+    }
+}
+
+#[test]
+fn empty_table_and_table_domain() {
     let with = |lo: i32, len: usize| {
         refused(|graph| {
             graph.tables.push(Table {
@@ -122,11 +130,16 @@ fn table_length() {
             });
         })
     };
-    for (lo, len) in [(0, 0), (0, 257), (i32::MAX, 2), (i32::MAX - 254, 256)] {
-        match with(lo, len) {
-            GraphError::TableLength { table, got, .. } => assert_eq!((table, got), (1, len)),
-            other => panic!("{other:?}"),
-        }
+    assert_eq!(with(0, 0), GraphError::EmptyTable { table: 1 });
+    for (lo, len) in [
+        (-128, 257),
+        (-129, 2),
+        (127, 2),
+        (i32::MAX, 1),
+        (i32::MIN, 3),
+    ] {
+        let got = Range::new(lo.into(), i64::from(lo) + len as i64 - 1);
+        assert_eq!(with(lo, len), GraphError::TableDomain { table: 1, got });
     }
 }
 
@@ -161,6 +174,13 @@ fn outputs() {
     assert_eq!(with(99), "does not exist");
     assert_eq!(with(6), "given twice");
     assert_eq!(with(5), "not narrow");
+    let mut b = Builder::new("small contraction", 8);
+    let x = b.input("x", &[1, 1], Range::new(0, 1)).unwrap();
+    let y = b.push("y", matmul(x, x)).unwrap();
+    match b.finish(&[y]) {
+        Err(GraphError::Outputs { reason, .. }) => assert_eq!(reason, "a contraction"),
+        other => panic!("{other:?}"),
+    }
     assert_eq!(
         refused(|graph| graph.outputs.clear()),
         GraphError::NoOutputs
@@ -214,6 +234,7 @@ fn an_empty_graph_and_a_table_alone() {
     let graph = Graph {
         name: String::new(),
         table_bits: 8,
+        weight_bits: 8,
         tensors: Vec::<TensorInfo>::new(),
         nodes: Vec::<Node>::new(),
         inputs: vec![],

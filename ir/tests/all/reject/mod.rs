@@ -18,13 +18,13 @@ struct Base {
     x: TensorId,
     /// Param `[6, 2, 3, 3]`, 6 bits.
     w: TensorId,
-    /// Param `[4, 1, 1]`, 32 bits.
+    /// Param `[4, 1, 1]`, 16 bits.
     bias: TensorId,
     /// Input `[3, 4]`, `0 ..= 5`.
     small: TensorId,
     /// Param `[4, 7]`, 6 bits.
     matrix: TensorId,
-    /// `small * matrix`: wide, `[3, 7]`.
+    /// `small * matrix`: a contraction, `[3, 7]`.
     wide: TensorId,
     /// Identity on `-128 ..= 127`.
     table: TableId,
@@ -34,8 +34,7 @@ fn base() -> Base {
     let mut b = Builder::new("base", 8);
     let x = b.input("x", &[2, 4, 5, 5], Range::signed(6)).unwrap();
     let w = b.param("w", &[6, 2, 3, 3], Range::signed(6)).unwrap();
-    let bits32 = Range::new(i32::MIN.into(), i32::MAX.into());
-    let bias = b.param("bias", &[4, 1, 1], bits32).unwrap();
+    let bias = b.param("bias", &[4, 1, 1], Range::twos(16)).unwrap();
     let small = b.input("small", &[3, 4], Range::new(0, 5)).unwrap();
     let matrix = b.param("matrix", &[4, 7], Range::signed(6)).unwrap();
     let wide = b.push("wide", matmul(small, matrix)).unwrap();
@@ -72,18 +71,7 @@ fn conv(base: &Base) -> Conv {
 }
 
 fn map(a: TensorId, table: TableId) -> Map {
-    Map {
-        pre: Pre::Linear {
-            a,
-            ca: 1,
-            b: None,
-            c: 0,
-        },
-        multiplier: Multiplier::One,
-        shift: 0,
-        table,
-        assumes_bound: false,
-    }
+    Map::exact(Pre::of(a), table)
 }
 
 /// The fault found when the operator is appended to the base.

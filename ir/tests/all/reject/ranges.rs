@@ -16,55 +16,160 @@ fn factor() {
     }
 }
 
+/// Operators that take a tensor in a place where not every tensor can be.
+const PLACES: [fn(&Base, TensorId) -> Op; 5] = [
+    |base, x| matmul(x, base.matrix),
+    |base, x| matmul(base.small, x),
+    |base, x| Op::Conv(Conv { x, ..conv(base) }),
+    |_, x| Op::FoldMax { x },
+    |base, ids| {
+        Op::Embed(Embed {
+            table: base.matrix,
+            ids,
+        })
+    },
+];
+
 #[test]
 fn wide_operands_where_narrow_ones_are_needed() {
-    let wide = base().wide;
-    let at = |fault| match fault {
-        Fault::NotNarrow { operand, .. } => operand,
-        other => panic!("{other}"),
-    };
-    let x = wide;
-    let ops: [fn(&Base, TensorId) -> Op; 9] = [
-        |base, x| matmul(x, base.matrix),
-        |base, x| matmul(base.small, x),
-        |_, x| Op::FoldMax { x },
+    let mut base = base();
+    let sum = Op::FoldSum { x: base.x };
+    let sum = base.b.push("sum", sum).unwrap();
+    for operand in [sum, base.bias] {
+        let got = base.b.info(operand).range;
+        for op in PLACES {
+            match base.b.clone().push("bad", op(&base, operand)) {
+                Err(GraphError::Node { fault, .. }) => {
+                    assert_eq!(fault, Fault::NotNarrow { operand, got });
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn contractions_where_only_stored_tensors_can_be() {
+    let operand = base().wide;
+    let more: [fn(&Base, TensorId) -> Op; 7] = [
         |_, x| Op::FoldSum { x },
+        |_, x| Op::View(View::Reshape { x, shape: vec![21] }),
         |base, x| {
+            let xs = vec![base.small, x];
+            Op::View(View::Concat { xs, axis: 1 })
+        },
+        |base, den| {
             Op::Divide(Divide {
                 num: base.small,
-                den: x,
+                den,
                 factor: 1,
             })
         },
-        |base, x| {
-            let mut op = map(x, base.table);
-            op.pre = Pre::Product { a: x, b: x };
-            Op::Map(op)
+        |base, num| {
+            Op::Divide(Divide {
+                num,
+                den: base.small,
+                factor: 1,
+            })
         },
+        |base, x| Op::Map(Map::exact(Pre::Product { a: x, b: x }, base.table)),
         |base, x| {
-            let mut op = map(x, base.table);
-            op.pre = Pre::Linear {
+            let pre = Pre::Linear {
                 a: x,
                 ca: 1,
                 b: Some((x, 1)),
                 c: 0,
             };
-            Op::Map(op)
-        },
-        |_, x| Op::View(View::Reshape { x, shape: vec![21] }),
-        |base, ids| {
-            Op::Embed(Embed {
-                table: base.matrix,
-                ids,
-            })
+            Op::Map(Map::exact(pre, base.table))
         },
     ];
-    for op in ops {
-        assert_eq!(at(fault(|base| op(base, x))), wide);
+    for op in PLACES.iter().chain(&more) {
+        assert_eq!(
+            fault(|base| op(base, operand)),
+            Fault::Contraction { operand }
+        );
     }
-    // A parameter of 32 bits as the first operand of a map.
-    let bias = base().bias;
-    assert_eq!(at(fault(|base| Op::Map(map(bias, base.table)))), bias);
+    let small = fault(|base| {
+        let pre = Pre::Product {
+            a: base.small,
+            b: base.wide,
+        };
+        Op::Map(Map::exact(pre, base.table))
+    });
+    assert_eq!(small, Fault::Contraction { operand });
+}
+
+#[test]
+fn weight_bits() {
+    let mut b = Builder::new("weights", 8).weight_bits(4);
+    let x = b.input("x", &[1, 1, 1], Range::signed(8)).unwrap();
+    let exact = b.param("exact", &[1, 1, 1], Range::twos(4)).unwrap();
+    for range in [Range::new(-9, 0), Range::new(0, 8)] {
+        let w = b.param("w", &[1, 1, 1], range).unwrap();
+        let conv = |w| {
+            Op::Conv(Conv {
+                x,
+                w,
+                strides: vec![1],
+                pads: vec![(0, 0)],
+                dilations: vec![1],
+                groups: 1,
+            })
+        };
+        for op in [matmul(x, w), matmul(w, x), conv(w)] {
+            match b.push("bad", op) {
+                Err(GraphError::Node {
+                    fault:
+                        Fault::OperandRange {
+                            what,
+                            expected,
+                            got,
+                        },
+                    ..
+                }) => {
+                    assert_eq!(what, "matrix of parameters");
+                    assert_eq!((expected, got), (Range::twos(4), range));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        for op in [matmul(x, exact), conv(exact)] {
+            assert!(b.clone().push("good", op).is_ok());
+        }
+    }
+}
+
+#[test]
+fn shift() {
+    let got = |multiplier, shift| {
+        fault(|base| {
+            Op::Map(Map {
+                multiplier,
+                shift,
+                ..map(base.small, base.table)
+            })
+        })
+    };
+    for shift in [1, 8, 16, u8::MAX] {
+        let expected = 0;
+        assert_eq!(
+            got(Multiplier::One, shift),
+            Fault::Shift {
+                expected,
+                got: shift
+            }
+        );
+    }
+    for shift in [0, 8, 15, 17, u8::MAX] {
+        let expected = 16;
+        assert_eq!(
+            got(Multiplier::Const(3), shift),
+            Fault::Shift {
+                expected,
+                got: shift
+            }
+        );
+    }
 }
 
 #[test]
@@ -93,9 +198,13 @@ fn activations_where_parameters_are_needed() {
         (
             small,
             fault(|base| {
-                let mut op = map(base.small, base.table);
-                op.multiplier = Multiplier::Param(base.small);
-                Op::Map(op)
+                let multiplier = Multiplier::Param(base.small);
+                Op::Map(Map::requantize(
+                    Pre::of(base.small),
+                    multiplier,
+                    base.table,
+                    8,
+                ))
             }),
         ),
     ] {
@@ -127,10 +236,23 @@ fn operand_range() {
     assert_eq!(what(got), "numerator");
     let got = fault(|base| divide(base.small, base.small));
     assert_eq!(what(got), "denominator");
+    let mut b = Builder::new("denominator", 8);
+    let ones = b.input("ones", &[2, 3], Range::new(1, 127)).unwrap();
+    for (size, ok) in [(2, true), (3, false)] {
+        let part = View::Slice {
+            x: ones,
+            starts: vec![0, 0],
+            sizes: vec![2, size],
+            steps: vec![1, 1],
+        };
+        let x = b.push("part", Op::View(part)).unwrap();
+        // 254 is less than 2^8, 381 is not.
+        let sum = b.push("sum", Op::FoldSum { x }).unwrap();
+        assert_eq!(b.push("y", divide(x, sum)).is_ok(), ok);
+    }
     let got = fault(|base| {
-        let mut op = map(base.x, base.table);
-        op.multiplier = Multiplier::Param(base.bias);
-        Op::Map(op)
+        let multiplier = Multiplier::Param(base.bias);
+        Op::Map(Map::requantize(Pre::of(base.x), multiplier, base.table, 8))
     });
     assert_eq!(what(got), "multiplier");
     // `ids` reach 5, the table has 4 rows.
@@ -161,26 +283,24 @@ fn declared() {
         }
     };
     assert!(!refused(Range::new(-128, 127), true));
-    assert!(!refused(Range::new(65_280, 65_535), true));
     assert!(refused(Range::new(-128, 128), true));
-    assert!(refused(Range::new(65_281, 65_536), true));
+    assert!(refused(Range::new(-129, 127), true));
     assert!(refused(Range::new(1, 0), true));
     assert!(refused(Range::new(i64::MIN, i64::MAX), true));
-    let (lo, hi) = (i32::MIN.into(), i32::MAX.into());
-    assert!(!refused(Range::new(lo, hi), false));
-    assert!(refused(Range::new(lo - 1, hi), false));
-    assert!(refused(Range::new(lo, hi + 1), false));
+    assert!(!refused(Range::new(-32_768, 32_767), false));
+    assert!(refused(Range::new(-32_769, 32_767), false));
+    assert!(refused(Range::new(-32_768, 32_768), false));
     assert!(refused(Range::new(1, 0), false));
 }
 
 #[test]
 fn overflow() {
-    // As many products of 2^16 - 1 and 255 as stay below 2^40, and one more.
-    let most = ((1_u64 << 40) - 1) / (65_535 * 255);
-    for (k, ok) in [(most as u32, true), (most as u32 + 1, false)] {
+    // Products of -128 and -128: 2^26 of them reach 2^40.
+    let all = Range::twos(8);
+    for (k, ok) in [((1 << 26) - 1, true), (1 << 26, false)] {
         let mut b = Builder::new("overflow", 8);
-        let a = b.input("a", &[1, k], Range::new(65_280, 65_535)).unwrap();
-        let w = b.param("w", &[k, 1], Range::new(0, 255)).unwrap();
+        let a = b.input("a", &[1, k], all).unwrap();
+        let w = b.param("w", &[k, 1], all).unwrap();
         let made = b.push("y", matmul(a, w));
         assert_eq!(made.is_ok(), ok);
         if let Err(GraphError::Node { fault, .. }) = made {
@@ -188,51 +308,53 @@ fn overflow() {
         }
     }
     // Terms that would wrap 64 bits.
-    let fault = fault(|base| {
-        let mut op = map(base.x, base.table);
-        op.assumes_bound = true;
-        op.pre = Pre::Linear {
-            a: base.x,
-            ca: 1,
-            b: None,
-            c: i64::MIN,
-        };
-        Op::Map(op)
-    });
-    assert!(matches!(fault, Fault::Overflow { .. }), "{fault}");
+    for c in [i64::MIN, i64::MAX, 1 << 60] {
+        let fault = fault(|base| {
+            let pre = Pre::Linear {
+                a: base.x,
+                ca: 1,
+                b: None,
+                c,
+            };
+            Op::Map(Map::exact(pre, base.table).assuming_bound())
+        });
+        assert!(matches!(fault, Fault::Overflow { .. }), "{fault}");
+    }
+    // A product of two sums.
+    let mut b = Builder::new("squares", 8);
+    let x = b.input("x", &[1 << 25], all).unwrap();
+    let sum = b.push("sum", Op::FoldSum { x }).unwrap();
+    let table = b.table(Table::identity(all, 0, all));
+    let square = Map::exact(Pre::Product { a: sum, b: sum }, table).assuming_bound();
+    match b.push("square", Op::Map(square)) {
+        Err(GraphError::Node { fault, .. }) => {
+            assert!(matches!(fault, Fault::Overflow { bits: 62, .. }), "{fault}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
 fn result_not_narrow() {
-    let pad = |value| {
-        view(|base| View::Pad {
-            x: base.small,
-            before: vec![0, 0],
-            after: vec![0, 1],
-            value,
-        })
-    };
-    let got = Range::new(0, 256);
-    assert_eq!(pad(256), Fault::ResultNotNarrow { got });
-    let mut b = Builder::new("apart", 8);
-    let x = b.input("x", &[1], Range::new(0, 3)).unwrap();
-    let y = b.input("y", &[1], Range::new(300, 303)).unwrap();
-    let concat = Op::View(View::Concat {
-        xs: vec![x, y],
-        axis: 0,
-    });
-    let divide = Op::Divide(Divide {
-        num: y,
-        den: y,
-        factor: 30_000,
-    });
-    for op in [concat, divide] {
-        match b.push("y", op) {
-            Err(GraphError::Node { fault, .. }) => {
-                assert!(matches!(fault, Fault::ResultNotNarrow { .. }), "{fault}");
+    let mut b = Builder::new("quotient", 8);
+    let x = b.input("x", &[1], Range::new(1, 127)).unwrap();
+    for (factor, hi) in [(1, None), (2, Some(254))] {
+        let op = Divide {
+            num: x,
+            den: x,
+            factor,
+        };
+        match (b.push("y", Op::Divide(op)), hi) {
+            (Ok(_), None) => {}
+            (Err(GraphError::Node { fault, .. }), Some(hi)) => {
+                let got = Range::new(0, hi);
+                assert_eq!(fault, Fault::ResultNotNarrow { got });
             }
             other => panic!("{other:?}"),
         }
+    }
+    for (value, ok) in [(127, true), (128, false), (-128, true), (-129, false)] {
+        assert_eq!(b.constant("c", &[1], vec![value]).is_ok(), ok);
     }
 }
 

@@ -271,19 +271,18 @@ fn attributes() {
     assert_eq!(conv(|op| op.pads[1].1 = 3), "padding");
     assert_eq!(conv(|op| op.dilations[0] = 4), "extent of the kernel");
     assert_eq!(conv(|op| op.groups = 0), "groups");
-    let map = |change: fn(&mut Map)| {
-        what(fault(|base| {
-            let mut op = map(base.small, base.table);
-            change(&mut op);
-            Op::Map(op)
-        }))
-    };
-    assert_eq!(map(|op| op.shift = 9), "shift");
-    assert_eq!(map(|op| op.multiplier = Multiplier::Const(0)), "multiplier");
-    assert_eq!(
-        map(|op| op.multiplier = Multiplier::Const(256)),
-        "multiplier"
-    );
+    for value in [0, 1 << 15] {
+        let got = fault(|base| {
+            let multiplier = Multiplier::Const(value);
+            Op::Map(Map::requantize(
+                Pre::of(base.small),
+                multiplier,
+                base.table,
+                8,
+            ))
+        });
+        assert_eq!(what(got), "multiplier");
+    }
     let divide = fault(|base| {
         Op::Divide(Divide {
             num: base.small,

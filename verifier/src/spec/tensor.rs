@@ -1,0 +1,50 @@
+//! A tensor: name, shape, and where its values come from.
+
+use super::MAX_ELEMENTS;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// How a tensor gets its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fill {
+    /// Every element is the `f32` with these bits.
+    Constant {
+        /// Bits of the `f32`.
+        bits: u32,
+    },
+    /// Element `e` is `scale * z + mean`, `z` the deviate at row
+    /// `first_row + e / L`, lane `e % L` of the stream.
+    Sampled {
+        /// Index in [`ModelSpec::streams`](super::ModelSpec::streams).
+        stream: u16,
+        /// First row of the stream.
+        first_row: u64,
+        /// Bits of the `f32` scale: finite and positive.
+        scale_bits: u32,
+        /// Bits of the `f32` mean: finite, zero as `+0`.
+        mean_bits: u32,
+    },
+}
+
+/// A tensor of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorSpec {
+    /// Name, unique in the model, 1 to [`MAX_NAME`](super::MAX_NAME) bytes.
+    pub name: String,
+    /// Dimensions; none for a scalar.
+    pub dims: Vec<u64>,
+    /// Where its values come from.
+    pub fill: Fill,
+}
+
+impl TensorSpec {
+    /// Number of elements, or `None` past [`MAX_ELEMENTS`].
+    pub fn elements(&self) -> Option<u64> {
+        let mut product = 1_u64;
+        for &dim in &self.dims {
+            product = product.checked_mul(dim)?;
+        }
+        (product <= MAX_ELEMENTS).then_some(product)
+    }
+}
