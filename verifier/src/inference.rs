@@ -149,7 +149,9 @@ pub fn verify_inference(
         });
     }
     let values = bundle.inputs.iter().chain(&bundle.outputs);
-    let instance: Vec<Fr> = values.map(|&value| Fr::from(value)).collect();
+    let mut instance: Vec<Fr> = values.map(|&value| Fr::from(value)).collect();
+    // The key has the right number, so that no input passes for an output.
+    instance.push(Fr::from(bundle.inputs.len() as u64));
     let prefix = bundle.transcript_prefix();
     verify_proof(vk, srs, &prefix, &vec![instance], &bundle.proof)?;
     Ok(InferenceReport {
