@@ -8,7 +8,6 @@ use crate::proof::ProofError;
 use crate::srs::Srs;
 use crate::statement::transcript_prefix;
 use crate::vk::VerifyingKey;
-use alloc::vec;
 use alloc::vec::Vec;
 use ark_bn254::Fr;
 use serde::{Deserialize, Serialize};
@@ -45,7 +44,8 @@ impl InferenceBundle {
     }
 }
 
-/// The first word of the transcript of an inference; inputs and outputs are absorbed after it.
+/// The first word of the transcript of an inference; inputs, outputs and the number of
+/// inputs are absorbed after it.
 pub fn prefix(architecture: &Digest32, vk: &Digest32, srs: &Digest32) -> Digest32 {
     let statement = tagged("nascent inference statement v1", &[architecture]);
     transcript_prefix(vk, srs, &statement)
@@ -149,9 +149,11 @@ pub fn verify_inference(
         });
     }
     let values = bundle.inputs.iter().chain(&bundle.outputs);
-    let instance: Vec<Fr> = values.map(|&value| Fr::from(value)).collect();
+    let mut instance: Vec<Fr> = values.map(|&value| Fr::from(value)).collect();
+    // The key has the right number, so that no input passes for an output.
+    instance.push(Fr::from(bundle.inputs.len() as u64));
     let prefix = bundle.transcript_prefix();
-    verify_proof(vk, srs, &prefix, &vec![instance], &bundle.proof)?;
+    verify_proof(vk, srs, &prefix, &[instance], &bundle.proof)?;
     Ok(InferenceReport {
         architecture: bundle.architecture,
         vk_digest: bundle.vk_digest,

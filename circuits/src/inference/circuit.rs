@@ -95,7 +95,7 @@ impl InferenceCircuit {
         &self.layout
     }
 
-    /// The instance column of a circuit with a witness: inputs, then outputs.
+    /// The instance column of a circuit with a witness: inputs, outputs, and the number of inputs.
     pub fn instance(&self) -> Vec<Fr> {
         self.sheet.instances().iter().map(|&v| field(v)).collect()
     }

@@ -33,12 +33,24 @@ pub struct TableSet {
 /// Wires between the instance column and the bus.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicConfig {
-    /// Inputs, then outputs.
+    /// Inputs, then outputs, then the number of inputs.
     pub instance: Column<Instance>,
-    /// Address of the row's value.
+    /// Address of the row's value; on the last of the rows, the number of inputs.
     pub address: Column<Fixed>,
     /// One for an output; minus the number of reads for an input.
     pub flow: Column<Fixed>,
+    /// One on the row of the number of inputs.
+    pub count: Column<Fixed>,
+}
+
+impl PublicConfig {
+    /// Binds the number of inputs, without which an input could pass for an output.
+    fn configure(&self, meta: &mut ConstraintSystem<Fr>) {
+        meta.create_gate("public", |_| {
+            let difference = self.instance.cur() - self.address.cur();
+            vec![("number of inputs", self.count.cur() * difference)]
+        });
+    }
 }
 
 /// Columns and gates of an inference circuit.
@@ -96,11 +108,13 @@ impl InferenceConfig {
             instance: meta.instance_column(),
             address: meta.fixed_column(),
             flow: meta.fixed_column(),
+            count: meta.fixed_column(),
         };
         let [running, ends] = std::array::from_fn(|_| meta.fixed_column());
         let [alpha, beta, column, position] =
             std::array::from_fn(|_| meta.challenge_usable_after(FirstPhase));
 
+        public.configure(meta);
         units.configure(meta, shape);
         folds.configure(meta, shape);
         let groups = groups(shape, &params, &units, &folds, &tables, &public, running);

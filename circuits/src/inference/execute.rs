@@ -81,6 +81,7 @@ pub fn execute(
         .collect();
     let mut instance = inputs.to_vec();
     instance.extend(&outputs);
+    instance.push(layout.inputs as i64);
     sheet.set_instance(instance);
     machine.count(sheet)?;
     Ok(outputs)

@@ -10,6 +10,7 @@ use nascent_circuits::inference::plan::rows::{Ending, Fold, Multiplier};
 use crate::graphs::cases;
 use crate::harness::{Forgery, Model, cell, small, wide_field};
 use crate::lanes;
+use crate::manifest::wrong_number_of_inputs;
 
 pub const SUM: &str = "zero at both ends";
 
@@ -58,6 +59,17 @@ fn wrong_output() {
             };
             refused(&model, &forgery, "fraction sum", SUM);
         }
+    }
+}
+
+/// The last input is presented as an output: the values are all true, and what they are called is
+/// not.
+#[test]
+fn input_presented_as_an_output() {
+    for case in cases() {
+        let model = Model::new(&case, lanes()[0]);
+        let forgery = wrong_number_of_inputs(&model);
+        refused(&model, &forgery, "public", "number of inputs");
     }
 }
 

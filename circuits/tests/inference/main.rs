@@ -94,6 +94,7 @@ fn constraints_hold() {
 #[test]
 fn degrees_are_those_of_the_book() {
     let stated = [
+        ("public", 2),
         ("unit multiplier", 2),
         ("unit", 5),
         ("fold", 4),

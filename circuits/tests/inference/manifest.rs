@@ -73,12 +73,16 @@ fn every_constraint_alone_refuses_a_forgery() {
 
 /// Constraints that every graph needs.
 fn must_bind((gate, name): &(String, String)) -> bool {
-    gate.starts_with("fraction") || gate == "claim sum" || name == "first coefficient of u"
+    gate.starts_with("fraction")
+        || gate == "claim sum"
+        || gate == "public"
+        || name == "first coefficient of u"
 }
 
 fn refusal(model: &Model, constraint: usize) -> Option<Verdict> {
     let (gate, name) = &model.constraints.names()[constraint];
     match (gate.as_str(), name.as_str()) {
+        ("public", _) => model.verdict(&wrong_number_of_inputs(model)),
         ("unit multiplier", _) => wrong_multiplier(model),
         ("unit", _) if name.starts_with("step") => wrong_quotient(model, number(name)),
         ("unit", _) => remainder_above_divisor(model, number(name)),
@@ -105,6 +109,14 @@ fn number(name: &str) -> usize {
 pub fn wrong_output() -> Forgery<'static> {
     Forgery {
         outputs: vec![(0, Fr::ONE)],
+        ..Forgery::default()
+    }
+}
+
+/// The last input is taken for an output, or the first output for an input.
+pub fn wrong_number_of_inputs(model: &Model) -> Forgery<'static> {
+    Forgery {
+        outputs: vec![(model.outputs.len(), -Fr::ONE)],
         ..Forgery::default()
     }
 }

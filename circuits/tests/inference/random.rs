@@ -268,6 +268,59 @@ fn case(numbers: &[u32]) -> Case {
     }
 }
 
+/// A kernel wider than a row of the raster: offsets of two of its rows have one exponent, or come
+/// in another order than the rows.
+#[test]
+fn kernel_wider_than_a_row() {
+    for (width, kernel, pad) in [(1, 3, 1), (1, 5, 2), (2, 5, 2), (1, 7, 3)] {
+        let mut builder = Builder::new("wide kernel", BITS);
+        let clamp = Table::identity(Range::new(-128, 127), 4, Range::new(-8, 7));
+        let clamp = builder.table(clamp);
+        let shape = [1, 2, 3, width];
+        let current = builder
+            .input("x", &shape, Range::new(-8, 7))
+            .expect("valid");
+        let numbers: Vec<u32> = (0..60).map(|i| i * i * 31 + 7).collect();
+        let dice = Dice {
+            numbers: &numbers,
+            at: 0,
+        };
+        let params = Params::default();
+        let mut maker = Maker {
+            dice,
+            builder,
+            params,
+            clamp,
+            current,
+        };
+        let w = maker.param(&[2, 2, 3, kernel], 7);
+        let conv = Conv {
+            x: current,
+            w,
+            strides: vec![1, 1],
+            pads: vec![(1, 1), (pad, pad)],
+            dilations: vec![1, 1],
+            groups: 1,
+        };
+        let y = maker.push(Op::Conv(conv)).expect("valid");
+        let y = maker.round(y);
+        let inputs = maker.dice.values(6 * width as usize, 7);
+        let case = Case {
+            name: "wide kernel",
+            graph: maker.builder.finish(&[y]).expect("checked"),
+            params: maker.params,
+            inputs,
+        };
+        let model = Model::new(&case, crate::lanes()[0]);
+        let inputs = std::slice::from_ref(&case.inputs);
+        let values = nascent_ir::eval(&case.graph, &case.params, inputs).expect("evaluates");
+        let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
+        assert_eq!(model.outputs, expected, "width {width}, kernel {kernel}");
+        assert_eq!(model.circuit.check(), Ok(()));
+        assert_eq!(model.failures(&model.honest), []);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -113,13 +113,3 @@ fn an_operand_of_too_many_products() {
         .collect();
     says(&m.refusal(&outputs), "more than 32 times");
 }
-
-#[test]
-fn a_constant_beyond_the_table() {
-    let mut m = maker();
-    let w = m.weights();
-    let y = m.product(m.x, w);
-    let c = m.builder.constant("c", &[3], vec![1000; 3]).expect("valid");
-    let y = m.map(y, Some(c));
-    assert!(matches!(m.refusal(&[y]), PlanError::Range { .. }));
-}

@@ -63,8 +63,7 @@ impl InferenceKeys {
                 got: srs.k(),
             });
         }
-        let public = layout.inputs + layout.outputs.len();
-        let public = u32::try_from(public).map_err(|_| KeyError::TooLarge)?;
+        let public = u32::try_from(layout.public_rows()).map_err(|_| KeyError::TooLarge)?;
         let circuit = InferenceCircuit::new(layout, shape);
         let pk = keygen_pk2(srs.params(), &circuit, false)?;
         let vk = export(pk.get_vk(), &[public], None)?;
@@ -120,7 +119,8 @@ impl InferenceKeys {
 /// The instance column for inputs and outputs, as the verifier's field elements' bytes
 /// (little-endian).
 pub fn instance_bytes(inputs: &[i64], outputs: &[i64]) -> Vec<[u8; 32]> {
-    let values = inputs.iter().chain(outputs);
+    let count = inputs.len() as i64;
+    let values = inputs.iter().chain(outputs).chain([&count]);
     values
         .map(|&value| {
             let magnitude = Fr::from(value.unsigned_abs());

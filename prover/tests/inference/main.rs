@@ -85,6 +85,10 @@ fn proofs_verify_and_nothing_else_does() {
         let mut other = inputs.clone();
         other[0] ^= 1;
         check(&PREFIX, &other, outputs, proof).expect_err("another input");
+        // The last input passed off as the first output: the same values in the same order.
+        let (last, rest) = inputs.split_last().expect("inputs");
+        let moved: Vec<i64> = [*last].into_iter().chain(outputs.iter().copied()).collect();
+        check(&PREFIX, rest, &moved, proof).expect_err("an input as an output");
         check(&[8; 32], inputs, outputs, proof).expect_err("another statement");
         let mut other = proof.clone();
         let middle = other.len() / 2;

@@ -3,6 +3,34 @@
 use super::{CheckError, Columns};
 
 impl Columns<'_> {
+    /// Inputs stand before outputs, and their number after both.
+    pub(super) fn public(&self) -> Result<(), CheckError> {
+        let public = &self.config.public;
+        let section = "public values";
+        let fail = |row, what| Err(CheckError::Row { section, row, what });
+        let mut count = None;
+        for row in 0..self.rows() {
+            if self.flag("number of inputs", public.count, row)? && count.replace(row).is_some() {
+                return fail(row, "two numbers of inputs");
+            }
+        }
+        let Some(end) = count else {
+            return fail(0, "no number of inputs");
+        };
+        let inputs = self.value(public.address, end);
+        for row in 0..self.rows() {
+            let place = match self.value(public.flow, row) {
+                0 => continue,
+                flow if flow < 0 => 0..inputs,
+                _ => inputs..end as i64,
+            };
+            if !place.contains(&(row as i64)) {
+                return fail(row, "an input among outputs, or the reverse");
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn bus(&self) -> Result<(), CheckError> {
         let mut writes = self.writes()?;
         writes.sort_unstable();

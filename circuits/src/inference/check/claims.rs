@@ -209,8 +209,8 @@ impl Columns<'_> {
                 }
             }
             if let Some(step) = step {
-                if step == 0 || !more {
-                    return Err(fail("an offset that does not rise"));
+                if !more {
+                    return Err(fail("an offset without a row"));
                 }
                 let last = offsets.last().copied().unwrap_or(0);
                 offsets.push(

@@ -25,8 +25,11 @@ use super::config::InferenceConfig;
 use super::shape::Shape;
 use super::sheet::Sheet;
 
-/// Bits of every integer in an equation must stay below this; the field has 253.
-const MAX_BITS: u32 = 200;
+/// Bits of every integer in an equation must stay below this; the field's modulus has 254.
+const MAX_BITS: u32 = 250;
+
+/// Bits of a public value: the verifier takes integers of 64 bits.
+const PUBLIC_BITS: u32 = 64;
 
 /// Bits of the largest constant or factor in a row of units.
 const CONSTANT_BITS: u32 = 63;
@@ -103,6 +106,7 @@ pub fn check(config: &InferenceConfig, sheet: &Sheet) -> Result<(), CheckError> 
     claims::identities(&config.shape, &claims, &products)?;
     columns.units(&claims, &kinds)?;
     columns.folds()?;
+    columns.public()?;
     columns.bus()?;
     match config.shape.equation_bits() {
         bits if bits > MAX_BITS => Err(CheckError::Wraps { bits }),
@@ -112,14 +116,14 @@ pub fn check(config: &InferenceConfig, sheet: &Sheet) -> Result<(), CheckError> 
 
 impl Shape {
     /// Bits of the largest integer in any equation, whatever a prover commits to: from the ranges
-    /// that the circuit enforces, not from those that the model declares. Public inputs count as
-    /// narrow; the verifier sees them.
+    /// that the circuit enforces, not from those that the model declares. Inputs count as any
+    /// integers that the verifier takes.
     pub fn equation_bits(&self) -> u32 {
         // Tables hold narrow values; vector parameters have 2T bits.
         let value = 17;
         let param = 2 * self.table_bits - 1;
         let lanes = usize::BITS - self.unit_lanes.max(self.weight_lanes).leading_zeros();
-        let sum = self.k + value.max(param);
+        let sum = self.k + PUBLIC_BITS.max(param);
         // An inner index has at most as many values as there are cells in its lanes.
         let contraction = self.k + lanes + value + value.max(self.weight_bits);
         let wide = sum.max(contraction);

@@ -43,7 +43,7 @@ impl Columns {
                 + params
                 + 1
                 + 3 * sets
-                + 4
+                + 5
                 + 6
                 + shape.steps.len()
                 + shape.shifts.len()
@@ -108,8 +108,7 @@ fn lanes(units: usize, weights: usize, folds: usize) -> Lanes {
 
 /// What cannot be spread over lanes.
 fn fits(layout: &Layout, rows: usize) -> bool {
-    layout.vector_rows.max(layout.inputs + layout.outputs.len()) <= rows
-        && layout.params.len() <= rows
+    layout.vector_rows.max(layout.public_rows()) <= rows && layout.params.len() <= rows
 }
 
 struct Cells {

@@ -67,18 +67,22 @@ impl Kernel {
         (self.size[0] - 1) * self.dilation[0] * row_step + (self.size[1] - 1) * self.dilation[1]
     }
 
-    /// Exponents of the offsets, rising, each with its `(dy, dx)`.
+    /// Exponents of the offsets, not falling, each with its `(dy, dx)`. Two are equal where the
+    /// kernel is wider than a row of the raster.
     fn offsets(&self, row_step: usize) -> Vec<(usize, usize, usize)> {
         let degree = self.degree(row_step);
         let [rows, columns] = self.size;
         let all = (0..rows)
             .rev()
             .flat_map(|dy| (0..columns).rev().map(move |dx| (dy, dx)));
-        all.map(|(dy, dx)| {
-            let at = dy * self.dilation[0] * row_step + dx * self.dilation[1];
-            (degree - at, dy, dx)
-        })
-        .collect()
+        let mut offsets: Vec<_> = all
+            .map(|(dy, dx)| {
+                let at = dy * self.dilation[0] * row_step + dx * self.dilation[1];
+                (degree - at, dy, dx)
+            })
+            .collect();
+        offsets.sort_by_key(|&(exponent, _, _)| exponent);
+        offsets
     }
 }
 

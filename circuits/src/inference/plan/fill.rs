@@ -171,6 +171,9 @@ impl Layout {
             sheet.fixed_mut(public.address)[row] = address;
             sheet.fixed_mut(public.flow)[row] = 1;
         }
+        let row = self.public_rows() - 1;
+        sheet.fixed_mut(public.address)[row] = self.inputs as i64;
+        sheet.fixed_mut(public.count)[row] = 1;
         let rows = self.params.len().div_ceil(self.lanes.params.max(1));
         for row in 0..rows {
             let address = self.lanes.address(Place::Param(row, 0));

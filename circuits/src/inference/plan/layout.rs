@@ -45,7 +45,7 @@ pub struct ContractionPlan {
     pub first: usize,
     /// Length of `v`.
     pub channels: usize,
-    /// Exponents of the kernel's offsets, rising from zero; `[0]` for a matrix product.
+    /// Exponents of the kernel's offsets, from zero, not falling; `[0]` for a matrix product.
     pub offsets: Vec<u32>,
     /// Power of the position challenge by which the result is shifted.
     pub shift: u32,
@@ -124,17 +124,21 @@ impl Layout {
         contractions.flat_map(|c| [&c.right, &c.left, &c.result])
     }
 
+    /// Public values: inputs, outputs, and the number of inputs.
+    pub fn public_rows(&self) -> usize {
+        self.inputs + self.outputs.len() + 1
+    }
+
     /// Rows that the sections need, tables aside.
     pub fn rows(&self) -> usize {
         let params = self.params.len().div_ceil(self.lanes.params.max(1));
-        let public = self.inputs + self.outputs.len();
         [
             self.units.len(),
             self.folds.len(),
             self.weight_rows,
             params,
             self.vector_rows,
-            public,
+            self.public_rows(),
         ]
         .into_iter()
         .max()
