@@ -9,6 +9,7 @@
 pub mod canonical;
 pub mod digest;
 pub mod grid;
+pub mod inference;
 pub mod logup;
 pub mod poseidon2;
 pub mod sampling;

@@ -58,7 +58,10 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 6] = [
+const KINDS: [([u8; 8], &str); 9] = [
+    (*b"nsc.infr", "inference"),
+    (*b"nsc.grph", "architecture"),
+    (*b"nsc.parm", "parameter file"),
     (*b"nsc.plan", "plan"),
     (*b"nsc.init", "proof bundle"),
     (*b"nsc.modl", "model specification"),
@@ -66,6 +69,16 @@ const KINDS: [([u8; 8], &str); 6] = [
     (*b"nsc.srs2", "verifier SRS"),
     (*b"NASCSRS\0", "cached SRS"),
 ];
+
+/// Whether a file begins with these bytes.
+pub fn starts_with(path: &Path, magic: &[u8; 8]) -> Result<bool> {
+    let mut first = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(8).read_to_end(&mut first))
+        .or_fail(Kind::Environment)
+        .doing(format!("reading {}", path.display()))?;
+    Ok(first == magic)
+}
 
 /// Name of a kind of file.
 pub fn kind_name(magic: [u8; 8]) -> &'static str {

@@ -61,7 +61,11 @@ enum Command {
     Plan(commands::plan::Args),
     /// Derive the weights once the beacon value is known
     Init(commands::init::Args),
-    /// Prove that the weights of a plan come from its seed
+    /// Quantize an ONNX model and say what a proof of it takes
+    Compile(commands::compile::Args),
+    /// Compute a quantized model's answer, without a proof
+    Run(commands::inference::Subject),
+    /// Prove that the weights of a plan come from its seed; or an inference
     Prove(commands::prove::Args),
     /// Verify the proofs of an initialization
     Verify(commands::verify::Args),
@@ -86,6 +90,8 @@ impl Command {
         match self {
             Self::Plan(_) => "plan",
             Self::Init(_) => "init",
+            Self::Compile(_) => "compile",
+            Self::Run(_) => "run",
             Self::Prove(_) => "prove",
             Self::Verify(_) => "verify",
             Self::Audit(_) => "audit",
@@ -102,6 +108,8 @@ impl Command {
         match self {
             Self::Plan(args) => commands::plan::run(context, args),
             Self::Init(args) => commands::init::run(context, args),
+            Self::Compile(args) => commands::compile::run(context, args),
+            Self::Run(args) => commands::inference::run(context, args),
             Self::Prove(args) => commands::prove::run(context, args),
             Self::Verify(args) => commands::verify::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),

@@ -133,6 +133,14 @@ pub enum CompileError {
         /// The tensor.
         name: String,
     },
+    /// Values in another file that cannot be read.
+    #[error("tensor `{name}`, whose values are in another file: {reason}")]
+    External {
+        /// The tensor.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A weight whose shape does not fit its operator.
     #[error("{node}: weight `{tensor}` of shape {dims:?}: {reason}")]
     WeightShape {

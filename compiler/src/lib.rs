@@ -32,6 +32,7 @@ pub mod description;
 mod digest;
 mod error;
 pub mod graph;
+pub mod infer;
 pub mod init;
 mod limits;
 mod model;

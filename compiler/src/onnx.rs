@@ -5,6 +5,7 @@
 //! an error here and never a panic of somebody's type inference.
 
 mod decode;
+mod external;
 mod splice;
 mod tensor;
 pub(crate) use tensor::elements;
@@ -12,4 +13,5 @@ pub(crate) mod wire;
 mod write;
 
 pub use decode::read_onnx;
+pub(crate) use decode::read_onnx_in;
 pub use write::{WeightSource, Written, write_onnx, write_onnx_to};

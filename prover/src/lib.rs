@@ -7,6 +7,7 @@ pub mod estimate;
 pub mod export;
 pub mod fast;
 mod files;
+pub mod inference;
 pub mod job;
 pub mod keys;
 pub mod tile;

@@ -153,7 +153,10 @@ pub enum FormatError<E> {
 
 /// `serde` adapter: a list of at most `LIMIT` values, refused by its declared
 /// length before any value is read.
-pub(crate) fn bounded<'de, D, T, const LIMIT: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+///
+/// # Errors
+/// A longer list, or a value that does not parse.
+pub fn bounded<'de, D, T, const LIMIT: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

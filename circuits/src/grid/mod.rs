@@ -8,7 +8,7 @@ mod formula;
 mod plan;
 
 pub use formula::{Formula, Slope};
-pub use plan::{Planner, Step};
+pub use plan::{At, Planner, Step, take, take_closing};
 
 use ff::Field;
 use halo2_proofs::{

@@ -44,6 +44,50 @@ impl Step {
     }
 }
 
+/// A constraint read on a row.
+pub type At = (usize, usize);
+
+/// Takes steps in order, as a prover would; the cells of the steps in `faults` are off by so much.
+pub fn take(constraints: &Constraints, grid: &mut Grid, steps: &[Step], faults: &[(At, Fr)]) {
+    let mut scratch = Vec::new();
+    for step in steps {
+        let mut value = step.solve(constraints, grid, &mut scratch);
+        for (at, fault) in faults {
+            if *at == (step.constraint, step.row) {
+                value += fault;
+            }
+        }
+        grid.advice[step.cell.column][step.cell.row] = value;
+    }
+}
+
+/// Takes steps with a fault at one of them, chosen such that a later check holds, on which the
+/// fault acts affinely. Returns false, and leaves the steps without the fault, if it has no effect
+/// on the check.
+pub fn take_closing(
+    constraints: &Constraints,
+    grid: &mut Grid,
+    steps: &[Step],
+    at: At,
+    (check, row): At,
+) -> bool {
+    take(constraints, grid, steps, &[]);
+    let at_zero = constraints.eval(check, grid, row, &mut Vec::new());
+    // Nothing changes before the fault.
+    let position = steps
+        .iter()
+        .position(|step| (step.constraint, step.row) == at);
+    let steps = &steps[position.unwrap_or(steps.len())..];
+    let mut with = |fault: Fr| {
+        take(constraints, grid, steps, &[(at, fault)]);
+        constraints.eval(check, grid, row, &mut Vec::new())
+    };
+    let at_one = with(Fr::ONE);
+    let inverse = (at_one - at_zero).invert().into_option();
+    with(-at_zero * inverse.unwrap_or(Fr::ZERO));
+    inverse.is_some()
+}
+
 /// Finds the order of the steps.
 #[derive(Clone, Debug)]
 pub struct Planner<'a> {

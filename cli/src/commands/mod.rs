@@ -2,8 +2,10 @@
 
 pub mod audit;
 pub mod common;
+pub mod compile;
 pub mod completions;
 pub mod demo;
+pub mod inference;
 pub mod init;
 pub mod inspect;
 pub mod keys;

@@ -25,9 +25,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    subject: Option<Subject>,
     /// The plan
-    plan: PathBuf,
+    #[arg(required = true)]
+    plan: Option<PathBuf>,
     #[command(flatten)]
     beacon: BeaconArgs,
     /// The publisher's secret, for a hidden seed
@@ -49,6 +53,13 @@ pub struct Args {
     /// Only predict time, memory and size
     #[arg(long)]
     estimate: bool,
+}
+
+/// What else can be proved.
+#[derive(Debug, clap::Subcommand)]
+enum Subject {
+    /// Prove a quantized model's answer on an input
+    Inference(super::inference::ProveArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,10 +100,14 @@ pub struct Task<'a> {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    if let Some(Subject::Inference(args)) = args.subject {
+        return super::inference::prove(context, args);
+    }
+    let plan = args.plan.as_deref().unwrap_or(Path::new(""));
     if let Some(out) = &args.out {
         files::check_output(out, args.force)?;
     }
-    let plan: Plan = files::read(&args.plan)?;
+    let plan: Plan = files::read(plan)?;
     let beacon = args.beacon.require()?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     let srs = args.srs.identity(context)?;

@@ -6,14 +6,15 @@
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
 use super::inspect::{read_key, read_verifier_srs};
 use super::prove::key_file;
-use super::{keys, srs};
+use super::{inference, keys, srs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_circuits::tile::TileParams;
+use nascent_verifier::codec::Format;
 use nascent_verifier::{
-    InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError, VerifyingKey,
-    verify_init,
+    InferenceBundle, InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError,
+    VerifyingKey, verify_init,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proof bundle
+    /// The proof bundle of an initialization, or an inference
     bundle: PathBuf,
     /// The plan as it was published; the bundle's must be the same
     #[arg(long, value_name = "FILE")]
@@ -42,6 +43,9 @@ pub struct Args {
     /// A verifying key [default: one made here, else the file beside the bundle]
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
+    /// Of an inference: the architecture (`model.graph`), from which the key is derived
+    #[arg(long, value_name = "FILE")]
+    architecture: Option<PathBuf>,
     /// Make the verifying keys anew from the circuit's source, and compare
     #[arg(long)]
     rederive_key: bool,
@@ -96,6 +100,18 @@ struct Compared {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    if files::starts_with(&args.bundle, &InferenceBundle::MAGIC)? {
+        return inference::verify(
+            context,
+            &inference::VerifyArgs {
+                file: &args.bundle,
+                architecture: args.architecture.as_deref(),
+                key: args.key.first().map(PathBuf::as_path),
+                srs: args.srs.as_deref(),
+                development_srs: args.development_srs,
+            },
+        );
+    }
     let bundle: InitBundle = files::read(&args.bundle)?;
     let srs = verifier_srs(context, &args, &bundle)?;
     let compared = compare(&args, &bundle)?;

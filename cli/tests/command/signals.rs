@@ -30,8 +30,14 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A folder with a plan in it.
 fn planned() -> Folder {
+    planned_with(480)
+}
+
+/// The same with a square layer of this width.
+fn planned_with(width: u32) -> Folder {
     let folder = Folder::new();
-    folder.write("several.toml", MODEL.as_bytes());
+    let model = MODEL.replace("480", &width.to_string());
+    folder.write("several.toml", model.as_bytes());
     folder.write("rules.toml", RULES.as_bytes());
     let plan = ["plan", "several.toml", "--rules", "rules.toml"];
     let more = ["--public-seed", "--beacon", "x", "--out", "plan"];
@@ -151,8 +157,8 @@ fn one_signal_stops_after_the_tile_under_way() {
 
 #[test]
 fn a_second_signal_ends_the_program_at_once() {
-    let folder = planned();
-    // A tile takes seconds here.
+    // Several tiles, of which each takes most of a second.
+    let folder = planned_with(1200);
     let mut child = start(&folder, &prove("13"));
     first_tile(&folder, &mut child);
     let kill = format!("kill -INT {0}; sleep 0.1; kill -INT {0}", child.id());

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use nascent_verifier::spec::MAX_RANK;
 use prost::Message;
 use std::collections::BTreeMap;
+use std::path::Path;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
     tensor_shape_proto::dimension, type_proto,
@@ -24,6 +25,11 @@ use tract_onnx::pb::{
 /// # Errors
 /// [`CompileError`] says which node, operator and operator set, or which tensor.
 pub fn read_onnx(bytes: &[u8], limits: &Limits) -> Result<Graph> {
+    read_onnx_in(bytes, None, limits)
+}
+
+/// As [`read_onnx`], with values of other files read from `folder`.
+pub(crate) fn read_onnx_in(bytes: &[u8], folder: Option<&Path>, limits: &Limits) -> Result<Graph> {
     at_most("bytes of ONNX", limits.onnx_bytes, bytes.len() as u64)?;
     wire::check(bytes, limits)?;
     let model = ModelProto::decode(bytes).map_err(|error| CompileError::Protobuf {
@@ -42,6 +48,7 @@ pub fn read_onnx(bytes: &[u8], limits: &Limits) -> Result<Graph> {
     }
     let mut builder = Builder {
         limits,
+        folder,
         opsets,
         values: Vec::new(),
         uses: Vec::new(),
@@ -80,6 +87,8 @@ fn duplicate(what: &'static str, name: &str) -> CompileError {
 
 struct Builder<'a> {
     limits: &'a Limits,
+    /// Where the files of external values lie; `None` leaves such values out.
+    folder: Option<&'a Path>,
     opsets: BTreeMap<String, i64>,
     values: Vec<Value>,
     uses: Vec<Vec<Use>>,
@@ -116,7 +125,7 @@ impl Builder<'_> {
         let mut named = BTreeMap::new();
         for proto in protos {
             let name = proto.name.clone();
-            let tensor = tensor(proto, self.limits)?;
+            let tensor = tensor(proto, self.folder, self.limits)?;
             let value = self.define(Value {
                 name: name.clone(),
                 dtype: Some(tensor.dtype),
@@ -250,6 +259,7 @@ impl Builder<'_> {
             3 => Attr::String(proto.s),
             4 => Attr::Tensor(tensor(
                 proto.t.ok_or_else(|| fail("its tensor is missing"))?,
+                self.folder,
                 self.limits,
             )?),
             5 => {
@@ -263,7 +273,7 @@ impl Builder<'_> {
                 let tensors = proto.tensors.into_iter();
                 Attr::Tensors(
                     tensors
-                        .map(|t| tensor(t, self.limits))
+                        .map(|t| tensor(t, self.folder, self.limits))
                         .collect::<Result<_>>()?,
                 )
             }

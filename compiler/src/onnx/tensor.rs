@@ -4,12 +4,13 @@ use crate::error::{CompileError, Result};
 use crate::graph::{DType, Data, Tensor};
 use crate::limits::Limits;
 use nascent_verifier::spec::MAX_RANK;
+use std::path::Path;
 use tract_onnx::pb::TensorProto;
 
 const EXTERNAL: i32 = 1;
 
 /// Decodes a tensor, checking its shape against the number of values.
-pub(super) fn tensor(proto: TensorProto, limits: &Limits) -> Result<Tensor> {
+pub(super) fn tensor(proto: TensorProto, folder: Option<&Path>, limits: &Limits) -> Result<Tensor> {
     let name = proto.name.clone();
     let fail = |reason: String| CompileError::Tensor {
         name: name.clone(),
@@ -21,7 +22,17 @@ pub(super) fn tensor(proto: TensorProto, limits: &Limits) -> Result<Tensor> {
     let elements = elements(&dims, limits.elements).map_err(&fail)?;
     let external = proto.data_location == Some(EXTERNAL) || !proto.external_data.is_empty();
     let data = if external {
-        Data::External
+        match folder {
+            None => Data::External,
+            Some(_) if dtype == DType::STRING => {
+                return Err(fail("strings in another file".into()));
+            }
+            Some(folder) => {
+                let length =
+                    byte_length(dtype, elements).ok_or_else(|| fail("too large".into()))?;
+                Data::Bytes(super::external::read(&proto, folder, length)?)
+            }
+        }
     } else if dtype == DType::STRING {
         strings(proto.string_data, elements).map_err(&fail)?
     } else {
@@ -122,7 +133,7 @@ mod tests {
     }
 
     fn decoded(proto: TensorProto) -> Result<Tensor> {
-        tensor(proto, &Limits::default())
+        tensor(proto, None, &Limits::default())
     }
 
     #[test]

@@ -1,0 +1,371 @@
+//! Runs a layout: computes every first-phase cell from parameters and inputs.
+
+use nascent_ir::{Params, TensorId};
+use rayon::prelude::*;
+
+use super::config::InferenceConfig;
+use super::contraction::{Operand, multiply};
+use super::fraction::Tuple;
+use super::plan::layout::{ClaimPlan, Layout, Section, Step};
+use super::plan::rows::{Address, Ending, Fold, Multiplier, Place, UnitOp, UnitRow};
+use super::sheet::Sheet;
+use super::tables::RANGE;
+
+/// Why a circuit's cells cannot be computed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// A parameter is missing or has another length.
+    #[error("parameter {tensor}: {got} values, expected at least {expected}")]
+    Params {
+        /// The tensor.
+        tensor: TensorId,
+        /// Values needed.
+        expected: usize,
+        /// Values given.
+        got: usize,
+    },
+    /// The input has another length.
+    #[error("input of {got} values, expected {expected}")]
+    Input {
+        /// Values needed.
+        expected: usize,
+        /// Values given.
+        got: usize,
+    },
+    /// A value is outside its table or cell; the parameters break a bound that the compiler
+    /// assumes, or the input leaves its declared range.
+    #[error("value {value} on row {row} is outside the table; compile again with these parameters")]
+    Range {
+        /// The value.
+        value: i64,
+        /// The row of units, folds or parameters.
+        row: usize,
+    },
+}
+
+/// Fills the first phase of a sheet whose fixed columns are filled.
+///
+/// `inputs` are the public inputs in order. Returns the outputs.
+///
+/// # Errors
+///
+/// If parameters or inputs do not fit the layout, or a value leaves its range.
+pub fn execute(
+    config: &InferenceConfig,
+    layout: &Layout,
+    sheet: &mut Sheet,
+    params: &Params,
+    inputs: &[i64],
+) -> Result<Vec<i64>, ExecuteError> {
+    if inputs.len() != layout.inputs {
+        return Err(ExecuteError::Input {
+            expected: layout.inputs,
+            got: inputs.len(),
+        });
+    }
+    sheet.set_instance(inputs.to_vec());
+    let machine = Machine { config, layout };
+    machine.place_params(sheet, params)?;
+    for step in &layout.steps {
+        match step {
+            Step::Contract(index) => machine.contract(sheet, *index),
+            Step::Units(rows) => machine.units(sheet, rows.clone())?,
+            Step::Folds(rows) => machine.folds(sheet, rows.clone())?,
+        }
+    }
+    let outputs: Vec<i64> = layout
+        .outputs
+        .iter()
+        .map(|&address| machine.read(sheet, address))
+        .collect();
+    let mut instance = inputs.to_vec();
+    instance.extend(&outputs);
+    instance.push(layout.inputs as i64);
+    sheet.set_instance(instance);
+    machine.count(sheet)?;
+    Ok(outputs)
+}
+
+struct Machine<'a> {
+    config: &'a InferenceConfig,
+    layout: &'a Layout,
+}
+
+/// Cells of a unit, offsets included: `a`, `b`, `q`, `low`, `high`, `out`.
+type UnitCells = [i64; 6];
+
+impl Machine<'_> {
+    fn read(&self, sheet: &Sheet, address: Address) -> i64 {
+        let shape = &self.config.shape;
+        match self.layout.lanes.place(address) {
+            Some(Place::Unit(row, lane)) => {
+                sheet.advice(self.config.units.lanes[lane].out)[row] - shape.unit_offset()
+            }
+            Some(Place::Fold(row, lane)) => {
+                sheet.advice(self.config.folds.lanes[lane].total)[row] - shape.wide_offset()
+            }
+            Some(Place::Param(row, lane)) => {
+                sheet.advice(self.config.params.lanes[lane].value)[row] - shape.param_offset()
+            }
+            Some(Place::Public(row)) => sheet.instance(row),
+            None => 0,
+        }
+    }
+
+    fn place_params(&self, sheet: &mut Sheet, params: &Params) -> Result<(), ExecuteError> {
+        let shape = &self.config.shape;
+        let value = |tensor: TensorId, element: u32| {
+            let values = params.values.get(&tensor).map_or(&[][..], |v| v);
+            let value = values.get(element as usize).map(|&value| i64::from(value));
+            value.ok_or(ExecuteError::Params {
+                tensor,
+                expected: element as usize + 1,
+                got: values.len(),
+            })
+        };
+        let within = |value: i64, offset: i64, row: usize| {
+            let range = -offset..offset;
+            let error = ExecuteError::Range { value, row };
+            range
+                .contains(&value)
+                .then_some(value + offset)
+                .ok_or(error)
+        };
+        // Lanes without a parameter hold zero.
+        for column in &self.config.params.weights {
+            let rows = ..shape.last_row();
+            sheet.advice_mut(*column)[rows].fill(shape.weight_offset());
+        }
+        for plan in &self.layout.weights {
+            for (index, &element) in plan.elements.iter().enumerate() {
+                let columns = plan.matrix.columns;
+                let (row, lane) = plan.matrix.at(index / columns, index % columns);
+                let cell = within(value(plan.tensor, element)?, shape.weight_offset(), row)?;
+                sheet.advice_mut(self.config.params.weights[lane])[row] = cell;
+            }
+        }
+        let lanes = self.layout.lanes.params;
+        for (index, &(tensor, element)) in self.layout.params.iter().enumerate() {
+            let (row, lane) = (index / lanes, &self.config.params.lanes[index % lanes]);
+            let cell = within(value(tensor, element)?, shape.param_offset(), row)?;
+            sheet.advice_mut(lane.value)[row] = cell;
+            sheet.advice_mut(lane.high)[row] = cell >> shape.table_bits;
+        }
+        Ok(())
+    }
+
+    fn contract(&self, sheet: &mut Sheet, index: usize) {
+        let plan = &self.layout.contractions[index];
+        let operand = |claim| Operand::gather(self.config, sheet, claim);
+        let (left, right) = (operand(&plan.left), operand(&plan.right));
+        let values = multiply(plan, &left, &right);
+        let offset = self.config.shape.wide_offset();
+        let matrix = &plan.result.matrix;
+        let width = matrix.lane_rows() * matrix.lanes;
+        for (index, value) in values.iter().enumerate() {
+            let (row, lane) = matrix.at(index / width, index % width);
+            sheet.advice_mut(self.config.units.lanes[lane].a)[row] = value + offset;
+        }
+    }
+
+    fn units(&self, sheet: &mut Sheet, rows: std::ops::Range<usize>) -> Result<(), ExecuteError> {
+        let computed: Vec<(i64, Vec<UnitCells>)> = rows
+            .clone()
+            .into_par_iter()
+            .map(|row| self.unit_row(sheet, row, &self.layout.units[row]))
+            .collect::<Result<_, _>>()?;
+        for (row, (multiplier, cells)) in rows.zip(computed) {
+            sheet.advice_mut(self.config.units.row.multiplier)[row] = multiplier;
+            for (lane, cells) in self.config.units.lanes.iter().zip(cells) {
+                let columns = [lane.a, lane.b, lane.quotient, lane.low, lane.high, lane.out];
+                for (column, cell) in columns.into_iter().zip(cells) {
+                    sheet.advice_mut(column)[row] = cell;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unit_row(
+        &self,
+        sheet: &Sheet,
+        row: usize,
+        unit: &UnitRow,
+    ) -> Result<(i64, Vec<UnitCells>), ExecuteError> {
+        let multiplier = match unit.op.multiplier {
+            Multiplier::Fixed(value) => value,
+            Multiplier::Read(address) => self.read(sheet, address),
+        };
+        let wide = self.config.shape.wide_offset();
+        let lanes = self.config.units.lanes.iter().zip(&unit.cells);
+        let cells = lanes.map(|(lane, cell)| {
+            let computed = sheet.advice(lane.a)[row];
+            if !cell.active {
+                return Ok([computed, 0, 0, 0, 0, 0]);
+            }
+            let a = match cell.a {
+                Some(address) => self.read(sheet, address),
+                // What no contraction wrote is zero.
+                None if computed == 0 => 0,
+                None => computed - wide,
+            };
+            let b = cell.b.map_or(0, |address| self.read(sheet, address));
+            self.unit(&unit.op, multiplier, a, b, row)
+        });
+        Ok((multiplier, cells.collect::<Result<_, _>>()?))
+    }
+
+    fn unit(
+        &self,
+        op: &UnitOp,
+        multiplier: i64,
+        a: i64,
+        b: i64,
+        row: usize,
+    ) -> Result<UnitCells, ExecuteError> {
+        let shape = &self.config.shape;
+        let t = shape.table_bits;
+        let [a_wide, b_wide, m] = [a, b, multiplier].map(i128::from);
+        let linear = i128::from(op.factor_a) * a_wide
+            + i128::from(op.factor_b) * b_wide
+            + i128::from(op.constant);
+        let pre = if op.product { a_wide * b_wide } else { linear } * m;
+        let (q, low, high) = match op.ending {
+            Ending::Exact => (pre, 0, 0),
+            Ending::Requantize => {
+                let rounded = pre + (1 << (2 * t - 1));
+                let rest = rounded & ((1 << (2 * t)) - 1);
+                (
+                    rounded >> (2 * t),
+                    (rest & ((1 << t) - 1)) as i64,
+                    (rest >> t) as i64,
+                )
+            }
+            Ending::Divide => {
+                if b <= 0 {
+                    return Err(ExecuteError::Range { value: b, row });
+                }
+                let rest = pre.rem_euclid(b_wide);
+                let distance = b_wide - 1 - rest;
+                (pre.div_euclid(b_wide), rest as i64, distance as i64)
+            }
+        };
+        let out_of_range = |value: i128| ExecuteError::Range {
+            value: i64::try_from(value).unwrap_or(i64::MAX),
+            row,
+        };
+        let x = i64::try_from(q).map_err(|_| out_of_range(q))? + shape.unit_offset();
+        let tables = &self.layout.tables;
+        let index = tables.index(op.table, x).ok_or(out_of_range(q))?;
+        let out = tables.entries()[index][1];
+        let wide = shape.wide_offset();
+        Ok([a + wide, b + wide, x, low, high, out])
+    }
+
+    fn folds(&self, sheet: &mut Sheet, rows: std::ops::Range<usize>) -> Result<(), ExecuteError> {
+        let wide = self.config.shape.wide_offset();
+        for row in rows.rev() {
+            let fold = &self.layout.folds[row];
+            for (lane, cell) in self.config.folds.lanes.iter().zip(&fold.cells) {
+                let Some(address) = *cell else { continue };
+                let x = self.read(sheet, address);
+                let total = match fold.start {
+                    true => x,
+                    false => {
+                        let next = sheet.advice(lane.total)[row + 1] - wide;
+                        match fold.fold {
+                            Fold::Max => x.max(next),
+                            Fold::Sum => x + next,
+                        }
+                    }
+                };
+                if total.abs() >= wide {
+                    return Err(ExecuteError::Range { value: total, row });
+                }
+                sheet.advice_mut(lane.x)[row] = x + wide;
+                sheet.advice_mut(lane.total)[row] = total + wide;
+            }
+        }
+        Ok(())
+    }
+
+    /// Multiplicities of the lookup tables, from the lookups that the fractions make.
+    fn count(&self, sheet: &mut Sheet) -> Result<(), ExecuteError> {
+        let tables = &self.layout.tables;
+        let last = self.config.shape.last_row();
+        let lookups: Vec<_> = self
+            .config
+            .fractions
+            .fractions()
+            .filter(|fraction| fraction.sign > 0)
+            .filter(|fraction| matches!(fraction.tuple, Tuple::Table { .. }))
+            .collect();
+        let chunk = last.div_ceil(rayon::current_num_threads()).max(1);
+        let counts = (0..last)
+            .into_par_iter()
+            .step_by(chunk)
+            .map(|start| {
+                let mut counts = vec![0i64; tables.entries().len()];
+                for row in start..last.min(start + chunk) {
+                    for fraction in &lookups {
+                        let times = fraction.numerator_at(sheet, row);
+                        let Tuple::Table { x, kind, .. } = &fraction.tuple else {
+                            continue;
+                        };
+                        if times == 0 {
+                            continue;
+                        }
+                        let (x, kind) = (x.eval(sheet, row), kind.eval(sheet, row));
+                        let index = tables.index(kind, x);
+                        let index = index.ok_or(ExecuteError::Range { value: x, row })?;
+                        counts[index] += times;
+                    }
+                }
+                Ok(counts)
+            })
+            .try_reduce(Vec::new, |a, b| {
+                Ok(match (a.is_empty(), b.is_empty()) {
+                    (true, _) => b,
+                    (_, true) => a,
+                    _ => a.iter().zip(&b).map(|(a, b)| a + b).collect(),
+                })
+            })?;
+        debug_assert!(tables.index(RANGE, 0).is_some());
+        for (set, counts) in self.config.tables.iter().zip(counts.chunks(last)) {
+            sheet.advice_mut(set.count)[..counts.len()].copy_from_slice(counts);
+        }
+        Ok(())
+    }
+}
+
+impl Operand {
+    /// Integers of a claimed matrix, whole rows of lanes.
+    pub(super) fn gather(config: &InferenceConfig, sheet: &Sheet, claim: &ClaimPlan) -> Self {
+        let matrix = claim.matrix;
+        let width = matrix.lane_rows() * matrix.lanes;
+        let shape = &config.shape;
+        let mut values = vec![0i64; matrix.rows * width];
+        let first = matrix.first;
+        for lane in 0..matrix.lanes {
+            let unit = config.units.lanes.get(lane);
+            let (column, offset, mask) = match (claim.section, unit) {
+                (Section::Weights, _) => (config.params.weights[lane], shape.weight_offset(), None),
+                (Section::Results, Some(unit)) => (unit.a, shape.wide_offset(), None),
+                (Section::Operands(_), Some(unit)) => {
+                    (unit.out, shape.unit_offset(), Some(unit.active))
+                }
+                (_, None) => continue,
+            };
+            let cells = &sheet.advice(column)[first..];
+            let mask = mask.map(|mask| &sheet.fixed(mask)[first..]);
+            for index in 0..matrix.rows * matrix.lane_rows() {
+                let active = mask.is_none_or(|mask| mask[index] == 1);
+                if active {
+                    values[index * matrix.lanes + lane] = cells[index] - offset;
+                }
+            }
+        }
+        Self { values, width }
+    }
+}

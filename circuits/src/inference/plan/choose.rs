@@ -1,0 +1,144 @@
+//! How many lanes each section gets: the cheapest of a few layouts by an explicit cost model.
+
+use nascent_ir::CheckedGraph;
+
+use super::layout::Layout;
+use super::rows::Lanes;
+use super::{PlanError, plan};
+use crate::inference::fraction::GROUP;
+use crate::inference::shape::Shape;
+
+/// Columns of a circuit by what they cost the prover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// Advice columns of small values.
+    pub small: usize,
+    /// Advice columns of field elements.
+    pub full: usize,
+    /// Fixed columns.
+    pub fixed: usize,
+}
+
+impl Columns {
+    /// The columns of a shape.
+    pub fn of(shape: &Shape) -> Self {
+        let Shape {
+            unit_lanes: units,
+            fold_lanes: folds,
+            param_lanes: params,
+            weight_lanes: weights,
+            table_sets: sets,
+            operand_channels: channels,
+            ..
+        } = *shape;
+        let other = (folds + 2 + sets).div_ceil(GROUP);
+        let helpers = weights.div_ceil(GROUP) + params + 2 * units + folds + other;
+        Self {
+            small: weights + 2 * params + 6 * units + 1 + 2 * folds + sets,
+            full: helpers + 1 + 2 + 3 + 2 * (2 + channels) + 1,
+            fixed: 4 * units
+                + 15
+                + 3 * folds
+                + 4
+                + params
+                + 1
+                + 3 * sets
+                + 5
+                + 6
+                + shape.steps.len()
+                + shape.shifts.len()
+                + 14
+                + 9 * channels,
+        }
+    }
+
+    /// About how long a proof is, in bytes: a commitment and one or two evaluations for each advice
+    /// column, an evaluation for each fixed one.
+    pub fn proof_bytes(&self) -> usize {
+        32 * (2 * self.small + 2 * self.full + self.fixed + 32)
+    }
+
+    /// Cost of a proof with `2^k` rows, in the cost of a small cell.
+    ///
+    /// A full-size cell costs about twice a small one (multi-exponentiation), a fixed one half (it
+    /// is transformed, not committed).
+    pub fn cost(&self, k: u32) -> u64 {
+        let cells = 2 * self.small + 4 * self.full + self.fixed;
+        (cells as u64) << (k - 1)
+    }
+}
+
+/// Proofs are kept below this, if some layout can.
+const PROOF_BYTES: usize = 14 << 10;
+
+/// The lanes whose circuit is cheapest to prove, among those with short proofs.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn choose(graph: &CheckedGraph) -> Result<Lanes, PlanError> {
+    let mut best: Option<((bool, u64), Lanes)> = None;
+    let first = plan(graph, lanes(4, 16, 2))?;
+    // Cells hardly depend on the lanes: so many rows are needed with other lanes.
+    let cells = Cells::of(&first);
+    for k in 8..=24 {
+        for stretch in 0..3 {
+            let rows = ((1usize << k) - 64) * (4 - stretch) / 4;
+            let fit = |cells: usize| cells.div_ceil(rows).max(1);
+            let candidate = lanes(fit(cells.units), fit(cells.weights), fit(cells.folds));
+            let sets = first.tables.entries().len().div_ceil((1usize << k) - 64);
+            let columns = Columns::estimate(candidate, sets);
+            let weighed = (columns.proof_bytes() > PROOF_BYTES, columns.cost(k));
+            if fits(&first, rows) && best.is_none_or(|(cost, _)| weighed < cost) {
+                best = Some((weighed, candidate));
+            }
+        }
+    }
+    Ok(best.map_or(first.lanes, |(_, lanes)| lanes))
+}
+
+fn lanes(units: usize, weights: usize, folds: usize) -> Lanes {
+    Lanes {
+        units,
+        weights,
+        folds,
+        params: 1,
+    }
+}
+
+/// What cannot be spread over lanes.
+fn fits(layout: &Layout, rows: usize) -> bool {
+    layout.vector_rows.max(layout.public_rows()) <= rows && layout.params.len() <= rows
+}
+
+struct Cells {
+    units: usize,
+    weights: usize,
+    folds: usize,
+}
+
+impl Cells {
+    fn of(layout: &Layout) -> Self {
+        let weights: usize = layout.weights.iter().map(|w| w.elements.len()).sum();
+        Self {
+            units: layout.units.len() * layout.lanes.units,
+            // Rows are filled to about this much.
+            weights: weights + weights / 8,
+            folds: layout.folds.len() * layout.lanes.folds,
+        }
+    }
+}
+
+impl Columns {
+    fn estimate(lanes: Lanes, table_sets: usize) -> Self {
+        Self::of(&Shape {
+            unit_lanes: lanes.units,
+            fold_lanes: lanes.folds,
+            param_lanes: lanes.params,
+            weight_lanes: lanes.weights,
+            table_sets,
+            operand_channels: 1,
+            ..Shape::default()
+        })
+    }
+}

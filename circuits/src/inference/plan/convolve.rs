@@ -1,0 +1,244 @@
+//! Convolutions, as products of polynomials in a raster.
+//!
+//! With rows of the raster `w` apart, pixel `(y, x)` of the input at `base + y w + x`, and the
+//! kernel's offset `(dy, dx)` at exponent `D - dy' w - dx'` (dilated offsets; `D` makes the least
+//! one zero), the full product has the output `(y, x)` of a unit stride at
+//!
+//! ```text
+//! base + D + (y - top) w + (x - left)
+//! ```
+//!
+//! provided that `w` is at least the width plus the larger horizontal padding, so that what stands
+//! beside a row of pixels is zero. The result is stored from the first exponent of the product on.
+
+use nascent_ir::{Conv, Node, Op};
+
+use super::elementwise::Cells;
+use super::layout::{ContractionPlan, Section};
+use super::rows::Matrix;
+use super::{Arrangement, Pending, PlanError, Planner, claim, unsupported};
+use crate::inference::claim::Axis;
+
+/// Height and width of an image `[1, C, H, W]` or `[1, C, W]`.
+pub(super) fn image(shape: &[u32]) -> [usize; 2] {
+    match shape {
+        [_, _, height, width] => [*height as usize, *width as usize],
+        [_, _, width] => [1, *width as usize],
+        _ => [1, 1],
+    }
+}
+
+/// A convolution in two dimensions.
+struct Kernel {
+    size: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    /// Padding before and after, of rows and of columns.
+    pads: [(usize, usize); 2],
+}
+
+impl Kernel {
+    fn new(op: &Conv, weights: &[u32]) -> Self {
+        let two = |values: &[u32], fill: usize| match values {
+            [a, b] => [*a as usize, *b as usize],
+            [b] => [fill, *b as usize],
+            _ => [fill, fill],
+        };
+        let pad = |&(before, after): &(u32, u32)| (before as usize, after as usize);
+        Self {
+            size: two(weights.get(2..).unwrap_or(&[]), 1),
+            stride: two(&op.strides, 1),
+            dilation: two(&op.dilations, 1),
+            pads: match op.pads.as_slice() {
+                [a, b] => [pad(a), pad(b)],
+                [b] => [(0, 0), pad(b)],
+                _ => [(0, 0); 2],
+            },
+        }
+    }
+
+    /// Columns that the raster must leave free beside the pixels.
+    fn margin(&self) -> usize {
+        self.pads[1].0.max(self.pads[1].1)
+    }
+
+    /// The largest exponent, `D`.
+    fn degree(&self, row_step: usize) -> usize {
+        (self.size[0] - 1) * self.dilation[0] * row_step + (self.size[1] - 1) * self.dilation[1]
+    }
+
+    /// Exponents of the offsets, not falling, each with its `(dy, dx)`. Two are equal where the
+    /// kernel is wider than a row of the raster.
+    fn offsets(&self, row_step: usize) -> Vec<(usize, usize, usize)> {
+        let degree = self.degree(row_step);
+        let [rows, columns] = self.size;
+        let all = (0..rows)
+            .rev()
+            .flat_map(|dy| (0..columns).rev().map(move |dx| (dy, dx)));
+        let mut offsets: Vec<_> = all
+            .map(|(dy, dx)| {
+                let at = dy * self.dilation[0] * row_step + dx * self.dilation[1];
+                (degree - at, dy, dx)
+            })
+            .collect();
+        offsets.sort_by_key(|&(exponent, _, _)| exponent);
+        offsets
+    }
+}
+
+/// The raster in which a convolution takes its input when it has to be laid out for it.
+pub(super) fn operand_cells(shape: &[u32], op: &Conv) -> Cells {
+    let [height, width] = image(shape);
+    let margin = op
+        .pads
+        .last()
+        .map_or(0, |&(before, after)| before.max(after) as usize);
+    let row_step = width + margin;
+    let arrangement = Arrangement::Raster {
+        row_step,
+        pixel_step: 1,
+        base: 0,
+    };
+    let channels = shape.get(1).map_or(1, |&c| c as usize);
+    Cells::raster(
+        channels,
+        [height, width],
+        arrangement,
+        (height - 1) * row_step + width,
+    )
+}
+
+impl Planner<'_> {
+    pub(super) fn convolution(&mut self, node: &Node, op: &Conv) -> Result<(), PlanError> {
+        let shape = self.graph.tensor(op.x).shape.clone();
+        let weights = self.graph.tensor(op.w).shape.clone();
+        let out = self.graph.tensor(node.output).shape.clone();
+        if shape.first() != Some(&1) {
+            return Err(unsupported(
+                node,
+                "convolutions take one image; compile with batch 1",
+            ));
+        }
+        if !matches!(self.graph.node(op.w).op, Op::Param) {
+            return Err(unsupported(node, "the kernel must be a parameter"));
+        }
+        let kernel = Kernel::new(op, &weights);
+        let [height, width] = image(&shape);
+        let (x, row_step, base) = self.raster(node, op, &kernel, [height, width])?;
+        let degree = kernel.degree(row_step);
+        let top = kernel.pads[0].0 * row_step + kernel.pads[1].0;
+        let (shift, result_base) = match (base + degree).checked_sub(top) {
+            // The product's exponent of output (0, 0), less the shift, is the result's base.
+            Some(first) => {
+                let shift = base.min(first);
+                (shift, first - shift)
+            }
+            None => return Err(unsupported(node, "the padding exceeds the kernel")),
+        };
+        let last = base + (height - 1) * row_step + width - 1 + degree;
+        let offsets = kernel.offsets(row_step);
+        let groups = op.groups as usize;
+        let [outputs, inputs] = [weights[0], weights[1]].map(|dim| dim as usize);
+        let out_group = outputs / groups;
+        let result = Matrix {
+            first: 0,
+            rows: outputs,
+            columns: last - shift + 1,
+            lanes: self.lanes.units,
+        };
+        let placed = self.kernel_weights(node, op, &offsets, [groups, out_group, inputs])?;
+        let mut parts = Vec::new();
+        for group in 0..groups {
+            let id = self.next_id();
+            let left = x.part(group * inputs, inputs);
+            let rows = inputs * offsets.len();
+            let right = placed.part(group * rows, rows);
+            let result = Matrix {
+                rows: out_group,
+                ..result
+            };
+            let section = self.operand(node, left)?;
+            parts.push((self.layout.contractions.len(), group * out_group, out_group));
+            self.push_contraction(ContractionPlan {
+                left: claim(section, left, (Axis::Position, Axis::Inner), id + 1),
+                right: claim(Section::Weights, right, (Axis::Column, Axis::Inner), id),
+                result: claim(
+                    Section::Results,
+                    result,
+                    (Axis::Position, Axis::Column),
+                    id + 2,
+                ),
+                first: self.layout.vector_rows,
+                channels: inputs,
+                offsets: offsets
+                    .iter()
+                    .map(|&(exponent, _, _)| exponent as u32)
+                    .collect(),
+                shift: shift as u32,
+            });
+        }
+        debug_assert_eq!(out.len(), shape.len());
+        self.tensors[node.output.index()].pending = Some(Pending {
+            arrangement: Arrangement::Raster {
+                row_step: kernel.stride[0] * row_step,
+                pixel_step: kernel.stride[1],
+                base: result_base,
+            },
+            rows: outputs,
+            columns: result.columns,
+            parts,
+        });
+        Ok(())
+    }
+
+    /// The input in a raster: where it stands if that will do, or a copy. Matrix, columns from a
+    /// pixel to the one below, column of the first pixel.
+    fn raster(
+        &mut self,
+        node: &Node,
+        op: &Conv,
+        kernel: &Kernel,
+        [_, width]: [usize; 2],
+    ) -> Result<(Matrix, usize, usize), PlanError> {
+        for stored in &self.tensors[op.x.index()].stored {
+            if let Arrangement::Raster {
+                row_step,
+                pixel_step: 1,
+                base,
+            } = stored.arrangement
+                && row_step >= width + kernel.margin()
+            {
+                return Ok((stored.matrix, row_step, base));
+            }
+        }
+        let cells = operand_cells(&self.graph.tensor(op.x).shape, op);
+        let Arrangement::Raster { row_step, base, .. } = cells.arrangement else {
+            return Err(unsupported(node, "the input is not an image"));
+        };
+        Ok((self.copy(node, op.x, &cells)?, row_step, base))
+    }
+
+    /// The kernel `[O, I, ..]` with a row for each group, channel and offset, columns its outputs.
+    fn kernel_weights(
+        &mut self,
+        node: &Node,
+        op: &Conv,
+        offsets: &[(usize, usize, usize)],
+        [groups, outputs, inputs]: [usize; 3],
+    ) -> Result<Matrix, PlanError> {
+        let [rows, columns] = Kernel::new(op, &self.graph.tensor(op.w).shape).size;
+        let mut elements = Vec::new();
+        for group in 0..groups {
+            for channel in 0..inputs {
+                for &(_, dy, dx) in offsets {
+                    elements.extend((0..outputs).map(|o| {
+                        let o = group * outputs + o;
+                        (((o * inputs + channel) * rows + dy) * columns + dx) as u32
+                    }));
+                }
+            }
+        }
+        let count = groups * inputs * offsets.len();
+        self.place_weights(node, op.w, count, outputs, elements)
+    }
+}

@@ -1,0 +1,33 @@
+//! Why a graph cannot be laid out.
+
+/// A graph cannot be laid out as a circuit.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// An operator, or a use of it, that the circuit lacks.
+    #[error("node '{node}': {what}")]
+    Unsupported {
+        /// Name of the node.
+        node: String,
+        /// What is not supported, and what to do.
+        what: &'static str,
+    },
+    /// Values that do not fit the cells.
+    #[error("node '{node}': values in {range}, but the circuit takes {bits} bits, signed, here")]
+    Range {
+        /// Name of the node.
+        node: String,
+        /// Range of the values.
+        range: nascent_ir::Range,
+        /// Bits that fit.
+        bits: u32,
+    },
+    /// The circuit would be too large.
+    #[error("the circuit needs {rows} rows; {max} fit")]
+    Size {
+        /// Rows needed.
+        rows: usize,
+        /// Rows that fit.
+        max: usize,
+    },
+}

@@ -1,0 +1,147 @@
+//! A whole circuit's layout: what the fixed columns say, and in which order its cells are computed.
+
+use std::ops::Range;
+
+use super::rows::{FoldRow, Lanes, Matrix, Reads, UnitRow};
+use crate::inference::claim::Axis;
+use crate::inference::tables::Tables;
+
+/// Where a claim's matrix stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// In the columns of matrix parameters.
+    Weights,
+    /// In the first operands of units.
+    Results,
+    /// In the outputs of units, with this channel.
+    Operands(usize),
+}
+
+/// A claim about a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimPlan {
+    /// Where it stands.
+    pub section: Section,
+    /// Its cells.
+    pub matrix: Matrix,
+    /// Challenge of its columns.
+    pub fast: Axis,
+    /// Challenge of its rows.
+    pub slow: Axis,
+    /// Number of the identity that it enters.
+    pub id: usize,
+}
+
+/// A contraction: `result = left right`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractionPlan {
+    /// Claim of `v`.
+    pub left: ClaimPlan,
+    /// Claim of `u`.
+    pub right: ClaimPlan,
+    /// Claim of the result.
+    pub result: ClaimPlan,
+    /// First of its rows in the columns of the vectors.
+    pub first: usize,
+    /// Length of `v`.
+    pub channels: usize,
+    /// Exponents of the kernel's offsets, from zero, not falling; `[0]` for a matrix product.
+    pub offsets: Vec<u32>,
+    /// Power of the position challenge by which the result is shifted.
+    pub shift: u32,
+}
+
+impl ContractionPlan {
+    /// Rows in the columns of the vectors.
+    pub fn rows(&self) -> usize {
+        self.channels * self.offsets.len()
+    }
+}
+
+/// One element of a matrix parameter: where it stands and which element of which tensor it is.
+#[derive(Clone, Debug)]
+pub struct WeightPlan {
+    /// The tensor.
+    pub tensor: nascent_ir::TensorId,
+    /// Its cells.
+    pub matrix: Matrix,
+    /// Element of the tensor at each matrix element, row by row.
+    pub elements: Vec<u32>,
+}
+
+/// What is computed, in order.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Results of a contraction.
+    Contract(usize),
+    /// Rows of units.
+    Units(Range<usize>),
+    /// Rows of folds.
+    Folds(Range<usize>),
+}
+
+/// A circuit's layout.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Lanes of each section.
+    pub lanes: Lanes,
+    /// `T`.
+    pub table_bits: u32,
+    /// Bits of matrix parameters.
+    pub weight_bits: u32,
+    /// Bits of wide values, offset included.
+    pub wide_bits: u32,
+    /// Rows of units.
+    pub units: Vec<UnitRow>,
+    /// Rows of folds.
+    pub folds: Vec<FoldRow>,
+    /// Matrix parameters.
+    pub weights: Vec<WeightPlan>,
+    /// Rows of matrix parameters.
+    pub weight_rows: usize,
+    /// Vector parameters: tensor and element, by row and lane.
+    pub params: Vec<(nascent_ir::TensorId, u32)>,
+    /// Contractions.
+    pub contractions: Vec<ContractionPlan>,
+    /// Rows of the vectors.
+    pub vector_rows: usize,
+    /// Number of public inputs; they stand before the outputs.
+    pub inputs: usize,
+    /// Address of each public output.
+    pub outputs: Vec<i64>,
+    /// How often each address is read.
+    pub reads: Reads,
+    /// Order of computation.
+    pub steps: Vec<Step>,
+    /// Lookup tables.
+    pub tables: Tables,
+}
+
+impl Layout {
+    /// Claims of all contractions.
+    pub fn claims(&self) -> impl Iterator<Item = &ClaimPlan> {
+        let contractions = self.contractions.iter();
+        contractions.flat_map(|c| [&c.right, &c.left, &c.result])
+    }
+
+    /// Public values: inputs, outputs, and the number of inputs.
+    pub fn public_rows(&self) -> usize {
+        self.inputs + self.outputs.len() + 1
+    }
+
+    /// Rows that the sections need, tables aside.
+    pub fn rows(&self) -> usize {
+        let params = self.params.len().div_ceil(self.lanes.params.max(1));
+        [
+            self.units.len(),
+            self.folds.len(),
+            self.weight_rows,
+            params,
+            self.vector_rows,
+            self.public_rows(),
+        ]
+        .into_iter()
+        .max()
+        .unwrap_or(0)
+    }
+}

@@ -1,0 +1,420 @@
+//! From an integer graph to rows of the circuit.
+//!
+//! Every element of a tensor has a place on the bus or is a constant ([`Wire`]); views only rename.
+//! Operators become rows of units and folds; contractions claim matrices where they stand. A tensor
+//! that a contraction needs in another arrangement than it stands in is copied by exact units.
+//!
+//! - [`rows`]: rows, addresses, matrices;
+//! - [`layout`]: the result;
+//! - `contract`: products of matrices; `convolve`: convolutions and their rasters;
+//! - `elementwise`: maps, divisions, folds.
+
+mod choose;
+mod contract;
+mod convolve;
+mod elementwise;
+mod error;
+mod fill;
+pub mod layout;
+pub mod rows;
+
+use std::collections::BTreeMap;
+
+use nascent_ir::{CheckedGraph, IndexMap, Node, Op, Range, Source, TableId, TensorId};
+
+pub use choose::{Columns, choose};
+pub use error::PlanError;
+use layout::{ClaimPlan, ContractionPlan, Layout, Section, Step};
+use rows::{
+    Address, Ending, Fold, FoldRow, Lanes, Matrix, Multiplier, Place, Reads, UnitCell, UnitOp,
+    UnitRow,
+};
+
+use super::tables::{FUNCTION, Tables};
+
+/// Where a tensor's element is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// On the bus.
+    At(Address),
+    /// In the architecture.
+    Constant(i64),
+}
+
+/// How a tensor stands in the outputs of units, as a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrangement {
+    /// The last axis along the columns.
+    Plain,
+    /// A row for each channel; pixel `(y, x)` at `base + y row_step + x`.
+    Raster {
+        /// Columns from a pixel to the one below.
+        row_step: usize,
+        /// Columns from a pixel to the next.
+        pixel_step: usize,
+        /// Column of the first pixel.
+        base: usize,
+    },
+}
+
+/// A tensor in the outputs of units.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stored {
+    arrangement: Arrangement,
+    matrix: Matrix,
+}
+
+/// A contraction whose rows of units are not laid out yet.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    arrangement: Arrangement,
+    rows: usize,
+    columns: usize,
+    /// Contractions whose results make up the tensor, with the matrix rows of each.
+    parts: Vec<(usize, usize, usize)>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tensor {
+    wires: Vec<Wire>,
+    stored: Vec<Stored>,
+    pending: Option<Pending>,
+}
+
+/// Lays out a graph with given lanes.
+///
+/// # Errors
+///
+/// If the graph uses what the circuit lacks, or values that do not fit.
+pub fn plan(graph: &CheckedGraph, lanes: Lanes) -> Result<Layout, PlanError> {
+    let mut planner = Planner::new(graph, lanes);
+    for node in &graph.nodes {
+        planner.node(node)?;
+    }
+    planner.finish()
+}
+
+struct Planner<'a> {
+    graph: &'a CheckedGraph,
+    lanes: Lanes,
+    tensors: Vec<Tensor>,
+    layout: Layout,
+    /// Addresses of constants that were needed on the bus.
+    constants: BTreeMap<i64, Address>,
+    /// For each row of units, the operand channels taken.
+    channels: Vec<u32>,
+    identity: i64,
+    wide: u64,
+}
+
+impl<'a> Planner<'a> {
+    fn new(graph: &'a CheckedGraph, lanes: Lanes) -> Self {
+        let bits = u32::from(graph.table_bits);
+        let half = 1i64 << (bits - 1);
+        let mut functions: Vec<(i64, Vec<i64>)> = Vec::new();
+        for table in &graph.tables {
+            let values = table.values.iter().map(|&y| i64::from(y) + half).collect();
+            functions.push((i64::from(table.lo) + half, values));
+        }
+        // Copies and constants pass through the identity.
+        let identity = FUNCTION + functions.len() as i64;
+        functions.push((0, (0..2 * half).collect()));
+        let weight_bits = weight_bits(graph).min(bits);
+        let listed = functions.iter().map(|(least, y)| (*least, y.as_slice()));
+        let tables = Tables::new(bits, weight_bits, listed);
+        Self {
+            graph,
+            lanes,
+            tensors: vec![Tensor::default(); graph.tensors.len()],
+            layout: Layout {
+                lanes,
+                table_bits: bits,
+                weight_bits,
+                wide_bits: 0,
+                units: Vec::new(),
+                folds: Vec::new(),
+                weights: Vec::new(),
+                weight_rows: 0,
+                params: Vec::new(),
+                contractions: Vec::new(),
+                vector_rows: 0,
+                inputs: 0,
+                outputs: Vec::new(),
+                reads: Reads::default(),
+                steps: Vec::new(),
+                tables,
+            },
+            constants: BTreeMap::new(),
+            channels: Vec::new(),
+            identity,
+            wide: 1 << bits,
+        }
+    }
+
+    fn node(&mut self, node: &Node) -> Result<(), PlanError> {
+        let range = self.graph.tensor(node.output).range;
+        self.wide = self.wide.max(range.magnitude());
+        match &node.op {
+            Op::Input => self.input(node),
+            Op::Param => Ok(()),
+            Op::Constant { values } => {
+                let wires = values.iter().map(|&v| Wire::Constant(v.into()));
+                self.tensors[node.output.index()].wires = wires.collect();
+                Ok(())
+            }
+            Op::MatMul(op) => self.matmul(node, op),
+            Op::Conv(op) => self.convolution(node, op),
+            Op::Map(op) => self.map(node, op),
+            Op::FoldMax { x } => self.fold(node, *x, Fold::Max),
+            Op::FoldSum { x } => self.fold(node, *x, Fold::Sum),
+            Op::Divide(op) => self.divide(node, op),
+            Op::View(_) => self.view(node),
+            Op::Embed(_) => Err(unsupported(node, "embeddings are not supported yet")),
+        }
+    }
+
+    fn finish(mut self) -> Result<Layout, PlanError> {
+        for output in self.graph.outputs.clone() {
+            let node = self.graph.node(output);
+            for wire in self.wires(node, output)? {
+                let address = self.read(node, wire)?;
+                self.layout.outputs.push(address);
+            }
+        }
+        // Its claim would have no rows of its own.
+        let unused = |node: &&Node| self.tensors[node.output.index()].pending.is_some();
+        if let Some(node) = self.graph.nodes.iter().find(unused) {
+            return Err(unsupported(node, "the product is not used; remove it"));
+        }
+        self.layout.wide_bits = 2 + (u64::BITS - self.wide.leading_zeros());
+        Ok(self.layout)
+    }
+
+    fn input(&mut self, node: &Node) -> Result<(), PlanError> {
+        let info = self.graph.tensor(node.output);
+        self.fits(node, info.range)?;
+        let first = self.layout.inputs;
+        let rows = first..first + info.elements();
+        self.layout.inputs = rows.end;
+        let wires = rows.map(|row| Wire::At(self.lanes.address(Place::Public(row))));
+        self.tensors[node.output.index()].wires = wires.collect();
+        Ok(())
+    }
+
+    fn view(&mut self, node: &Node) -> Result<(), PlanError> {
+        let Op::View(view) = &node.op else {
+            return Ok(());
+        };
+        let mut sources = BTreeMap::new();
+        for id in view.operands() {
+            sources.insert(id, self.wires(node, id)?);
+        }
+        let map = IndexMap::new(self.graph, view);
+        let wires = map.iter().map(|source| match source {
+            Source::Element { tensor, index } => sources[&tensor][index],
+            Source::Constant(value) => Wire::Constant(value),
+        });
+        let wires = wires.collect();
+        self.tensors[node.output.index()].wires = wires;
+        Ok(())
+    }
+
+    /// Wires of a tensor, for a node that reads it element by element.
+    fn wires(&mut self, node: &Node, id: TensorId) -> Result<Vec<Wire>, PlanError> {
+        let producer = self.graph.node(id);
+        let tensor = &self.tensors[id.index()];
+        if matches!(producer.op, Op::MatMul(_) | Op::Conv(_)) {
+            let what = "a product of matrices can only be the first operand of one map";
+            return Err(unsupported(node, what));
+        }
+        if matches!(producer.op, Op::Param) && tensor.wires.is_empty() {
+            self.vector(producer)?;
+        }
+        Ok(self.tensors[id.index()].wires.clone())
+    }
+
+    /// Places a vector parameter on the bus.
+    fn vector(&mut self, node: &Node) -> Result<(), PlanError> {
+        // Nothing would tie two places of one parameter.
+        if self.layout.weights.iter().any(|w| w.tensor == node.output) {
+            return Err(unsupported(node, USED_TWICE));
+        }
+        let info = self.graph.tensor(node.output);
+        let bits = 2 * self.layout.table_bits;
+        let half = 1i64 << (bits - 1);
+        if info.range.lo < -half || info.range.hi >= half {
+            let (node, range) = (node.name.clone(), info.range);
+            return Err(PlanError::Range { node, range, bits });
+        }
+        let first = self.layout.params.len();
+        let elements = 0..info.elements() as u32;
+        let params = &mut self.layout.params;
+        params.extend(elements.map(|element| (node.output, element)));
+        let wires = (first..params.len()).map(|index| {
+            let (row, lane) = (index / self.lanes.params, index % self.lanes.params);
+            Wire::At(self.lanes.address(Place::Param(row, lane)))
+        });
+        self.tensors[node.output.index()].wires = wires.collect();
+        Ok(())
+    }
+
+    /// The address of a wire; a constant gets a unit of its own.
+    fn address(&mut self, node: &Node, wire: Wire) -> Result<Address, PlanError> {
+        let value = match wire {
+            Wire::At(address) => return Ok(address),
+            Wire::Constant(value) => value,
+        };
+        if let Some(address) = self.constants.get(&value) {
+            return Ok(*address);
+        }
+        self.fits(node, Range::new(value, value))?;
+        let op = UnitOp {
+            factor_a: 0,
+            constant: value,
+            ..self.copy_op()
+        };
+        let row = self.layout.units.len();
+        let mut cells = vec![UnitCell::default(); self.lanes.units];
+        cells[0].active = true;
+        self.push_units(vec![UnitRow { op, cells }]);
+        let address = self.lanes.address(Place::Unit(row, 0));
+        self.constants.insert(value, address);
+        Ok(address)
+    }
+
+    /// Reads a wire once.
+    fn read(&mut self, node: &Node, wire: Wire) -> Result<Address, PlanError> {
+        let address = self.address(node, wire)?;
+        self.layout.reads.add(address);
+        Ok(address)
+    }
+
+    fn copy_op(&self) -> UnitOp {
+        UnitOp {
+            ending: Ending::Exact,
+            product: false,
+            factor_a: 1,
+            factor_b: 0,
+            constant: 0,
+            multiplier: Multiplier::Fixed(1),
+            table: self.identity,
+        }
+    }
+
+    fn function(&self, table: TableId) -> i64 {
+        FUNCTION + i64::from(table.0)
+    }
+
+    fn push_units(&mut self, rows: Vec<UnitRow>) -> usize {
+        let first = self.layout.units.len();
+        self.layout.units.extend(rows);
+        let end = self.layout.units.len();
+        self.channels.resize(end, 0);
+        self.layout.steps.push(Step::Units(first..end));
+        first
+    }
+
+    fn push_folds(&mut self, rows: Vec<FoldRow>) -> usize {
+        let first = self.layout.folds.len();
+        self.layout.folds.extend(rows);
+        let end = self.layout.folds.len();
+        self.layout.steps.push(Step::Folds(first..end));
+        first
+    }
+
+    /// Refuses values beyond `T` bits.
+    fn fits(&self, node: &Node, range: Range) -> Result<(), PlanError> {
+        let bits = self.layout.table_bits;
+        let half = 1i64 << (bits - 1);
+        if range.lo < -half || range.hi >= half {
+            let node = node.name.clone();
+            return Err(PlanError::Range { node, range, bits });
+        }
+        Ok(())
+    }
+
+    /// Claims rows of units as an operand, on the first channel that is free on all of them.
+    fn operand(&mut self, node: &Node, matrix: Matrix) -> Result<Section, PlanError> {
+        let rows = &mut self.channels[matrix.circuit_rows()];
+        let taken = rows.iter().fold(0, |taken, row| taken | row);
+        let channel = taken.trailing_ones();
+        if channel == u32::BITS {
+            return Err(unsupported(node, "an operand is used more than 32 times"));
+        }
+        for row in rows {
+            *row |= 1 << channel;
+        }
+        Ok(Section::Operands(channel as usize))
+    }
+
+    fn push_contraction(&mut self, contraction: ContractionPlan) {
+        self.layout.vector_rows += contraction.rows();
+        self.layout.contractions.push(contraction);
+    }
+
+    fn next_id(&self) -> usize {
+        3 * self.layout.contractions.len()
+    }
+}
+
+/// Bits, sign included, of the widest matrix parameter.
+fn weight_bits(graph: &CheckedGraph) -> u32 {
+    let matrices = graph.nodes.iter().filter_map(|node| match &node.op {
+        Op::MatMul(op) => Some(op.b),
+        Op::Conv(op) => Some(op.w),
+        _ => None,
+    });
+    let params = matrices.filter(|&id| matches!(graph.node(id).op, Op::Param));
+    let bits = params.map(|id| {
+        let range = graph.tensor(id).range;
+        let above = range.hi.max(-(range.lo + 1)).max(0);
+        1 + u64::BITS - above.unsigned_abs().leading_zeros()
+    });
+    bits.max().unwrap_or(0).max(4)
+}
+
+/// A parameter that would stand in two places.
+const USED_TWICE: &str = "a parameter is used twice; give each use its own";
+
+fn unsupported(node: &Node, what: &'static str) -> PlanError {
+    PlanError::Unsupported {
+        node: node.name.clone(),
+        what,
+    }
+}
+
+fn claim(
+    section: Section,
+    matrix: Matrix,
+    (fast, slow): (super::claim::Axis, super::claim::Axis),
+    id: usize,
+) -> ClaimPlan {
+    ClaimPlan {
+        section,
+        matrix,
+        fast,
+        slow,
+        id,
+    }
+}
+
+/// Element of a tensor of shape `from`, broadcast to `to`, at each element of the latter.
+fn broadcast(from: &[u32], to: &[u32]) -> Vec<usize> {
+    let mut strides = vec![0usize; to.len()];
+    let mut stride = 1;
+    for (axis, &dim) in from.iter().enumerate().rev() {
+        let at = axis + to.len() - from.len();
+        if dim != 1 {
+            strides[at] = stride;
+        }
+        stride *= dim as usize;
+    }
+    let mut elements = vec![0];
+    for (&dim, &stride) in to.iter().zip(&strides) {
+        elements = elements
+            .iter()
+            .flat_map(|&element| (0..dim as usize).map(move |i| element + i * stride))
+            .collect();
+    }
+    elements
+}

@@ -1,0 +1,84 @@
+//! Everything of a circuit that is known before the first challenge, as integers.
+
+use halo2_proofs::plonk::{Advice, Column, ConstraintSystem, Fixed};
+use halo2curves::bn256::Fr;
+
+/// Fixed columns, first-phase advice columns and the instance.
+///
+/// All values are below `2^63` in magnitude; advice cells are not negative (offsets see to that),
+/// because a small negative number is a full-size scalar.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    fixed: Vec<Vec<i64>>,
+    advice: Vec<Vec<i64>>,
+    instance: Vec<i64>,
+}
+
+impl Sheet {
+    /// An empty sheet: zeros everywhere.
+    pub fn new(meta: &ConstraintSystem<Fr>, rows: usize) -> Self {
+        let first_phase = meta
+            .advice_column_phase()
+            .iter()
+            .filter(|&&p| p == 0)
+            .count();
+        Self {
+            fixed: vec![vec![0; rows]; meta.num_fixed_columns()],
+            advice: vec![vec![0; rows]; first_phase],
+            instance: Vec::new(),
+        }
+    }
+
+    /// Values of a fixed column.
+    pub fn fixed(&self, column: Column<Fixed>) -> &[i64] {
+        &self.fixed[column.index()]
+    }
+
+    /// Values of a fixed column, to be filled.
+    pub fn fixed_mut(&mut self, column: Column<Fixed>) -> &mut [i64] {
+        &mut self.fixed[column.index()]
+    }
+
+    /// Values of a first-phase column.
+    pub fn advice(&self, column: Column<Advice>) -> &[i64] {
+        &self.advice[column.index()]
+    }
+
+    /// Values of a first-phase column, to be filled.
+    pub fn advice_mut(&mut self, column: Column<Advice>) -> &mut [i64] {
+        &mut self.advice[column.index()]
+    }
+
+    /// Value of the instance column; zero beyond its end.
+    pub fn instance(&self, row: usize) -> i64 {
+        self.instance.get(row).copied().unwrap_or(0)
+    }
+
+    /// Sets the instance column.
+    pub fn set_instance(&mut self, values: Vec<i64>) {
+        self.instance = values;
+    }
+
+    /// All values of the instance column.
+    pub fn instances(&self) -> &[i64] {
+        &self.instance
+    }
+
+    /// All fixed columns by index.
+    pub fn fixed_columns(&self) -> &[Vec<i64>] {
+        &self.fixed
+    }
+
+    /// All first-phase columns by index.
+    pub fn advice_columns(&self) -> &[Vec<i64>] {
+        &self.advice
+    }
+
+    /// Forgets the witness and keeps the fixed columns.
+    pub fn clear_advice(&mut self) {
+        for column in &mut self.advice {
+            column.fill(0);
+        }
+        self.instance.clear();
+    }
+}

@@ -1,0 +1,134 @@
+//! The inference circuit: what it computes, that its constraints hold, and that each is needed.
+//!
+//! - [`graphs`]: small graphs, one for each part of the circuit; [`random`]: random ones;
+//! - [`manifest`]: for each constraint, lookup and wire a forgery that it alone refuses;
+//! - [`determined`]: which cells follow, and which are free;
+//! - [`attacks`]: attacks on units, folds and wires by name; [`attacks_on_claims`]: on claims;
+//! - [`checker`]: fixed columns that do not mean a circuit are refused;
+//! - [`refused`]: graphs that have no sound layout.
+
+mod attacks;
+mod attacks_on_claims;
+mod checker;
+mod determined;
+mod graphs;
+mod harness;
+mod manifest;
+mod random;
+mod refused;
+mod rerun;
+
+use std::sync::Arc;
+
+use ff::Field;
+use graphs::{Case, cases};
+use halo2_proofs::plonk::{Circuit, ConstraintSystem};
+use halo2curves::bn256::Fr;
+use nascent_circuits::grid::Grid;
+use nascent_circuits::inference::plan::rows::Lanes;
+use nascent_circuits::inference::{InferenceCircuit, plan};
+
+fn lanes() -> Vec<Lanes> {
+    let lanes = |units, folds, params, weights| Lanes {
+        units,
+        folds,
+        params,
+        weights,
+    };
+    vec![lanes(4, 2, 2, 8), lanes(3, 1, 1, 5)]
+}
+
+/// The circuit with its witness, its outputs, and all cells.
+fn laid_out(case: &Case, lanes: Lanes) -> (Grid, ConstraintSystem<Fr>, Vec<i64>) {
+    let layout = Arc::new(plan(&case.graph, lanes).expect("planned"));
+    let shape = layout.shape(None).expect("fits");
+    let circuit = InferenceCircuit::new(layout, shape.clone());
+    let inputs: Vec<i64> = case.inputs.iter().map(|&x| x.into()).collect();
+    let (circuit, outputs) = circuit
+        .with_witness(&case.params, &inputs)
+        .expect("in range");
+    let mut meta = ConstraintSystem::default();
+    let config = InferenceCircuit::configure_with_params(&mut meta, shape.clone());
+    let challenges: Vec<Fr> = (0..meta.num_challenges() as u64)
+        .map(|i| Fr::from(i + 3).pow([1 << 40]))
+        .collect();
+    let instance = circuit.instance();
+    let mut grid =
+        Grid::new(&circuit, &meta, config, shape.k, &[&instance], &challenges).expect("laid out");
+    let mut counter = Fr::from(11);
+    grid.blind(meta.blinding_factors() + 1, || {
+        counter = counter.square() + Fr::ONE;
+        counter
+    });
+    (grid, meta, outputs)
+}
+
+#[test]
+fn outputs_are_those_of_the_reference() {
+    for case in cases() {
+        let values = nascent_ir::eval(
+            &case.graph,
+            &case.params,
+            std::slice::from_ref(&case.inputs),
+        )
+        .expect("evaluates");
+        let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
+        for lanes in lanes() {
+            let (_, _, outputs) = laid_out(&case, lanes);
+            assert_eq!(outputs, expected, "{} with {lanes:?}", case.name);
+        }
+    }
+}
+
+#[test]
+fn constraints_hold() {
+    for case in cases() {
+        for lanes in lanes() {
+            let (grid, meta, _) = laid_out(&case, lanes);
+            assert_eq!(grid.failures(&meta), [], "{} with {lanes:?}", case.name);
+        }
+    }
+}
+
+/// The degrees that the book's pages on the chips state.
+#[test]
+fn degrees_are_those_of_the_book() {
+    let stated = [
+        ("public", 2),
+        ("unit multiplier", 2),
+        ("unit", 5),
+        ("fold", 4),
+        ("fractions", 5),
+        ("fraction sum", 2),
+        ("contraction", 3),
+        ("claims of weights", 3),
+        ("claims of results", 3),
+        ("claims of operands, channel 0", 3),
+        ("claim sum", 4),
+    ];
+    let case = cases().pop().expect("a case");
+    let layout = plan(&case.graph, lanes()[0]).expect("planned");
+    let mut meta = ConstraintSystem::<Fr>::default();
+    InferenceCircuit::configure_with_params(&mut meta, layout.shape(None).expect("fits"));
+    for (name, degree) in stated {
+        let gate = meta.gates().iter().find(|gate| gate.name() == name);
+        let polynomials = gate.expect("a gate of that name").polynomials();
+        let highest = polynomials.iter().map(|p| p.degree()).max();
+        assert_eq!(highest, Some(degree), "{name}");
+    }
+}
+
+#[test]
+fn degree_is_at_most_five() {
+    for case in cases() {
+        let layout = plan(&case.graph, lanes()[0]).expect("planned");
+        let mut meta = ConstraintSystem::<Fr>::default();
+        InferenceCircuit::configure_with_params(&mut meta, layout.shape(None).expect("fits"));
+        for gate in meta.gates() {
+            for polynomial in gate.polynomials() {
+                assert!(polynomial.degree() <= 5, "{}", gate.name());
+            }
+        }
+        assert!(meta.blinding_factors() < 8);
+    }
+}

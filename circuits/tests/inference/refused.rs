@@ -1,0 +1,115 @@
+//! Graphs whose layout would not be sound.
+
+use nascent_circuits::inference::{PlanError, plan};
+use nascent_ir::{Builder, Map, MatMul, Multiplier, Op, Pre, Range, Table, TableId, TensorId};
+
+use crate::graphs::BITS;
+use crate::lanes;
+
+struct Maker {
+    builder: Builder,
+    table: TableId,
+    x: TensorId,
+}
+
+fn maker() -> Maker {
+    let mut builder = Builder::new("refused", BITS);
+    let domain = Range::new(-128, 127);
+    let table = builder.table(Table::identity(domain, 3, Range::new(-8, 7)));
+    let x = builder
+        .input("x", &[1, 3], Range::new(-8, 7))
+        .expect("valid");
+    Maker { builder, table, x }
+}
+
+impl Maker {
+    fn product(&mut self, a: TensorId, b: TensorId) -> TensorId {
+        let op = MatMul {
+            a,
+            b,
+            transpose_b: false,
+        };
+        self.builder.push("product", Op::MatMul(op)).expect("valid")
+    }
+
+    fn weights(&mut self) -> TensorId {
+        self.builder
+            .param("w", &[3, 3], Range::new(-7, 7))
+            .expect("valid")
+    }
+
+    fn map(&mut self, a: TensorId, b: Option<TensorId>) -> TensorId {
+        let op = Map {
+            pre: Pre::Linear {
+                a,
+                ca: 1,
+                b: b.map(|b| (b, 1)),
+                c: 0,
+            },
+            multiplier: Multiplier::Const(9000),
+            shift: 2 * BITS,
+            table: self.table,
+            assumes_bound: true,
+        };
+        self.builder.push("map", Op::Map(op)).expect("valid")
+    }
+
+    fn refusal(self, outputs: &[TensorId]) -> PlanError {
+        let graph = self.builder.finish(outputs).expect("checked");
+        plan(&graph, lanes()[0]).expect_err("no sound layout")
+    }
+}
+
+fn says(error: &PlanError, part: &str) {
+    assert!(error.to_string().contains(part), "{error}");
+}
+
+/// Its claim would stand on the rows of another.
+#[test]
+fn a_product_that_nobody_uses() {
+    let mut m = maker();
+    let [w, v] = [m.weights(), m.weights()];
+    let y = m.product(m.x, w);
+    m.product(m.x, v);
+    let y = m.map(y, None);
+    says(&m.refusal(&[y]), "not used");
+}
+
+#[test]
+fn a_product_that_two_maps_use() {
+    let mut m = maker();
+    let w = m.weights();
+    let y = m.product(m.x, w);
+    let first = m.map(y, None);
+    let second = m.map(y, None);
+    says(&m.refusal(&[first, second]), "first operand of one map");
+}
+
+/// Nothing would tie the matrix to the vector, in either order.
+#[test]
+fn a_parameter_as_matrix_and_as_vector() {
+    for vector_first in [false, true] {
+        let mut m = maker();
+        let w = m.weights();
+        let zeros = m.builder.constant("c", &[3, 3], vec![1; 9]).expect("valid");
+        let vector = vector_first.then(|| m.map(zeros, Some(w)));
+        let y = m.product(m.x, w);
+        let y = m.map(y, None);
+        let vector = vector.unwrap_or_else(|| m.map(zeros, Some(w)));
+        says(&m.refusal(&[y, vector]), "used twice");
+    }
+}
+
+/// Channels are counted in 32 bits.
+#[test]
+fn an_operand_of_too_many_products() {
+    let mut m = maker();
+    let outputs: Vec<TensorId> = (0..33)
+        .map(|_| {
+            let w = m.weights();
+            let y = m.product(m.x, w);
+            m.map(y, None)
+        })
+        .collect();
+    says(&m.refusal(&outputs), "more than 32 times");
+}

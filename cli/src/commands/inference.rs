@@ -1,0 +1,326 @@
+//! `nascent run`, `nascent prove inference`, and the verification of inferences.
+
+use super::common::{self, DEVELOPMENT_NOTICE};
+use super::compile::{GRAPH, PARAMS, read_ports};
+use super::inspect::{read_key, read_verifier_srs};
+use super::keys::SrsArgs;
+use super::prove::key_file;
+use super::srs;
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use crate::files;
+use crate::machine;
+use crate::output::{self, Context, Outcome, count};
+use nascent_circuits::inference::plan::{choose, plan};
+use nascent_compiler::infer::{Port, Values, samples};
+use nascent_ir::{CheckedGraph, Params};
+use nascent_params::Srs;
+use nascent_prover::inference::InferenceKeys;
+use nascent_prover::job::{CachedSrs, DevelopmentSrs, SrsSource};
+use nascent_verifier::codec::Format;
+use nascent_verifier::inference::prefix;
+use nascent_verifier::{InferenceBundle, VerifyingKey, verify_inference};
+use rand_core::OsRng;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A quantized model and an input for it.
+#[derive(Debug, clap::Args)]
+pub struct Subject {
+    /// The folder that `nascent compile` wrote
+    folder: PathBuf,
+    /// The input (.npy, .npz, .json): real numbers
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ProveArgs {
+    #[command(flatten)]
+    subject: Subject,
+    #[command(flatten)]
+    srs: SrsArgs,
+    /// Where the proof goes; the verifying key goes beside it
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+struct Loaded {
+    graph: CheckedGraph,
+    params: Params,
+    inputs: Vec<Vec<i32>>,
+    outputs: Vec<Port>,
+}
+
+impl Subject {
+    fn load(&self) -> Result<Loaded> {
+        let [inputs, outputs] = read_ports(&self.folder)?;
+        let graph = read_graph(&self.folder.join(GRAPH))?;
+        let params: Params = files::read(&self.folder.join(PARAMS))?;
+        params.check(&graph).or_fail(Kind::Input)?;
+        let inputs =
+            read_inputs(&self.input, &inputs).doing(format!("input {}", self.input.display()))?;
+        Ok(Loaded {
+            graph,
+            params,
+            inputs,
+            outputs,
+        })
+    }
+}
+
+fn read_graph(path: &Path) -> Result<CheckedGraph> {
+    let bytes = files::read_bounded(path, <nascent_ir::Graph as Format>::MAX_BYTES)?;
+    CheckedGraph::decode(&bytes)
+        .or_fail(Kind::Input)
+        .doing(format!("{} is not a valid architecture", path.display()))
+}
+
+/// One array for each input, rounded to its integers.
+fn read_inputs(path: &Path, ports: &[Port]) -> Result<Vec<Vec<i32>>> {
+    let given = samples::open(&[path]).or_fail(Kind::Input)?;
+    let of_port = |port: &Port| {
+        let named = given
+            .arrays
+            .iter()
+            .find(|array| array.name.as_deref() == Some(&port.name));
+        let only = (ports.len() == 1).then(|| given.arrays.first()).flatten();
+        let array = named.or(only).ok_or_else(|| {
+            Failure::new(
+                Kind::Input,
+                format!("no array for the input '{}'", port.name),
+            )
+            .help("name the arrays of an .npz or .json file like the inputs")
+        })?;
+        let values: Vec<f32> = match array.tensor.values() {
+            Values::Float(values) => values.to_vec(),
+            Values::Int(values) => values.iter().map(|&v| v as f32).collect(),
+        };
+        // A file of several samples: the first is taken.
+        let one: usize = port.shape.iter().product();
+        let first = if values.len() > one && values.len().is_multiple_of(one) {
+            &values[..one]
+        } else {
+            &values[..]
+        };
+        port.quantize(first).or_fail(Kind::Input)
+    };
+    ports.iter().map(of_port).collect()
+}
+
+fn show_outputs(context: &Context, ports: &[Port], values: &[i64]) -> Vec<serde_json::Value> {
+    let mut rest = values;
+    let mut shown = Vec::new();
+    for port in ports {
+        let (own, next) = rest.split_at(port.shape.iter().product::<usize>().min(rest.len()));
+        rest = next;
+        let real = port.dequantize(own.iter().copied());
+        let first: Vec<String> = real.iter().take(16).map(|v| format!("{v:.5}")).collect();
+        let more = if real.len() > 16 { " .." } else { "" };
+        context.result(format!("{:<18}{}{more}", port.name, first.join(" ")));
+        shown.push(json!({
+            "name": port.name, "shape": port.shape, "values": real, "integers": own,
+        }));
+    }
+    shown
+}
+
+/// `nascent run`: the integer model on an input, without a proof.
+pub fn run(context: &Context, subject: Subject) -> Result<Outcome> {
+    let loaded = subject.load()?;
+    let started = Instant::now();
+    let values =
+        nascent_ir::eval(&loaded.graph, &loaded.params, &loaded.inputs).or_fail(Kind::Input)?;
+    let time = started.elapsed();
+    let outputs: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
+    let shown = show_outputs(context, &loaded.outputs, &outputs);
+    context.note(format!("computed in {}", output::duration(time)));
+    Ok(Outcome::ok(
+        json!({ "outputs": shown, "seconds": time.as_secs_f64() }),
+    ))
+}
+
+/// `nascent prove inference`.
+pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
+    files::check_output(&args.out, args.force)?;
+    let identity = args.srs.identity(context)?;
+    let loaded = args.subject.load()?;
+    let started = Instant::now();
+    let (keys, srs) = keys(context, &loaded.graph, &identity)?;
+    let key_time = started.elapsed();
+    let started = Instant::now();
+    let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
+    let prefix = prefix(&architecture, keys.verifying_key().digest(), &identity);
+    let inputs: Vec<i64> = loaded.inputs.iter().flatten().map(|&x| x.into()).collect();
+    let made = keys
+        .prove(&srs, &loaded.params, &inputs, &prefix, OsRng)
+        .or_fail(Kind::Input)?;
+    let prove_time = started.elapsed();
+    let bundle = InferenceBundle {
+        architecture,
+        vk_digest: *keys.verifying_key().digest(),
+        srs_digest: identity,
+        inputs: made.inputs,
+        outputs: made.outputs,
+        proof: made.proof,
+    };
+    // What goes out was checked as its reader will check it.
+    verify_inference(&bundle, keys.verifying_key(), srs.verifier_srs()).or_fail(Kind::Internal)?;
+    let key_path = key_file(&args.out, &bundle.vk_digest);
+    files::write(
+        &key_path,
+        &keys.verifying_key().encode().or_fail(Kind::Internal)?,
+    )?;
+    files::write(&args.out, &bundle.encode().or_fail(Kind::Internal)?)?;
+    let shown = show_outputs(context, &loaded.outputs, &bundle.outputs);
+    context.result(format!(
+        "proof             {} bytes, made in {} after {} for the keys",
+        count(bundle.proof.len() as u64),
+        output::duration(prove_time),
+        output::duration(key_time),
+    ));
+    context.note(format!(
+        "Verify: nascent verify {} --architecture {}",
+        args.out.display(),
+        args.subject.folder.join(GRAPH).display()
+    ));
+    if common::is_development(&identity) {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    Ok(Outcome::ok(json!({
+        "inference": args.out,
+        "key": key_path,
+        "architecture": hex::encode(architecture),
+        "vk_digest": hex::encode(bundle.vk_digest),
+        "srs": hex::encode(identity),
+        "development_srs": common::is_development(&identity),
+        "proof_bytes": bundle.proof.len(),
+        "key_seconds": key_time.as_secs_f64(),
+        "prove_seconds": prove_time.as_secs_f64(),
+        "peak_memory_bytes": machine::peak_memory(),
+        "outputs": shown,
+    })))
+}
+
+/// Keys of an architecture: a function of it and the SRS alone.
+fn keys(
+    context: &Context,
+    graph: &CheckedGraph,
+    identity: &[u8; 32],
+) -> Result<(InferenceKeys, Arc<Srs>)> {
+    let lanes = choose(graph).or_fail(Kind::Input)?;
+    let layout = plan(graph, lanes).or_fail(Kind::Input)?;
+    let shape = layout.shape(None).or_fail(Kind::Input)?;
+    let cache = srs::cache(context);
+    let development = DevelopmentSrs {
+        cache: Some(cache.clone()),
+    };
+    let imported = CachedSrs::new(cache, *identity);
+    let source: &dyn SrsSource = if common::is_development(identity) {
+        &development
+    } else {
+        &imported
+    };
+    let srs = source.load(shape.k).or_fail(Kind::Environment)?;
+    let keys = InferenceKeys::generate(Arc::new(layout), shape, &srs).or_fail(Kind::Internal)?;
+    Ok((keys, srs))
+}
+
+/// How an inference is to be verified.
+#[derive(Debug)]
+pub struct VerifyArgs<'a> {
+    pub file: &'a Path,
+    pub architecture: Option<&'a Path>,
+    pub key: Option<&'a Path>,
+    pub srs: Option<&'a Path>,
+    pub development_srs: bool,
+}
+
+/// `nascent verify` of an inference.
+pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
+    let bundle: InferenceBundle = files::read(args.file)?;
+    let development = common::is_development(&bundle.srs_digest);
+    if development && !args.development_srs {
+        let message = format!(
+            "REFUSED: {} was made under the development SRS, whose trapdoor is public: anyone can forge such proofs",
+            args.file.display()
+        );
+        return Err(Failure::new(Kind::Refused, message)
+            .help("if it is only a trial, add --development-srs"));
+    }
+    let srs = match args.srs {
+        Some(path) => read_verifier_srs(path)?,
+        None => srs::smallest(context, &bundle.srs_digest)?,
+    };
+    let (key, rederived) = find_key(context, args, &bundle)?;
+    let started = Instant::now();
+    let report = verify_inference(&bundle, &key, &srs)
+        .or_fail(Kind::Refused)
+        .doing(format!("REFUSED: {}", args.file.display()))
+        .help("this proof shows nothing")?;
+    let time = started.elapsed();
+    context.result("proved: the outputs in the file are what the architecture gives on the inputs in the file,");
+    context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to");
+    context.result(format!(
+        "architecture      {}",
+        hex::encode(report.architecture)
+    ));
+    context.result(format!(
+        "SRS               {}",
+        common::srs_words(&report.srs_digest)
+    ));
+    context.result(format!(
+        "public            {} inputs, {} outputs",
+        count(report.inputs as u64),
+        count(report.outputs as u64)
+    ));
+    context.result(
+        "not proved: where the parameters come from; that the integers are near a float model's;",
+    );
+    if !rederived {
+        context.result("            that the verifying key is the architecture's: it came WITH THE PROOF, or from you.");
+        context.result("            Give --architecture FILE to derive it here.");
+    }
+    context.result(format!("verified in {}", output::duration(time)));
+    if report.development_srs {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    Ok(Outcome::ok(json!({
+        "inference": args.file,
+        "architecture": hex::encode(report.architecture),
+        "vk_digest": hex::encode(report.vk_digest),
+        "key_rederived": rederived,
+        "srs": hex::encode(report.srs_digest),
+        "development_srs": report.development_srs,
+        "inputs": bundle.inputs,
+        "outputs": bundle.outputs,
+        "proof_bytes": report.proof_bytes,
+        "verify_seconds": time.as_secs_f64(),
+    })))
+}
+
+/// The verifying key: derived from the architecture if it was given.
+fn find_key(
+    context: &Context,
+    args: &VerifyArgs<'_>,
+    bundle: &InferenceBundle,
+) -> Result<(VerifyingKey, bool)> {
+    if let Some(path) = args.architecture {
+        let graph = read_graph(path)?;
+        if graph.digest().or_fail(Kind::Internal)? != bundle.architecture {
+            let message = format!(
+                "REFUSED: {} is for another architecture",
+                args.file.display()
+            );
+            return Err(Failure::new(Kind::Refused, message));
+        }
+        let (keys, _) = keys(context, &graph, &bundle.srs_digest)?;
+        return Ok((keys.verifying_key().clone(), true));
+    }
+    let beside = key_file(args.file, &bundle.vk_digest);
+    Ok((read_key(args.key.unwrap_or(&beside))?, false))
+}

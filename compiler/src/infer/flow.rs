@@ -1,0 +1,373 @@
+//! The float graph: a small set of operators to which all ONNX operators are reduced.
+//!
+//! It is the float reference: calibration and the error report run it. Shapes are known everywhere,
+//! and whatever depends on constants only is a constant.
+
+mod conv;
+mod eval;
+mod infer;
+mod matmul;
+mod unary;
+
+pub(crate) use conv::{ConvAttrs, windows};
+pub use unary::Unary;
+
+use super::error::{Fault, OpResult};
+use super::tensor::{Tensor, count};
+use crate::error::NodeRef;
+use std::sync::Arc;
+
+/// Position of a value in [`Flow::values`].
+pub(crate) type ValueId = usize;
+
+/// A function of two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Max,
+    Min,
+    Pow,
+    Mod,
+}
+
+impl Binary {
+    /// The function's value.
+    pub(crate) fn at(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Add => a + b,
+            Self::Sub => a - b,
+            Self::Mul => a * b,
+            Self::Div => a / b,
+            Self::Max => a.max(b),
+            Self::Min => a.min(b),
+            Self::Pow => libm::pow(a, b),
+            Self::Mod => a - b * (a / b).floor(),
+        }
+    }
+}
+
+/// An operator of the float graph.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Op {
+    /// An input of the model, by position.
+    Input(usize),
+    /// A constant.
+    Constant(Arc<Tensor>),
+    /// `a [.., M, K]`, `b [.., K, N]` with the same leading dimensions or `[K, N]`.
+    MatMul,
+    /// `x [N, C, spatial..]`, `w [O, C / groups, kernel..]`, 1 or 2 spatial axes.
+    Conv(ConvAttrs),
+    /// An elementwise function.
+    Unary(Unary),
+    /// An elementwise function of two operands, which broadcast.
+    Binary(Binary),
+    /// Sum over the last axis, which becomes 1.
+    ReduceSum,
+    /// Greatest element of the last axis, which becomes 1.
+    ReduceMax,
+    /// Softmax over the last axis.
+    Softmax,
+    /// `(x - mean) / sqrt(variance + epsilon)` over the last axis; without `center`,
+    /// `x / sqrt(mean of squares + epsilon)`.
+    Normalize { center: bool, epsilon: f64 },
+    /// The same elements in another shape.
+    Reshape(Vec<usize>),
+    /// Axis `d` of the result is axis `perm[d]` of the operand.
+    Transpose(Vec<usize>),
+    /// `y[i] = x[start + i * step]` on each axis.
+    Slice {
+        starts: Vec<usize>,
+        sizes: Vec<usize>,
+        steps: Vec<isize>,
+    },
+    /// Operands one after another along an axis.
+    Concat(usize),
+    /// A constant around the operand; minus infinity stands for less than everything.
+    Pad {
+        before: Vec<usize>,
+        after: Vec<usize>,
+        value: f32,
+    },
+    /// The operand broadcast to a shape.
+    Expand(Vec<usize>),
+    /// Chosen elements of an axis.
+    Gather { axis: usize, indices: Vec<usize> },
+    /// Rows of a table `[V, D]`, chosen by integers.
+    Embed,
+}
+
+/// A value with the operator that makes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    /// ONNX node it comes from, in [`Flow::nodes`].
+    pub(crate) node: usize,
+    pub(crate) op: Op,
+    pub(crate) inputs: Vec<ValueId>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) is_int: bool,
+    /// The value of which this one is a function, element by element; itself when it is of none.
+    pub(crate) root: ValueId,
+    /// Bound on the steps of that function.
+    steps: usize,
+}
+
+/// Most axes of an activation: what the integer graph can hold.
+const MOST_AXES: usize = 8;
+
+/// Longest function of one value that becomes one table.
+const MOST_STEPS: usize = 1024;
+
+/// Bounds on the work that a graph may ask for, counted down.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget {
+    /// Most elements of one value.
+    pub(crate) value: u64,
+    /// Elements of all values together.
+    pub(crate) elements: u64,
+    /// Products of one evaluation, those of constants included.
+    pub(crate) products: u64,
+}
+
+impl Budget {
+    fn spend(&mut self, elements: u64, products: u64) -> OpResult<()> {
+        let fail = |what: &str, got, limit| Err(Fault::TooLarge(what.to_owned(), got, limit));
+        if elements > self.value {
+            return fail("elements of one tensor", elements, self.value);
+        }
+        match self.elements.checked_sub(elements) {
+            Some(left) => self.elements = left,
+            None => return fail("elements of all tensors", elements, self.elements),
+        }
+        match self.products.checked_sub(products) {
+            Some(left) => self.products = left,
+            None => return fail("products", products, self.products),
+        }
+        Ok(())
+    }
+}
+
+/// An input of the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) is_int: bool,
+}
+
+/// A float graph, in topological order.
+#[derive(Debug, Clone)]
+pub(crate) struct Flow {
+    pub(crate) name: String,
+    pub(crate) values: Vec<Value>,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) outputs: Vec<(String, ValueId)>,
+    /// Nodes of the ONNX file, for messages and names of layers.
+    pub(crate) nodes: Vec<NodeRef>,
+    pub(crate) budget: Budget,
+}
+
+impl Flow {
+    /// Appends a value; with constant operands only, it is evaluated at once.
+    pub(crate) fn emit(&mut self, node: usize, op: Op, inputs: &[ValueId]) -> OpResult<ValueId> {
+        let (shape, is_int) = infer::infer(self, &op, inputs)?;
+        let elements = count(&shape).map_or(u64::MAX, |n| n as u64);
+        self.budget
+            .spend(elements, infer::products(self, &op, inputs, &shape))?;
+        let value = Value {
+            node,
+            op,
+            inputs: inputs.to_vec(),
+            shape,
+            is_int,
+            root: self.values.len(),
+            steps: 0,
+        };
+        let constants: Option<Vec<&Tensor>> = inputs
+            .iter()
+            .map(|&id| self.constant(id).map(Arc::as_ref))
+            .collect();
+        let value = match constants {
+            Some(operands) if !operands.is_empty() => {
+                let tensor = eval::eval(&value, &operands)?;
+                if !tensor.is_finite() {
+                    return Err(Fault::NotFinite);
+                }
+                Value {
+                    is_int: tensor.is_int(),
+                    op: Op::Constant(Arc::new(tensor)),
+                    inputs: Vec::new(),
+                    ..value
+                }
+            }
+            _ if value.shape.contains(&0) || value.shape.len() > MOST_AXES => {
+                return Fault::shape(format!(
+                    "a tensor of shape {:?}: activations have no empty axes and at most {MOST_AXES}",
+                    value.shape
+                ));
+            }
+            _ => self.rooted(value),
+        };
+        self.values.push(value);
+        Ok(self.values.len() - 1)
+    }
+
+    /// Finds the value of which an elementwise value is a function.
+    fn rooted(&self, value: Value) -> Value {
+        let operands: Vec<ValueId> = match value.op {
+            Op::Unary(_) | Op::Binary(_) => {
+                let varying = value.inputs.iter().filter(|&&id| self.scalar(id).is_none());
+                varying.copied().collect()
+            }
+            _ => return value,
+        };
+        let roots = operands.iter().map(|&id| self.values[id].root);
+        let steps = operands.iter().map(|&id| self.values[id].steps);
+        let steps = 1 + steps.fold(0_usize, usize::saturating_add);
+        let Some(root) = roots.clone().next() else {
+            return value;
+        };
+        // A number added to a product with weights is its bias.
+        if value.op == Op::Binary(Binary::Add) && self.has_weights(operands[0]) {
+            return value;
+        }
+        let one = roots.clone().all(|other| other == root);
+        let alike = self.values[root].shape == value.shape && self.constant(root).is_none();
+        if one && alike && steps <= MOST_STEPS {
+            return Value {
+                root,
+                steps,
+                ..value
+            };
+        }
+        value
+    }
+
+    /// Whether a value is a contraction with constant weights.
+    pub(crate) fn has_weights(&self, id: ValueId) -> bool {
+        let value = &self.values[id];
+        matches!(value.op, Op::MatMul | Op::Conv(_)) && self.constant(value.inputs[1]).is_some()
+    }
+
+    /// Appends a constant.
+    pub(crate) fn emit_constant(&mut self, node: usize, tensor: Tensor) -> OpResult<ValueId> {
+        self.budget.spend(tensor.len() as u64, 0)?;
+        self.values.push(Value {
+            node,
+            shape: tensor.shape().to_vec(),
+            is_int: tensor.is_int(),
+            op: Op::Constant(Arc::new(tensor)),
+            inputs: Vec::new(),
+            root: self.values.len(),
+            steps: 0,
+        });
+        Ok(self.values.len() - 1)
+    }
+
+    /// The tensor of a constant.
+    pub(crate) fn constant(&self, id: ValueId) -> Option<&Arc<Tensor>> {
+        match &self.values[id].op {
+            Op::Constant(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    /// The number behind a constant with one element.
+    pub(crate) fn scalar(&self, id: ValueId) -> Option<f64> {
+        self.constant(id).and_then(|tensor| tensor.single())
+    }
+
+    /// Dimensions of a value.
+    pub(crate) fn shape(&self, id: ValueId) -> &[usize] {
+        &self.values[id].shape
+    }
+
+    /// The ONNX node that a value comes from.
+    pub(crate) fn node(&self, id: ValueId) -> &NodeRef {
+        &self.nodes[self.values[id].node]
+    }
+
+    /// Drops values that no output needs. Inputs stay.
+    pub(crate) fn prune(self) -> Self {
+        let mut needed = vec![false; self.values.len()];
+        for (_, id) in &self.outputs {
+            needed[*id] = true;
+        }
+        for (id, value) in self.values.iter().enumerate().rev() {
+            if needed[id] {
+                // A function's root is an operand of it or of an operand.
+                value.inputs.iter().for_each(|&input| needed[input] = true);
+            }
+            needed[id] |= matches!(value.op, Op::Input(_));
+        }
+        let mut renamed = vec![0; self.values.len()];
+        let mut values = Vec::new();
+        for (id, mut value) in self.values.into_iter().enumerate() {
+            if !needed[id] {
+                continue;
+            }
+            renamed[id] = values.len();
+            value
+                .inputs
+                .iter_mut()
+                .for_each(|input| *input = renamed[*input]);
+            value.root = renamed[value.root];
+            values.push(value);
+        }
+        let outputs = self.outputs.into_iter();
+        Self {
+            values,
+            outputs: outputs.map(|(name, id)| (name, renamed[id])).collect(),
+            ..self
+        }
+    }
+
+    /// How often each value is read; an output counts as a reader.
+    pub(crate) fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.values.len()];
+        for value in &self.values {
+            for &input in &value.inputs {
+                uses[input] += 1;
+            }
+        }
+        for (_, id) in &self.outputs {
+            uses[*id] += 1;
+        }
+        uses
+    }
+
+    /// Evaluates all values on one sample, giving each to `visit` with its operands. Values are
+    /// dropped after their last use.
+    pub(crate) fn run(
+        &self,
+        sample: &[Tensor],
+        mut visit: impl FnMut(ValueId, &Tensor, &[&Tensor]),
+    ) -> super::error::Result<()> {
+        let mut uses = self.uses();
+        let mut made: Vec<Option<Arc<Tensor>>> = vec![None; self.values.len()];
+        for (id, value) in self.values.iter().enumerate() {
+            let operands = value.inputs.iter().filter_map(|&at| made[at].clone());
+            let operands: Vec<Arc<Tensor>> = operands.collect();
+            let operands: Vec<&Tensor> = operands.iter().map(Arc::as_ref).collect();
+            let tensor = match &value.op {
+                Op::Constant(tensor) => Arc::clone(tensor),
+                Op::Input(at) => Arc::new(sample[*at].clone()),
+                _ => {
+                    let tensor = eval::eval(value, &operands);
+                    Arc::new(tensor.map_err(|fault| fault.at(self.node(id)))?)
+                }
+            };
+            visit(id, &tensor, &operands);
+            made[id] = Some(tensor);
+            for &input in &value.inputs {
+                uses[input] -= 1;
+                if uses[input] == 0 {
+                    made[input] = None;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,432 @@
+//! From the float graph and calibrated ranges to the integer graph.
+//!
+//! A value is *needed* when something other than a function of it reads it. Each needed value
+//! becomes an integer tensor with a scale, `real = scale * integer`. Elementwise functions between
+//! a sum, a product or a contraction and the next needed value are fused into one `Map`.
+
+mod arrange;
+mod contract;
+mod form;
+mod map;
+mod normalize;
+mod softmax;
+
+use super::calibrate::{MASK, Stats};
+use super::error::{InferError, Result};
+use super::flow::{Flow, Op, ValueId};
+use super::options::Options;
+use nascent_ir::{
+    Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Params, Pre, Range, Scale,
+    Table, TensorId,
+};
+
+/// An integer tensor with its scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quant {
+    pub(crate) id: TensorId,
+    pub(crate) scale: f64,
+}
+
+/// What is known about a needed value, for the report.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Layer {
+    pub(crate) value: ValueId,
+    pub(crate) quant: Quant,
+    /// ONNX nodes that it covers, in order.
+    pub(crate) nodes: Vec<usize>,
+    /// `log2` of the steps of the table's argument per step of an activation of the usual bits;
+    /// negative when the argument is coarser.
+    pub(crate) headroom: f64,
+}
+
+/// A lowered model.
+pub(crate) struct Lowered {
+    pub(crate) graph: CheckedGraph,
+    pub(crate) params: Params,
+    pub(crate) inputs: Vec<Quant>,
+    pub(crate) outputs: Vec<Quant>,
+    pub(crate) layers: Vec<Layer>,
+}
+
+/// Most coarse steps of a table's argument, against those of its result.
+const LEAST_HEADROOM: f64 = -6.0;
+
+/// Steps of the argument that are half as fine as those of the result cost less than the rounding
+/// of weights and activations does: measured, the bundled models lose nothing by it.
+const ENOUGH_HEADROOM: f64 = -1.0;
+
+/// Lowers with the smallest tables that keep the precision, or the size asked for.
+pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<Lowered> {
+    if let Some(bits) = options.table_bits {
+        return lower_at(flow, stats, options, bits);
+    }
+    let special = flow
+        .values
+        .iter()
+        .any(|value| matches!(value.op, Op::Softmax | Op::Normalize { .. }));
+    let least = if special { 14 } else { 12 };
+    for bits in least..16 {
+        if let Ok(lowered) = lower_at(flow, stats, options, bits) {
+            let worst = lowered.layers.iter().map(|layer| layer.headroom);
+            if worst.fold(0.0, f64::min) >= ENOUGH_HEADROOM {
+                return Ok(lowered);
+            }
+        }
+    }
+    lower_at(flow, stats, options, 16)
+}
+
+fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result<Lowered> {
+    let mut readers = vec![Vec::new(); flow.values.len()];
+    for (id, value) in flow.values.iter().enumerate() {
+        for &input in &value.inputs {
+            readers[input].push(id);
+        }
+    }
+    let name = if flow.name.is_empty() {
+        "model"
+    } else {
+        &flow.name
+    };
+    let mut lower = Lower {
+        flow,
+        stats,
+        options,
+        bits,
+        readers,
+        builder: Builder::new(name, bits).weight_bits(options.weight_bits),
+        params: Params::default(),
+        made: vec![None; flow.values.len()],
+        layers: Vec::new(),
+    };
+    let needed = lower.needed();
+    for (id, needed) in needed.into_iter().enumerate() {
+        if needed && flow.constant(id).is_none() {
+            lower.value(id)?;
+        }
+    }
+    lower.finish()
+}
+
+/// The lowering under way.
+pub(crate) struct Lower<'a> {
+    flow: &'a Flow,
+    stats: &'a [Stats],
+    options: &'a Options,
+    /// Bits of the tables.
+    bits: u8,
+    readers: Vec<Vec<ValueId>>,
+    builder: Builder,
+    params: Params,
+    made: Vec<Option<Quant>>,
+    layers: Vec<Layer>,
+}
+
+impl Lower<'_> {
+    /// Values that become tensors.
+    fn needed(&self) -> Vec<bool> {
+        let mut needed = vec![false; self.flow.values.len()];
+        for (_, id) in &self.flow.outputs {
+            needed[*id] = true;
+        }
+        for id in (0..needed.len()).rev() {
+            let input = matches!(self.flow.values[id].op, Op::Input(_));
+            if needed[id] {
+                for operand in self.operands(id) {
+                    needed[operand] = true;
+                }
+            }
+            needed[id] |= input;
+        }
+        needed
+    }
+
+    fn value(&mut self, id: ValueId) -> Result<()> {
+        let flow = self.flow;
+        let value = &flow.values[id];
+        let quant = match &value.op {
+            Op::Input(at) => self.input(id, *at)?,
+            Op::MatMul | Op::Conv(_) | Op::Unary(_) | Op::Binary(_) | Op::ReduceSum => {
+                return self.map(id);
+            }
+            Op::ReduceMax => {
+                let x = self.operand(id, 0)?;
+                let x = (x, Node::FoldMax { x: x.id });
+                self.same_scale(id, x)?
+            }
+            Op::Softmax => self.softmax(id)?,
+            Op::Normalize { center, epsilon } => self.normalize(id, *center, *epsilon)?,
+            Op::Embed => self.embed(id)?,
+            Op::Constant(_) => return Ok(()),
+            _ => self.arrange(id)?,
+        };
+        self.made[id] = Some(quant);
+        if !matches!(value.op, Op::Input(_)) {
+            self.layers.push(Layer {
+                value: id,
+                quant,
+                nodes: vec![value.node],
+                headroom: 0.0,
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Lowered> {
+        let flow = self.flow;
+        let mut outputs = Vec::new();
+        for (name, id) in &flow.outputs {
+            match self.made[*id] {
+                Some(quant) if !outputs.iter().any(|other: &Quant| other.id == quant.id) => {
+                    outputs.push(quant);
+                }
+                _ => {
+                    return Err(InferError::Tensor {
+                        name: name.clone(),
+                        reason: "this output is a constant, or the same value as another output"
+                            .to_owned(),
+                    });
+                }
+            }
+        }
+        let inputs = flow.values.iter().zip(&self.made);
+        let inputs = inputs.filter(|(value, _)| matches!(value.op, Op::Input(_)));
+        let inputs = inputs.filter_map(|(_, made)| *made).collect();
+        let ids: Vec<TensorId> = outputs.iter().map(|quant| quant.id).collect();
+        let mut params = self.params;
+        for quant in self.made.iter().flatten() {
+            if let Some(scale) = Scale::new(quant.scale) {
+                params.scales.insert(quant.id, scale);
+            }
+        }
+        Ok(Lowered {
+            graph: self.builder.finish(&ids)?,
+            params,
+            inputs,
+            outputs,
+            layers: self.layers,
+        })
+    }
+
+    /// Greatest argument of a table.
+    fn limit(&self) -> i64 {
+        (1 << (self.bits - 1)) - 1
+    }
+
+    /// The shift of a requantization.
+    fn shift(&self) -> u8 {
+        2 * self.bits
+    }
+
+    /// Greatest multiplier.
+    fn most(&self) -> i64 {
+        (1 << (2 * self.bits - 1)) - 1
+    }
+
+    /// All arguments of a table.
+    fn domain(&self) -> Range {
+        Range::new(-self.limit() - 1, self.limit())
+    }
+
+    /// Bits of values that need more than an activation usually does.
+    fn fine_bits(&self) -> u8 {
+        12.min(self.bits - 2)
+            .max(self.options.activation_bits.min(self.bits - 2))
+    }
+
+    fn range(&self, quant: Quant) -> Range {
+        self.builder.info(quant.id).range
+    }
+
+    fn name(&self, id: ValueId) -> String {
+        self.flow.node(id).name.clone()
+    }
+
+    /// The tensor of an operand that was lowered before.
+    fn operand(&self, id: ValueId, at: usize) -> Result<Quant> {
+        let input = self.flow.values[id].inputs[at];
+        self.quant(id, input)
+    }
+
+    fn quant(&self, reader: ValueId, id: ValueId) -> Result<Quant> {
+        self.made[id].ok_or_else(|| InferError::Form {
+            node: Box::new(self.flow.node(reader).clone()),
+            reason: "one of its operands is a constant where an activation is expected".to_owned(),
+        })
+    }
+
+    /// Appends a node whose result has the scale of its operand.
+    fn same_scale(&mut self, id: ValueId, (x, op): (Quant, Node)) -> Result<Quant> {
+        let name = self.name(id);
+        Ok(Quant {
+            id: self.builder.push(&name, op)?,
+            scale: x.scale,
+        })
+    }
+
+    /// Appends a `Map`; ranges that cannot be proved from declarations are recorded as assumed.
+    fn push_map(
+        &mut self,
+        name: &str,
+        pre: Pre,
+        multiplier: Multiplier,
+        table: Table,
+    ) -> Result<TensorId> {
+        let shift = if multiplier == Multiplier::One {
+            0
+        } else {
+            self.shift()
+        };
+        let table = self.builder.table(table);
+        let mut map = Map {
+            pre,
+            multiplier,
+            shift,
+            table,
+            assumes_bound: false,
+        };
+        match self.builder.push(name, Node::Map(map.clone())) {
+            Err(GraphError::Node {
+                fault: nascent_ir::Fault::Domain { .. },
+                ..
+            }) => {
+                map.assumes_bound = true;
+                Ok(self.builder.push(name, Node::Map(map))?)
+            }
+            made => Ok(made?),
+        }
+    }
+
+    /// Appends a parameter with its values; the declared range has the fewest bits that hold them.
+    fn push_param(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: Vec<i32>,
+        least_bits: u32,
+    ) -> Result<TensorId> {
+        let most = values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
+        let bits = (33 - most.leading_zeros())
+            .max(least_bits)
+            .next_multiple_of(2)
+            .min(32);
+        let id = self
+            .builder
+            .param(name, &dims(shape), Range::signed(bits))?;
+        self.params.values.insert(id, values);
+        Ok(id)
+    }
+
+    /// Appends a parameter of multipliers.
+    fn push_multipliers(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        values: Vec<i32>,
+    ) -> Result<TensorId> {
+        let most = values
+            .iter()
+            .copied()
+            .max()
+            .unwrap_or(1)
+            .max(1)
+            .unsigned_abs();
+        let bits = (32 - most.leading_zeros()).next_multiple_of(2);
+        let range = Range::new(1, ((1 << bits) - 1).min(self.most()));
+        let id = self.builder.param(name, &dims(shape), range)?;
+        self.params.values.insert(id, values);
+        Ok(id)
+    }
+
+    fn input(&mut self, id: ValueId, at: usize) -> Result<Quant> {
+        let input = &self.flow.inputs[at];
+        let shape = dims(&input.shape);
+        if input.is_int {
+            let tables = self.readers[id]
+                .iter()
+                .filter(|&&reader| self.flow.values[reader].op == Op::Embed);
+            let rows = tables
+                .map(|&reader| self.flow.shape(self.flow.values[reader].inputs[0])[0])
+                .min();
+            let Some(rows) = rows else {
+                return Err(InferError::Input {
+                    name: input.name.clone(),
+                    reason: "an input of integers must be the index of an embedding".to_owned(),
+                });
+            };
+            if rows as i64 - 1 > self.limit() {
+                return Err(InferError::Input {
+                    name: input.name.clone(),
+                    reason: format!(
+                        "it chooses from {rows} rows, at most {} fit tables of {} bits",
+                        self.limit() + 1,
+                        self.bits
+                    ),
+                });
+            }
+            let range = Range::new(0, rows as i64 - 1);
+            let id = self.builder.input(&input.name, &shape, range)?;
+            return Ok(Quant { id, scale: 1.0 });
+        }
+        let hi = (1 << (self.options.activation_bits - 1)) - 1;
+        let magnitude = self.stats[id].magnitude(self.options.calibration);
+        let range = Range::new(-hi, hi);
+        let id = self.builder.input(&input.name, &shape, range)?;
+        let scale = grid(magnitude.max(1e-9) / hi as f64);
+        Ok(Quant { id, scale })
+    }
+
+    fn embed(&mut self, id: ValueId) -> Result<Quant> {
+        let inputs = self.flow.values[id].inputs.clone();
+        let name = self.name(id);
+        let table = self.weights(inputs[0])?;
+        let most = table
+            .iter()
+            .fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
+        let hi = f64::from((1 << (self.fine_bits() - 1)) - 1);
+        let scale = grid(most.max(1e-9) / hi);
+        let values = table
+            .iter()
+            .map(|&v| rounded(f64::from(v) / scale, hi))
+            .collect();
+        let shape = self.flow.shape(inputs[0]).to_vec();
+        let table = self.push_param(&format!("{name}.table"), &shape, values, 8)?;
+        let ids = self.quant(id, inputs[1])?.id;
+        let op = Node::Embed(nascent_ir::Embed { table, ids });
+        Ok(Quant {
+            id: self.builder.push(&name, op)?,
+            scale,
+        })
+    }
+
+    /// Finite numbers of a constant.
+    fn weights(&self, id: ValueId) -> Result<Vec<f32>> {
+        let values = self.flow.constant(id).map(|tensor| tensor.to_floats());
+        let finite =
+            values.filter(|values| values.iter().all(|v| f64::from(v.abs()) < MASK * MASK));
+        finite.ok_or_else(|| InferError::Form {
+            node: Box::new(self.flow.node(id).clone()),
+            reason: "a weight is infinite, or an activation where a constant is expected"
+                .to_owned(),
+        })
+    }
+}
+
+/// Dimensions in the integer graph's type; a checked size fits.
+pub(crate) fn dims(shape: &[usize]) -> Vec<u32> {
+    shape
+        .iter()
+        .map(|&dim| u32::try_from(dim).unwrap_or(u32::MAX))
+        .collect()
+}
+
+/// The least scale of at least `scale` with four steps for each factor of two, so that close
+/// calibrations give equal tables.
+pub(crate) fn grid(scale: f64) -> f64 {
+    libm::exp2((scale.log2() * 4.0 - 1e-9).ceil() / 4.0)
+}
+
+/// The nearest integer, at most `most` in magnitude.
+pub(crate) fn rounded(value: f64, most: f64) -> i32 {
+    value.round().clamp(-most, most) as i32
+}

@@ -1,0 +1,379 @@
+//! One `Map` for an argument and the elementwise functions after it.
+
+use super::contract::Contraction;
+use super::form::{Form, MASKED};
+use super::{LEAST_HEADROOM, Layer, Lower, Quant, grid, rounded};
+use crate::infer::error::{InferError, Result};
+use crate::infer::flow::{Binary, Op, ValueId};
+use crate::infer::program::Program;
+use nascent_ir::{MatMul, Multiplier, Op as Node, Pre, Range, Table, TensorId};
+use std::collections::BTreeSet;
+
+/// Scale and bounds of a result.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    pub(super) scale: f64,
+    pub(super) range: Range,
+}
+
+/// A `Map`'s argument.
+struct Argument {
+    pre: Pre,
+    multiplier: Multiplier,
+}
+
+impl Lower<'_> {
+    /// Lowers a value that is an elementwise function of an argument.
+    pub(super) fn map(&mut self, id: ValueId) -> Result<()> {
+        let program = Program::new(self.flow, id);
+        let form = self.form(id)?;
+        let (lo, hi) = self.bound(&form)?;
+        let mut target = self.target(id, &form, &program, lo.abs().max(hi.abs()));
+        let slopes = program.slopes().map(|(p, n)| {
+            let gain = p.abs().max(n.abs());
+            if gain > 0.0 {
+                (p / gain, n / gain, gain)
+            } else {
+                (0.0, 0.0, 1.0)
+            }
+        });
+        let name = self.name(id);
+        let quant = if let Form::Plain { x } = form {
+            if slopes.is_some_and(|(_, _, gain)| gain == 1.0) {
+                target.scale = target.scale.max(x.scale);
+            }
+            let table = self.table(&program, self.range(x), x.scale, target);
+            let pre = linear(x.id, 1, None);
+            let id = self.push_map(&name, pre, Multiplier::One, table)?;
+            (id, 0.0)
+        } else {
+            let most = lo.abs().max(hi.abs()).max(f64::MIN_POSITIVE);
+            // One step of q for one step of the result is enough where the function is linear.
+            let wanted = match slopes {
+                Some((_, _, gain)) => target.scale / gain,
+                None => 0.0,
+            };
+            let mut step = wanted;
+            let room = self.limit() as f64 - 1.0;
+            let least = most / room;
+            match slopes {
+                Some(_) => {
+                    while step < least {
+                        step *= 2.0;
+                    }
+                }
+                None => step = grid(least),
+            }
+            let (argument, step) = self.argument(id, &form, step)?;
+            let headroom = match slopes {
+                Some(_) => (wanted / step).log2(),
+                None => (target.scale / step).log2(),
+            };
+            let usual = self.options.activation_bits.min(self.bits - 2);
+            let headroom = headroom + f64::from(self.value_bits(id).saturating_sub(usual));
+            if headroom < LEAST_HEADROOM {
+                return Err(self.too_coarse(id, headroom));
+            }
+            let table = match slopes {
+                Some((p, n, _)) => self.slopes_table(&program, (p, n), step / wanted, target),
+                None => self.table(&program, self.domain(), step, target),
+            };
+            (
+                self.push_map(&name, argument.pre, argument.multiplier, table)?,
+                headroom,
+            )
+        };
+        let (tensor, headroom) = quant;
+        let quant = Quant {
+            id: tensor,
+            scale: target.scale,
+        };
+        self.made[id] = Some(quant);
+        self.layers.push(Layer {
+            value: id,
+            quant,
+            nodes: self.covered(id),
+            headroom,
+        });
+        Ok(())
+    }
+
+    fn too_coarse(&self, id: ValueId, headroom: f64) -> InferError {
+        InferError::Range {
+            layer: self.flow.node(id).to_string(),
+            reason: format!(
+                "its values can be 2^{:.0} times as large as those of the samples, too much for tables of {} bits",
+                f64::from(self.bits) - 1.0 - headroom,
+                self.bits
+            ),
+            advice: "take larger tables, fewer activation bits, or give samples with larger values",
+        }
+    }
+
+    /// ONNX nodes that a fused value covers.
+    fn covered(&self, id: ValueId) -> Vec<usize> {
+        let flow = self.flow;
+        let root = flow.values[id].root;
+        let mut nodes = BTreeSet::new();
+        let mut next = vec![id];
+        while let Some(at) = next.pop() {
+            let value = &flow.values[at];
+            nodes.insert(value.node);
+            let inputs = value.inputs.iter().copied();
+            if at != root {
+                next.extend(inputs.filter(|&input| flow.constant(input).is_none()));
+            } else if let (Op::Binary(Binary::Add), [y, _]) = (&value.op, value.inputs.as_slice())
+                && flow.has_weights(*y)
+            {
+                nodes.insert(flow.values[*y].node);
+            }
+        }
+        nodes.into_iter().collect()
+    }
+
+    /// Scale and bounds of a value.
+    ///
+    /// A value that is zero on all samples gets a scale from the bound of its argument.
+    fn target(&self, id: ValueId, form: &Form, program: &Program, bound: f64) -> Target {
+        let stats = &self.stats[id];
+        let mut magnitude = stats.magnitude(self.options.calibration);
+        if magnitude == 0.0 {
+            magnitude = bound;
+        }
+        let points = (-24..24).map(|power| libm::exp2(f64::from(power)));
+        let positive = points
+            .flat_map(|x| [x, -x])
+            .all(|x| program.at(x) >= 0.0 || program.at(x).is_nan());
+        let unsigned =
+            stats.lo >= 0.0 && positive && !matches!(form, Form::Plain { .. } if stats.lo < 0.0);
+        let mut bits = self.value_bits(id);
+        if let Form::Offset { a, k } = form
+            && self.is_mask(*k)
+        {
+            let range = self.range(*a);
+            let reach = range.lo.abs().max(range.hi.abs()) as f64 * a.scale;
+            magnitude = magnitude.max(reach + MASKED);
+            bits = self.fine_bits();
+        }
+        let hi = if unsigned {
+            (1 << bits) - 1
+        } else {
+            (1 << (bits - 1)) - 1
+        };
+        Target {
+            scale: grid(magnitude.max(1e-9) / hi as f64),
+            range: Range::new(if unsigned { 0 } else { -hi }, hi),
+        }
+    }
+
+    /// Bits of a value: more for outputs, and for what is summed, normalized or exponentiated.
+    fn value_bits(&self, id: ValueId) -> u8 {
+        let fine = self.fine_bits();
+        let usual = self.options.activation_bits.min(self.bits - 2);
+        if self.flow.outputs.iter().any(|(_, output)| *output == id) {
+            return fine;
+        }
+        let readers = self.readers[id]
+            .iter()
+            .map(|&reader| &self.flow.values[reader].op);
+        let each = readers.map(|op| match op {
+            Op::Softmax | Op::Normalize { .. } => fine,
+            Op::Binary(_) => fine.min(usual + 2),
+            _ => usual,
+        });
+        each.max().unwrap_or(usual)
+    }
+
+    /// The table of a function that scales.
+    fn slopes_table(
+        &self,
+        program: &Program,
+        (p, n): (f64, f64),
+        steps: f64,
+        target: Target,
+    ) -> Table {
+        let clamp = |v: f64| {
+            (v + 0.5)
+                .floor()
+                .clamp(target.range.lo as f64, target.range.hi as f64) as i64
+        };
+        Table::from_fn(&program.name(), self.domain(), |q| {
+            let q = q as f64;
+            clamp(q * steps * if q < 0.0 { n } else { p })
+        })
+    }
+
+    fn table(&self, program: &Program, domain: Range, step: f64, target: Target) -> Table {
+        Table::real(
+            &program.name(),
+            domain,
+            step,
+            target.scale,
+            target.range,
+            |x| program.at(x),
+        )
+    }
+
+    /// Makes the nodes of an argument so that `q` counts steps of at least `step`.
+    fn argument(&mut self, id: ValueId, form: &Form, step: f64) -> Result<(Argument, f64)> {
+        let root = self.flow.values[id].root;
+        let name = self.name(root);
+        let made = match form {
+            Form::Weights { y, x, bias } => {
+                let mut step = step;
+                let planned = loop {
+                    let planned = Contraction::plan(self, *y, *x, bias.as_deref(), step)?;
+                    if self.domain().covers(&planned.reached) {
+                        break planned;
+                    }
+                    step *= 2.0;
+                };
+                let (pre, multiplier) = self.contraction(&name, *y, *x, planned)?;
+                return Ok((Argument { pre, multiplier }, step));
+            }
+            Form::Activations { a, b, .. } => {
+                let op = Node::MatMul(MatMul {
+                    a: a.id,
+                    b: b.id,
+                    transpose_b: false,
+                });
+                let y = self.builder.push(&format!("{name}.product"), op)?;
+                self.scaled(linear(y, 1, None), a.scale * b.scale, step)?
+            }
+            Form::Fold { x, scale } => self.scaled(linear(*x, 1, None), *scale, step)?,
+            Form::Sum { a, b, sign } => {
+                let (ca, cb, unit) = coefficients(a.scale, b.scale);
+                let cb = if *sign < 0.0 { -cb } else { cb };
+                self.scaled(linear(a.id, ca, Some((b.id, cb))), unit, step)?
+            }
+            Form::Offset { a, k } => {
+                let unit = a.scale / f64::from(OFFSET_STEPS);
+                let values = self.offsets(*a, *k)?;
+                let most = f64::from((1_u32 << (2 * self.bits - 2)) - 1);
+                let values = values.iter().map(|v| rounded(v / unit, most)).collect();
+                let shape = self.flow.shape(*k).to_vec();
+                let k = self.push_param(&format!("{name}.offset"), &shape, values, 8)?;
+                self.scaled(linear(a.id, OFFSET_STEPS, Some((k, 1))), unit, step)?
+            }
+            Form::Scaled { a, k } => {
+                let values = self.weights(*k)?;
+                let most = values
+                    .iter()
+                    .fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
+                let hi = f64::from((1 << (self.fine_bits() - 1)) - 1);
+                let unit = most.max(1e-9) / hi;
+                let values = values
+                    .iter()
+                    .map(|&v| rounded(f64::from(v) / unit, hi))
+                    .collect();
+                let shape = self.flow.shape(*k).to_vec();
+                let k = self.push_param(&format!("{name}.factor"), &shape, values, 8)?;
+                let pre = Pre::Product { a: a.id, b: k };
+                self.scaled(pre, a.scale * unit, step)?
+            }
+            Form::Product { a, b } => {
+                let pre = Pre::Product { a: a.id, b: b.id };
+                self.scaled(pre, a.scale * b.scale, step)?
+            }
+            Form::Plain { x } => self.scaled(linear(x.id, 1, None), x.scale, step)?,
+        };
+        Ok(made)
+    }
+
+    /// Chooses the multiplier that turns an argument of scale `unit` into steps of `step`, or of a
+    /// little more where the argument itself is not finer.
+    pub(super) fn scaled_pre(&self, pre: Pre, unit: f64, step: f64) -> (Pre, Multiplier, f64) {
+        let full = libm::exp2(f64::from(self.shift()));
+        let most = self.most() as f64 / full;
+        match pre {
+            Pre::Linear { a, ca, b, c } => {
+                let mut by = 1;
+                while unit / f64::from(by) / step > most {
+                    by *= 2;
+                }
+                let multiplier = (unit / f64::from(by) / step * full).round().max(1.0);
+                let b = b.map(|(b, cb)| (b, cb * by));
+                let c = c * i64::from(by);
+                let pre = Pre::Linear {
+                    a,
+                    ca: ca * by,
+                    b,
+                    c,
+                };
+                (pre, Multiplier::Const(multiplier as u32), step)
+            }
+            Pre::Product { .. } => {
+                let mut step = step;
+                while unit / step > most {
+                    step *= 2.0;
+                }
+                let multiplier = (unit / step * full).round().max(1.0);
+                (pre, Multiplier::Const(multiplier as u32), step)
+            }
+        }
+    }
+
+    fn scaled(&mut self, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
+        let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
+        Ok((Argument { pre, multiplier }, step))
+    }
+
+    /// The table of the identity, for results whose range is proved.
+    pub(super) fn plain_identity(&self) -> Table {
+        Table::from_fn("identity", self.domain(), |q| q)
+    }
+
+    /// The same real numbers with another scale, saturated.
+    pub(super) fn rescaled(&mut self, name: &str, x: Quant, target: Target) -> Result<Quant> {
+        let mut step = target.scale;
+        let range = self.range(x);
+        let most = range.lo.abs().max(range.hi.abs()) as f64 * x.scale;
+        while most / step > self.limit() as f64 - 1.0 {
+            step *= 2.0;
+        }
+        let (pre, multiplier, step) = self.scaled_pre(linear(x.id, 1, None), x.scale, step);
+        let clamp = |v: f64| {
+            (v + 0.5)
+                .floor()
+                .clamp(target.range.lo as f64, target.range.hi as f64) as i64
+        };
+        let steps = step / target.scale;
+        let table = Table::from_fn("identity", self.domain(), |q| clamp(q as f64 * steps));
+        Ok(Quant {
+            id: self.push_map(name, pre, multiplier, table)?,
+            scale: target.scale,
+        })
+    }
+}
+
+/// Steps of an added constant for each step of the activation.
+const OFFSET_STEPS: i32 = 64;
+
+pub(super) fn linear(a: TensorId, ca: i32, b: Option<(TensorId, i32)>) -> Pre {
+    Pre::Linear { a, ca, b, c: 0 }
+}
+
+/// Integer factors with the ratio of two scales, and the scale of the sum.
+fn coefficients(a: f64, b: f64) -> (i32, i32, f64) {
+    let least = a.min(b);
+    let ratio = a.max(b) / least;
+    let exact = (ratio.log2() - ratio.log2().round()).abs() < 1e-9;
+    let steps = if exact { 1.0 } else { 256.0 };
+    // Beyond this the smaller one is below a step of the larger one.
+    let unit = (least / steps).max(a.max(b) / 65536.0);
+    ((a / unit).round() as i32, (b / unit).round() as i32, unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coefficients_keep_the_ratio() {
+        assert_eq!(coefficients(0.5, 0.125), (4, 1, 0.125));
+        let (a, b, unit) = coefficients(1.0, 1.0 / 3.0);
+        assert!((f64::from(a) * unit - 1.0).abs() < 2e-3);
+        assert!((f64::from(b) * unit - 1.0 / 3.0).abs() < 2e-3);
+        assert_eq!(coefficients(1.0, 1e-9).1, 0);
+    }
+}

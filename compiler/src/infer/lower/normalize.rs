@@ -1,0 +1,132 @@
+//! Normalization over the last axis, in integers.
+//!
+//! ```text
+//! c = x - mean                    = (n x - sum x) / n, rescaled
+//! v = sum c^2                     (squares in one table, then a sum)
+//! i = 1 / sqrt(v / n + epsilon)   (one table)
+//! y = c i                         (one product)
+//! ```
+
+use super::map::{Target, linear};
+use super::{Lower, Quant, grid};
+use crate::infer::error::Result;
+use crate::infer::flow::ValueId;
+use nascent_ir::{Op as Node, Pre, Range, Table, TensorId};
+
+impl Lower<'_> {
+    /// Lowers a normalization.
+    pub(super) fn normalize(&mut self, id: ValueId, center: bool, epsilon: f64) -> Result<Quant> {
+        let x = self.operand(id, 0)?;
+        let name = self.name(id);
+        let width = self.flow.shape(id).last().copied().unwrap_or(1);
+        let stats = &self.stats[id];
+        let (deviation, variance) = (stats.deviation.max(1e-9), stats.variance);
+        let centered = if center {
+            self.centered(&name, x, width, deviation)?
+        } else {
+            x
+        };
+
+        let (inverse, unit) = self.inverse_root(&name, centered, width, variance.0, epsilon)?;
+        // The product of a row's largest element and its inverse is at most sqrt(width).
+        let magnitude = self.stats[id].magnitude(self.options.calibration).max(1e-9);
+        let hi = (1 << (self.fine_bits() - 1)) - 1;
+        let target = Target {
+            scale: grid(magnitude / hi as f64),
+            range: Range::new(-hi, hi),
+        };
+        let range = self.range(centered);
+        let largest = range.lo.abs().max(range.hi.abs()) as f64 * centered.scale;
+        let most = largest * self.limit() as f64 * unit;
+        let mut step = target.scale;
+        while most / step > self.limit() as f64 - 1.0 {
+            step *= 2.0;
+        }
+        let pre = Pre::Product {
+            a: centered.id,
+            b: inverse,
+        };
+        let (pre, multiplier, step) = self.scaled_pre(pre, centered.scale * unit, step);
+        let table = Table::real(
+            "identity",
+            self.domain(),
+            step,
+            target.scale,
+            target.range,
+            |v| v,
+        );
+        Ok(Quant {
+            id: self.push_map(&name, pre, multiplier, table)?,
+            scale: target.scale,
+        })
+    }
+
+    /// `x - mean`, with as many bits as its square allows.
+    fn centered(&mut self, name: &str, x: Quant, width: usize, deviation: f64) -> Result<Quant> {
+        let sum = self
+            .builder
+            .push(&format!("{name}.sum"), Node::FoldSum { x: x.id })?;
+        let hi = (1 << (self.fine_bits() - 1)) - 1;
+        let scale = grid(deviation * 1.05 / hi as f64);
+        let range = self.range(x);
+        let most = (range.hi - range.lo) as f64 * x.scale;
+        let mut step = scale;
+        while most / step > self.limit() as f64 - 1.0 {
+            step *= 2.0;
+        }
+        let pre = linear(x.id, width as i32, Some((sum, -1)));
+        let (pre, multiplier, step) = self.scaled_pre(pre, x.scale / width as f64, step);
+        let range = Range::new(-hi, hi);
+        let table = Table::real("identity", self.domain(), step, scale, range, |v| v);
+        Ok(Quant {
+            id: self.push_map(&format!("{name}.centered"), pre, multiplier, table)?,
+            scale,
+        })
+    }
+
+    /// `1 / sqrt(mean of squares + epsilon)` for each row, and its scale.
+    fn inverse_root(
+        &mut self,
+        name: &str,
+        c: Quant,
+        width: usize,
+        least_variance: f64,
+        epsilon: f64,
+    ) -> Result<(TensorId, f64)> {
+        let range = self.range(c);
+        let largest = range.lo.abs().max(range.hi.abs()) as f64 * c.scale;
+        let limit = self.limit() as f64;
+        let pre = Pre::Product { a: c.id, b: c.id };
+        let (pre, multiplier, square) =
+            self.scaled_pre(pre, c.scale * c.scale, largest * largest / (limit - 1.0));
+        let table = self.plain_identity();
+        let squares = self.push_map(&format!("{name}.squares"), pre, multiplier, table)?;
+
+        let sum = self
+            .builder
+            .push(&format!("{name}.variance"), Node::FoldSum { x: squares })?;
+        // q counts steps of the mean of squares plus epsilon.
+        let unit = square / width as f64;
+        let step = ((limit * square + epsilon) / (limit - 2.0)).max(4.0 * unit);
+        let pre = Pre::Linear {
+            a: sum,
+            ca: 1,
+            b: None,
+            c: (epsilon / unit).round().min(libm::exp2(39.0)) as i64,
+        };
+        let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
+        // Of a few tables the one that saturates just below the least variance seen: layers share
+        // them.
+        let least = ((least_variance.max(0.0) + epsilon) / step / 1.5).max(1.0);
+        let power = (least.log2() / 2.0)
+            .floor()
+            .clamp(0.0, f64::from(self.bits) / 2.0 - 1.0);
+        let scaled = limit * libm::exp2(power);
+        let inverse = Table::from_fn("inverse root", self.domain(), |q| {
+            let root = (q.max(1) as f64).sqrt();
+            (scaled / root + 0.5).floor().min(limit) as i64
+        });
+        let inverse = self.push_map(&format!("{name}.inverse"), pre, multiplier, inverse)?;
+        Ok((inverse, 1.0 / (scaled * step.sqrt())))
+    }
+}

@@ -1,0 +1,20 @@
+//! [Acosh](https://onnx.ai/onnx/operators/onnx__Acosh.html): the inverse hyperbolic cosine, elementwise.
+
+use super::Operator;
+use crate::infer::cx::Cx;
+use crate::infer::error::OpResult;
+use crate::infer::flow::{Unary, ValueId};
+
+pub(super) const OP: Operator = Operator {
+    name: "Acosh",
+    since: &[9, 22],
+    inputs: (1, 1),
+    attrs: &[],
+    limits: "",
+    build,
+};
+
+fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
+    let x = cx.x(0)?;
+    Ok(vec![cx.unary(Unary::Acosh, x)?])
+}

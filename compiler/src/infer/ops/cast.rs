@@ -1,0 +1,61 @@
+//! [Cast](https://onnx.ai/onnx/operators/onnx__Cast.html): change of the element type.
+//!
+//! Between float types nothing happens: the integer model has one precision.
+
+use super::Operator;
+use crate::graph::DType;
+use crate::infer::cx::Cx;
+use crate::infer::error::{Fault, OpResult};
+use crate::infer::flow::ValueId;
+use crate::infer::tensor::{Tensor, Values};
+
+pub(super) const OP: Operator = Operator {
+    name: "Cast",
+    since: &[9, 13, 19, 21, 23, 24, 25],
+    inputs: (1, 1),
+    attrs: &["round_mode", "saturate", "to"],
+    limits: "activations stay what they are: float to float, Boolean to float",
+    build,
+};
+
+fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
+    let x = cx.x(0)?;
+    let Some(to) = cx.int("to")? else {
+        return Fault::attribute("to", "it is missing");
+    };
+    let dtype = i32::try_from(to).ok().and_then(DType::from_onnx);
+    let to_float = dtype.is_some_and(DType::is_weight);
+    let to_int = dtype.is_some_and(|dtype| matches!(dtype.onnx(), 2..=7 | 9 | 12 | 13));
+    if !to_float && !to_int {
+        return Fault::attribute("to", format!("element type {to} is not supported"));
+    }
+    let Some(tensor) = cx.flow.constant(x).cloned() else {
+        let from_int = cx.flow.values[x].is_int;
+        if to_float == from_int {
+            return Fault::form("activations cannot change between floats and integers");
+        }
+        return Ok(vec![x]);
+    };
+    let is_bool = to == 9;
+    let made = match tensor.values() {
+        _ if to_float => Tensor::float(tensor.shape(), tensor.to_floats()),
+        Values::Int(v) => {
+            let cast = |&v: &i64| if is_bool { i64::from(v != 0) } else { v };
+            Tensor::int(tensor.shape(), v.iter().map(cast).collect())
+        }
+        Values::Float(v) => {
+            let cast = |&v: &f32| {
+                if is_bool {
+                    i64::from(v != 0.0)
+                } else {
+                    v as i64
+                }
+            };
+            Tensor::int(tensor.shape(), v.iter().map(cast).collect())
+        }
+    };
+    match made {
+        Some(tensor) => Ok(vec![cx.make(tensor)?]),
+        None => Fault::form("a constant without values"),
+    }
+}

@@ -1,0 +1,22 @@
+//! [LessOrEqual](https://onnx.ai/onnx/operators/onnx__LessOrEqual.html): 1 where a <= b, else 0, elementwise with broadcasting.
+
+use super::Operator;
+use crate::infer::cx::Cx;
+use crate::infer::error::OpResult;
+use crate::infer::flow::{Binary, Unary, ValueId};
+
+pub(super) const OP: Operator = Operator {
+    name: "LessOrEqual",
+    since: &[12, 16],
+    inputs: (2, 2),
+    attrs: &[],
+    limits: "activations are compared after quantization",
+    build,
+};
+
+fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
+    let (a, b) = (cx.x(0)?, cx.x(1)?);
+    let difference = cx.binary(Binary::Sub, a, b)?;
+    let fails = cx.unary(Unary::IsPositive, difference)?;
+    Ok(vec![cx.unary(Unary::Not, fails)?])
+}

@@ -1,0 +1,20 @@
+//! [Not](https://onnx.ai/onnx/operators/onnx__Not.html): 1 for 0, else 0, elementwise.
+
+use super::Operator;
+use crate::infer::cx::Cx;
+use crate::infer::error::OpResult;
+use crate::infer::flow::{Unary, ValueId};
+
+pub(super) const OP: Operator = Operator {
+    name: "Not",
+    since: &[1],
+    inputs: (1, 1),
+    attrs: &[],
+    limits: "",
+    build,
+};
+
+fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
+    let x = cx.x(0)?;
+    Ok(vec![cx.unary(Unary::Not, x)?])
+}

@@ -1,0 +1,274 @@
+//! Rewriting while the float graph is built: constants into weights, patterns into operators, and
+//! functions of two operands into sums and products.
+//!
+//! Whatever is rewritten stays equal in real numbers. Values that nothing reads any more are
+//! dropped at the end.
+
+use super::cx::Cx;
+use super::error::{Fault, OpResult};
+use super::flow::{Binary, Op, Unary, ValueId};
+use super::tensor::{Tensor, broadcast};
+
+/// A function of two operands.
+pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult<ValueId> {
+    let constant = |cx: &Cx<'_>, id: ValueId| cx.flow.constant(id).is_some();
+    if constant(cx, a) && constant(cx, b) {
+        return cx.emit(Op::Binary(f), &[a, b]);
+    }
+    if let Some(made) = normalization(cx, f, a, b)? {
+        return Ok(made);
+    }
+    let commutes = matches!(f, Binary::Add | Binary::Mul);
+    let (x, k) = if commutes && constant(cx, a) {
+        (b, a)
+    } else {
+        (a, b)
+    };
+    if constant(cx, k)
+        && let Some(made) = zeros(cx, f, x, k)?
+    {
+        return Ok(made);
+    }
+    if constant(cx, k)
+        && let Some(made) = into_weights(cx, f, x, k)?
+    {
+        return Ok(made);
+    }
+    let one_function = cx.flow.scalar(a).is_some()
+        || cx.flow.scalar(b).is_some()
+        || (cx.flow.values[a].root == cx.flow.values[b].root && cx.shape(a) == cx.shape(b));
+    if one_function
+        && broadcast(&cx.shape(a), &cx.shape(b))?
+            == cx.shape(if cx.flow.scalar(a).is_some() { b } else { a })
+    {
+        return cx.emit(Op::Binary(f), &[x, k]);
+    }
+    match f {
+        Binary::Add | Binary::Mul => cx.emit(Op::Binary(f), &[x, k]),
+        Binary::Sub if constant(cx, b) => {
+            let minus = cx.unary(Unary::Neg, b)?;
+            binary(cx, Binary::Add, a, minus)
+        }
+        Binary::Sub if constant(cx, a) => {
+            let minus = cx.unary(Unary::Neg, b)?;
+            binary(cx, Binary::Add, minus, a)
+        }
+        Binary::Sub => cx.emit(Op::Binary(f), &[a, b]),
+        Binary::Div => {
+            let inverse = cx.unary(Unary::Reciprocal, b)?;
+            binary(cx, Binary::Mul, a, inverse)
+        }
+        Binary::Max | Binary::Min => {
+            // max(a, b) = b + relu(a - b), min(a, b) = a - relu(a - b)
+            let difference = binary(cx, Binary::Sub, a, b)?;
+            let excess = cx.unary(Unary::Relu, difference)?;
+            match f {
+                Binary::Max => binary(cx, Binary::Add, b, excess),
+                _ => binary(cx, Binary::Sub, a, excess),
+            }
+        }
+        Binary::Pow | Binary::Mod => Fault::form("one of its operands must be a constant number"),
+    }
+}
+
+/// A product with zeros, or a sum with zeros: initial states of recurrent layers are such.
+fn zeros(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<Option<ValueId>> {
+    let constant = cx.flow.constant(k).map(|tensor| tensor.to_floats());
+    if !constant.is_some_and(|values| values.iter().all(|&v| v == 0.0)) {
+        return Ok(None);
+    }
+    let (own, shape) = (cx.shape(x), broadcast(&cx.shape(x), &cx.shape(k))?);
+    match f {
+        Binary::Mul => cx.emit(Op::Expand(shape), &[k]).map(Some),
+        Binary::Add | Binary::Sub if own == shape => Ok(Some(x)),
+        _ => Ok(None),
+    }
+}
+
+/// `a b` with a constant matrix `b`; a scale and an offset of the last axis of `a` go into it.
+pub(crate) fn product(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<ValueId> {
+    let plain = |cx: &mut Cx<'_>| cx.emit(Op::MatMul, &[a, b]);
+    let Some(width) = cx
+        .shape(a)
+        .last()
+        .copied()
+        .filter(|_| cx.flow.constant(b).is_some())
+    else {
+        return plain(cx);
+    };
+    let (scaled, offset) = match split(cx, Binary::Add, a, width) {
+        Some((x, k)) => (x, Some(k)),
+        None => (a, None),
+    };
+    let Some((x, scale)) = split(cx, Binary::Mul, scaled, width) else {
+        return plain(cx);
+    };
+    if !matches!(cx.flow.values[x].op, Op::Normalize { .. }) {
+        return plain(cx);
+    }
+    let column = cx.reshape(scale, &[width, 1])?;
+    let weight = cx.emit(Op::Binary(Binary::Mul), &[b, column])?;
+    let out = cx.emit(Op::MatMul, &[x, weight])?;
+    let Some(offset) = offset else {
+        return Ok(out);
+    };
+    let row = cx.reshape(offset, &[1, width])?;
+    let bias = cx.emit(Op::MatMul, &[row, b])?;
+    let columns = cx.shape(bias)[1];
+    let bias = cx.reshape(bias, &[columns])?;
+    cx.emit(Op::Binary(Binary::Add), &[out, bias])
+}
+
+/// The operands of `x f k` with a constant `k` over the last axis.
+fn split(cx: &Cx<'_>, f: Binary, id: ValueId, width: usize) -> Option<(ValueId, ValueId)> {
+    let value = &cx.flow.values[id];
+    let (Op::Binary(g), [x, k]) = (&value.op, value.inputs.as_slice()) else {
+        return None;
+    };
+    let fits = *g == f && cx.flow.constant(*k)?.shape() == [width];
+    fits.then_some((*x, *k))
+}
+
+/// Which axis of the result has one weight row for each element.
+pub(crate) fn channels(cx: &super::flow::Flow, contraction: ValueId) -> Option<(usize, usize)> {
+    let value = &cx.values[contraction];
+    cx.constant(*value.inputs.get(1)?)?;
+    let axis = match value.op {
+        Op::Conv(_) => 1,
+        Op::MatMul => value.shape.len() - 1,
+        _ => return None,
+    };
+    Some((axis, value.shape[axis]))
+}
+
+/// The numbers of a constant that is a scalar or varies along one axis of `shape` only.
+pub(crate) fn along(k: &Tensor, shape: &[usize], axis: usize) -> Option<Vec<f32>> {
+    let values = k.to_floats();
+    if let [value] = values.as_slice() {
+        return Some(vec![*value; shape[axis]]);
+    }
+    let skip = shape.len().checked_sub(k.shape().len())?;
+    let aligned = k.shape().iter().enumerate();
+    let mut fits = aligned.map(|(at, &dim)| dim == if at + skip == axis { shape[axis] } else { 1 });
+    (fits.all(|one| one) && values.len() == shape[axis]).then_some(values)
+}
+
+/// `y * k` or `y + k` after a contraction with constant weights.
+fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<Option<ValueId>> {
+    let value = cx.flow.values[x].clone();
+    let sum = match value.op {
+        Op::Binary(Binary::Add) if cx.flow.constant(value.inputs[1]).is_some() => {
+            Some((value.inputs[0], value.inputs[1]))
+        }
+        _ => None,
+    };
+    let contraction = sum.map_or(x, |(y, _)| y);
+    let Some((axis, _)) = channels(cx.flow, contraction) else {
+        return Ok(None);
+    };
+    // A number is a step of the function that follows, which the contraction may share with others.
+    let Some(constant) = cx.flow.constant(k).filter(|k| k.len() > 1).cloned() else {
+        return Ok(None);
+    };
+    let shape = cx.shape(contraction);
+    let Some(factors) = along(&constant, &shape, axis) else {
+        return Ok(None);
+    };
+    match (f, sum) {
+        (Binary::Add | Binary::Sub, Some((y, bias))) => {
+            let bias = cx.emit(Op::Binary(f), &[bias, k])?;
+            Ok(Some(cx.emit(Op::Binary(Binary::Add), &[y, bias])?))
+        }
+        (Binary::Mul | Binary::Div, _) => {
+            let made = scaled(cx, contraction, f, &factors)?;
+            let Some((_, bias)) = sum else {
+                return Ok(Some(made));
+            };
+            let bias = cx.emit(Op::Binary(f), &[bias, k])?;
+            Ok(Some(cx.emit(Op::Binary(Binary::Add), &[made, bias])?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The contraction with each channel's weights multiplied or divided.
+fn scaled(cx: &mut Cx<'_>, contraction: ValueId, f: Binary, factors: &[f32]) -> OpResult<ValueId> {
+    let value = cx.flow.values[contraction].clone();
+    let rank = cx.shape(value.inputs[1]).len();
+    let mut aligned = vec![1; rank];
+    let axis = if matches!(value.op, Op::Conv(_)) {
+        0
+    } else {
+        rank - 1
+    };
+    aligned[axis] = factors.len();
+    let factors = cx.make(Tensor::made(&aligned, factors.to_vec())?)?;
+    let weight = cx.emit(Op::Binary(f), &[value.inputs[1], factors])?;
+    // It stays the contraction's node, also where another node's numbers went into it.
+    cx.flow
+        .emit(value.node, value.op, &[value.inputs[0], weight])
+}
+
+/// `d / sqrt(mean(d^2) + epsilon)`, as exporters wrote layer normalization before opset 17: with
+/// `d = x - mean(x)` or, for the normalization by the root of the mean of squares, any `d`.
+fn normalization(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult<Option<ValueId>> {
+    let found = match f {
+        Binary::Div => root_of(cx, b).map(|(squares, epsilon)| (a, squares, epsilon)),
+        Binary::Mul => [(a, b), (b, a)].into_iter().find_map(|(d, inverse)| {
+            let value = &cx.flow.values[inverse];
+            let root = (value.op == Op::Unary(Unary::Reciprocal)).then(|| value.inputs[0])?;
+            root_of(cx, root).map(|(squares, epsilon)| (d, squares, epsilon))
+        }),
+        _ => None,
+    };
+    let Some((d, squares, epsilon)) = found else {
+        return Ok(None);
+    };
+    let Some(operand) = mean_of(cx, squares) else {
+        return Ok(None);
+    };
+    let value = &cx.flow.values[operand];
+    if value.op != Op::Binary(Binary::Mul) || value.inputs != [d, d] {
+        return Ok(None);
+    }
+    let value = cx.flow.values[d].clone();
+    let centered = value.op == Op::Binary(Binary::Sub)
+        && mean_of(cx, value.inputs[1]) == Some(value.inputs[0]);
+    let (x, center) = if centered {
+        (value.inputs[0], true)
+    } else {
+        (d, false)
+    };
+    Ok(Some(cx.emit(Op::Normalize { center, epsilon }, &[x])?))
+}
+
+/// `sqrt(v + epsilon)`: `v` and `epsilon`.
+fn root_of(cx: &Cx<'_>, id: ValueId) -> Option<(ValueId, f64)> {
+    let value = &cx.flow.values[id];
+    let inner = match value.op {
+        Op::Unary(Unary::Sqrt) => value.inputs[0],
+        Op::Binary(Binary::Pow) if cx.flow.scalar(value.inputs[1]) == Some(0.5) => value.inputs[0],
+        _ => return None,
+    };
+    let value = &cx.flow.values[inner];
+    let (Op::Binary(Binary::Add), [v, k]) = (&value.op, value.inputs.as_slice()) else {
+        return None;
+    };
+    cx.flow
+        .scalar(*k)
+        .filter(|&k| k >= 0.0)
+        .map(|epsilon| (*v, epsilon))
+}
+
+/// The operand of a mean over the last axis.
+fn mean_of(cx: &Cx<'_>, id: ValueId) -> Option<ValueId> {
+    let value = &cx.flow.values[id];
+    let (Op::Binary(Binary::Mul), [sum, k]) = (&value.op, value.inputs.as_slice()) else {
+        return None;
+    };
+    let sum = &cx.flow.values[*sum];
+    let x = *sum.inputs.first().filter(|_| sum.op == Op::ReduceSum)?;
+    let width = *cx.flow.shape(x).last()? as f64;
+    let factor = cx.flow.scalar(*k)?;
+    ((factor * width - 1.0).abs() < 1e-6).then_some(x)
+}

@@ -1,0 +1,139 @@
+//! A graph as data, and a graph that was checked.
+
+use crate::limits::{MAX_NODES, MAX_TABLES};
+use crate::op::{Op, TableId};
+use crate::range::Range;
+use crate::table::Table;
+use nascent_verifier::codec::bounded;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Deref;
+
+/// Position of a tensor in [`Graph::tensors`], and of the node that makes it in [`Graph::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TensorId(pub u32);
+
+impl TensorId {
+    /// As an index into a slice.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for TensorId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "%{}", self.0)
+    }
+}
+
+/// An architecture: what a model computes for any values of its parameters.
+///
+/// This is plain data and may be wrong in any way. Only [`Graph::check`] makes it a
+/// [`CheckedGraph`], and only that can be evaluated, laid out, encoded or digested. The easiest way
+/// to make one is [`crate::Builder`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graph {
+    /// For people; not in the digest.
+    pub name: String,
+    /// Bits `T` of the lookup tables, `2 ..= 16`: of all values but sums, contractions and vector
+    /// parameters, which have `2 T`.
+    pub table_bits: u8,
+    /// Bits of the parameters that are operands of contractions, `2 ..= table_bits`.
+    pub weight_bits: u8,
+    /// One per node, in the same order.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
+    pub tensors: Vec<TensorInfo>,
+    /// In topological order: node `i` makes tensor `i` from tensors before it.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
+    pub nodes: Vec<Node>,
+    /// All `Input` nodes' tensors, in the order in which callers give them.
+    pub inputs: Vec<TensorId>,
+    /// Distinct, narrow, at least one, in the order in which callers get them.
+    pub outputs: Vec<TensorId>,
+    /// Functions of [`crate::Map`] nodes.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_TABLES>")]
+    pub tables: Vec<Table>,
+}
+
+/// What is known about a tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorInfo {
+    /// For people; not in the digest.
+    pub name: String,
+    /// Row-major; `[]` is a scalar; no zeros; rank at most 8.
+    pub shape: Vec<u32>,
+    /// Of every element. Declared for inputs and parameters, otherwise what follows from the
+    /// operands: [`Graph::check`] derives it and refuses any other.
+    pub range: Range,
+}
+
+impl TensorInfo {
+    /// Number of elements of a checked tensor.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().map(|&dim| dim as usize).product()
+    }
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// For people; not in the digest.
+    pub name: String,
+    /// The tensor made: the node's own position.
+    pub output: TensorId,
+    /// What is computed.
+    pub op: Op,
+}
+
+/// A graph for which all rules of [`Graph::check`] hold. Immutable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedGraph {
+    pub(crate) graph: Graph,
+}
+
+impl CheckedGraph {
+    /// Gives the data back.
+    pub fn into_inner(self) -> Graph {
+        self.graph
+    }
+
+    /// The tensor `id`.
+    ///
+    /// # Panics
+    /// If `id` is not of this graph.
+    pub fn tensor(&self, id: TensorId) -> &TensorInfo {
+        &self.graph.tensors[id.index()]
+    }
+
+    /// The node that makes `id`.
+    ///
+    /// # Panics
+    /// If `id` is not of this graph.
+    pub fn node(&self, id: TensorId) -> &Node {
+        &self.graph.nodes[id.index()]
+    }
+
+    /// The table `id`.
+    ///
+    /// # Panics
+    /// If `id` is not of this graph.
+    pub fn table(&self, id: TableId) -> &Table {
+        &self.graph.tables[id.0 as usize]
+    }
+
+    /// The `Param` tensors, in order.
+    pub fn params(&self) -> impl Iterator<Item = TensorId> + '_ {
+        let nodes = self.graph.nodes.iter();
+        nodes
+            .filter(|node| matches!(node.op, Op::Param))
+            .map(|node| node.output)
+    }
+}
+
+impl Deref for CheckedGraph {
+    type Target = Graph;
+
+    fn deref(&self) -> &Graph {
+        &self.graph
+    }
+}

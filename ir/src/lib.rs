@@ -1,0 +1,37 @@
+//! The integer intermediate representation of models, and its evaluator.
+//!
+//! A [`Graph`] is an architecture in which every tensor holds integers of known range. The compiler
+//! makes one from a model file; the inference circuit lays it out; both see only these types. There
+//! is no field element and no float here: `real = scale * integer`, and scales live in [`Params`]
+//! for reports.
+
+mod bounded;
+mod build;
+mod check;
+mod encoding;
+pub mod error;
+mod eval;
+pub mod graph;
+mod infer;
+mod interval;
+pub mod limits;
+pub mod op;
+mod ops;
+pub mod params;
+pub mod range;
+mod shape;
+pub mod table;
+mod values;
+pub mod views;
+
+pub use build::Builder;
+pub use check::Cost;
+pub use error::{EvalError, Fault, GraphError, NodeRef, ParamsError};
+pub use eval::eval;
+pub use graph::{CheckedGraph, Graph, Node, TensorId, TensorInfo};
+pub use op::{Conv, Divide, Embed, Map, MatMul, Multiplier, Op, Pre, TableId, View};
+pub use params::{Params, Scale};
+pub use range::{Range, WIDE_BITS};
+pub use table::Table;
+pub use values::{Slice, Values};
+pub use views::{IndexMap, Source};

@@ -1,0 +1,9 @@
+//! The representation against its definition: references, refusals, bytes.
+
+mod common;
+mod compose;
+mod contractions;
+mod elementwise;
+mod encoding;
+mod reject;
+mod views;

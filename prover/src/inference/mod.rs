@@ -1,0 +1,131 @@
+//! Keys and proofs of inference: one set of keys for each architecture, whatever the checkpoint.
+
+use std::sync::Arc;
+
+use ff::PrimeField;
+use halo2_proofs::plonk::{ProvingKey, keygen_pk2};
+use halo2curves::bn256::{Fr, G1Affine};
+use nascent_circuits::inference::plan::layout::Layout;
+use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Shape};
+use nascent_ir::Params;
+use nascent_params::Srs;
+use nascent_verifier::{Digest32, VerifyingKey};
+use rand_core::{CryptoRng, RngCore};
+
+use crate::error::{KeyError, ProveError};
+use crate::export::export;
+use crate::fast;
+use crate::transcript::Keccak;
+
+/// Keys of one architecture.
+#[derive(Debug)]
+pub struct InferenceKeys {
+    circuit: InferenceCircuit,
+    pk: ProvingKey<G1Affine>,
+    vk: VerifyingKey,
+}
+
+/// Why there is no proof of an inference.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InferenceError {
+    /// Parameters or input do not fit.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The proof cannot be made.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+}
+
+/// A proof that `outputs` is what the parameters behind the proof's commitments give on `inputs`.
+#[derive(Clone, Debug)]
+pub struct InferenceProof {
+    /// The public inputs.
+    pub inputs: Vec<i64>,
+    /// The outputs.
+    pub outputs: Vec<i64>,
+    /// The proof's bytes.
+    pub proof: Vec<u8>,
+    /// Where the time went.
+    pub timings: fast::Timings,
+}
+
+impl InferenceKeys {
+    /// Generates the keys.
+    ///
+    /// # Errors
+    ///
+    /// If the SRS has another size than the circuit, or the circuit does not fit the key's format.
+    pub fn generate(layout: Arc<Layout>, shape: Shape, srs: &Srs) -> Result<Self, KeyError> {
+        if srs.k() != shape.k {
+            return Err(KeyError::SrsSize {
+                expected: shape.k,
+                got: srs.k(),
+            });
+        }
+        let public = u32::try_from(layout.public_rows()).map_err(|_| KeyError::TooLarge)?;
+        let circuit = InferenceCircuit::new(layout, shape);
+        let pk = keygen_pk2(srs.params(), &circuit, false)?;
+        let vk = export(pk.get_vk(), &[public], None)?;
+        Ok(Self { circuit, pk, vk })
+    }
+
+    /// The verifier's key.
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.vk
+    }
+
+    /// The circuit without a witness.
+    pub fn circuit(&self) -> &InferenceCircuit {
+        &self.circuit
+    }
+
+    /// Proves one inference; `prefix` is the first word of the transcript
+    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`.
+    ///
+    /// # Errors
+    ///
+    /// If parameters or input do not fit, or the proof cannot be made.
+    pub fn prove(
+        &self,
+        srs: &Srs,
+        params: &Params,
+        inputs: &[i64],
+        prefix: &Digest32,
+        mut rng: impl RngCore + CryptoRng,
+    ) -> Result<InferenceProof, InferenceError> {
+        let (circuit, outputs) = self.circuit.with_witness(params, inputs)?;
+        let instance = circuit.instance();
+        let proof = Vec::with_capacity(self.vk.proof_len());
+        let mut transcript = Keccak::new(proof, prefix);
+        let timings = fast::create_proof(
+            srs,
+            &self.pk,
+            &circuit,
+            &[&instance],
+            &mut rng,
+            &mut transcript,
+        )
+        .map_err(ProveError::from)?;
+        Ok(InferenceProof {
+            inputs: inputs.to_vec(),
+            outputs,
+            proof: transcript.into_inner(),
+            timings,
+        })
+    }
+}
+
+/// The instance column for inputs and outputs, as the verifier's field elements' bytes
+/// (little-endian).
+pub fn instance_bytes(inputs: &[i64], outputs: &[i64]) -> Vec<[u8; 32]> {
+    let count = inputs.len() as i64;
+    let values = inputs.iter().chain(outputs).chain([&count]);
+    values
+        .map(|&value| {
+            let magnitude = Fr::from(value.unsigned_abs());
+            let value = if value < 0 { -magnitude } else { magnitude };
+            value.to_repr()
+        })
+        .collect()
+}
