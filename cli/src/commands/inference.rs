@@ -318,9 +318,39 @@ fn find_key(
             );
             return Err(Failure::new(Kind::Refused, message));
         }
+        check_inputs(args.file, &graph, &bundle.inputs)?;
         let (keys, _) = keys(context, &graph, &bundle.srs_digest)?;
+        // The planner is trusted with the layout; this looks at what it made.
+        keys.circuit().check().or_fail(Kind::Internal)?;
         return Ok((keys.verifying_key().clone(), true));
     }
     let beside = key_file(args.file, &bundle.vk_digest);
     Ok((read_key(args.key.unwrap_or(&beside))?, false))
+}
+
+/// Inputs are public: their declared ranges are the verifier's to check.
+fn check_inputs(file: &Path, graph: &CheckedGraph, inputs: &[i64]) -> Result<()> {
+    let refused = |what: String| {
+        let message = format!("REFUSED: {}: {what}", file.display());
+        Failure::new(Kind::Refused, message)
+    };
+    let mut rest = inputs.iter();
+    for &id in &graph.inputs {
+        let info = graph.tensor(id);
+        for _ in 0..info.elements() {
+            let value = rest
+                .next()
+                .ok_or_else(|| refused("inputs are missing".to_owned()))?;
+            if !info.range.contains(*value) {
+                let (name, range) = (&info.name, info.range);
+                return Err(refused(format!(
+                    "input {value} of '{name}' is not in {range}"
+                )));
+            }
+        }
+    }
+    match rest.next() {
+        None => Ok(()),
+        Some(_) => Err(refused("there are too many inputs".to_owned())),
+    }
 }
