@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 const MAX_COLUMNS: usize = 1 << 12;
 const MAX_QUERIES: usize = 1 << 14;
 const MAX_CONSTRAINTS: usize = 1 << 16;
-const MAX_INSTANCE_ROWS: u32 = 1 << 16;
+const MAX_INSTANCE_ROWS: u32 = 1 << 18;
 /// Over all instance queries: each row costs the verifier a few products.
 const MAX_QUERIED_INSTANCE_ROWS: usize = 1 << 18;
 /// The opening check takes products of pairs of a column's rows.
