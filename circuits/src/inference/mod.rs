@@ -1,7 +1,7 @@
 //! The inference circuit: a quantized network's output on an input, for committed parameters.
 //!
 //! Follow a value: an input enters from the instance column ([`config`]) onto the bus
-//! ([`fraction`]); a [`unit`] takes it, rounds it and looks its result up in a function table
+//! ([`fraction`]); a [unit](mod@unit) takes it, rounds it and looks its result up in a function table
 //! ([`tables`]); contractions ([`contraction`]) prove products of matrices by claims ([`claim`])
 //! about the lanes they stand in; a [`fold`] takes the maximum or the sum of a window.
 //!

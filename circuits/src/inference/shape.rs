@@ -6,7 +6,7 @@ pub const UNUSABLE_ROWS: usize = 8;
 
 /// What the gates of an inference circuit depend on.
 ///
-/// The model itself is in the fixed columns (see [`super::plan`]): two architectures of one shape
+/// The model itself is in the fixed columns (see [`super::plan()`]): two architectures of one shape
 /// have the same constraints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {

@@ -1,6 +1,6 @@
 //! Whether fixed columns are a circuit whose constraints mean what they should.
 //!
-//! [`super::plan`] writes the fixed columns, and whoever derives a key again trusts it. [`check`]
+//! [`super::plan()`] writes the fixed columns, and whoever derives a key again trusts it. [`check`]
 //! reads nothing but the columns. It shows that
 //!
 //! - each address of the bus is written once and read as often as its multiplicity says;

@@ -1,6 +1,6 @@
 //! From an integer graph to rows of the circuit.
 //!
-//! Every element of a tensor has a place on the bus or is a constant ([`Wire`]); views only rename.
+//! Every element of a tensor has a place on the bus or is a constant (`Wire`); views only rename.
 //! Operators become rows of units and folds; contractions claim matrices where they stand. A tensor
 //! that a contraction needs in another arrangement than it stands in is copied by exact units.
 //!
