@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM: the first asks the work to stop where it can, the second ends the process.
 //!
-//! A job of proofs looks at [`flag`] between tiles. The other libraries report their progress and
+//! A job of proofs looks at [`flag()`] between tiles. The other libraries report their progress and
 //! have no word for stopping; there [`checkpoint`] unwinds from the report, so that temporary files
 //! are removed on the way, and [`catch`] makes an ordinary failure of it.
 
