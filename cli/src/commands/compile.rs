@@ -46,6 +46,9 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    std::fs::create_dir_all(&args.out)
+        .or_fail(Kind::Environment)
+        .doing(format!("folder {}", args.out.display()))?;
     let paths = [GRAPH, PARAMS, PORTS].map(|name| args.out.join(name));
     for path in &paths {
         files::check_output(path, args.force)?;
@@ -76,9 +79,6 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let shape = layout.shape(None).or_fail(Kind::Input)?;
     let columns = Columns::of(&shape);
 
-    std::fs::create_dir_all(&args.out)
-        .or_fail(Kind::Environment)
-        .doing(format!("folder {}", args.out.display()))?;
     let ports = json!({
         "inputs": compiled.inputs.iter().map(port_json).collect::<Vec<_>>(),
         "outputs": compiled.outputs.iter().map(port_json).collect::<Vec<_>>(),

@@ -184,9 +184,14 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         output::duration(key_time),
     ));
     context.note(format!(
-        "Verify: nascent verify {} --architecture {}",
+        "Verify: nascent verify {} --architecture {}{}",
         args.out.display(),
-        args.subject.folder.join(GRAPH).display()
+        args.subject.folder.join(GRAPH).display(),
+        if common::is_development(&identity) {
+            " --development-srs"
+        } else {
+            ""
+        }
     ));
     if common::is_development(&identity) {
         context.warn(DEVELOPMENT_NOTICE);

@@ -7,6 +7,7 @@ use crate::output::{self, Context, Outcome, count};
 use nascent_compiler::{Architecture, Limits};
 use nascent_params::SrsCache;
 use nascent_prover::derive::SafetensorsFile;
+use nascent_verifier::InferenceBundle;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
 use nascent_verifier::{InitBundle, ModelSpec, Plan, Srs, VerifyingKey, weight_digest};
@@ -255,6 +256,38 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
     if start.starts_with(b"ptau") {
         line("powers of tau; `nascent srs import` checks and keeps it");
         return Ok(("ptau", json!({})));
+    }
+    if start.starts_with(&InferenceBundle::MAGIC) {
+        let bundle: InferenceBundle = files::read(path)?;
+        line("inference");
+        let fields = [
+            ("architecture", hex::encode(bundle.architecture)),
+            ("verifying key", hex::encode(bundle.vk_digest)),
+            ("SRS", common::srs_words(&bundle.srs_digest)),
+            ("inputs", bundle.inputs.len().to_string()),
+            ("outputs", bundle.outputs.len().to_string()),
+            ("proof", format!("{} bytes", bundle.proof.len())),
+        ];
+        for (name, value) in &fields {
+            context.result(format!("{name:<18}{value}"));
+        }
+        let fields: serde_json::Map<String, Value> = fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        return Ok(("inference", Value::Object(fields)));
+    }
+    if start.starts_with(&<nascent_ir::Graph as Format>::MAGIC) {
+        let bytes = files::read_bounded(path, <nascent_ir::Graph as Format>::MAX_BYTES)?;
+        let graph = nascent_ir::CheckedGraph::decode(&bytes)
+            .or_fail(Kind::Input)
+            .doing(format!("{} is not a valid architecture", path.display()))?;
+        let digest = hex::encode(graph.digest().or_fail(Kind::Internal)?);
+        line("architecture of a quantized model");
+        context.result(format!("{:<18}{digest}", "digest"));
+        context.result(format!("{:<18}{}", "operators", graph.nodes.len()));
+        let json = json!({ "digest": digest, "operators": graph.nodes.len() });
+        return Ok(("architecture", json));
     }
     // A safetensors file starts with the length of its header and an opening brace.
     if start.get(8) == Some(&b'{') {

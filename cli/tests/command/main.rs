@@ -5,6 +5,7 @@
 mod bad_files;
 mod chain;
 mod digest;
+mod inference;
 mod lies;
 #[cfg(unix)]
 mod signals;
