@@ -88,13 +88,13 @@ def environment(work):
 def install_failure(stderr):
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR")] or lines[-2:]
-    signs = ("NewConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError",
-             "Max retries", "Connection refused", "name resolution")
+    # "none": the index gave no list at all.
+    signs = ("(from versions: none)", "Max retries", "ConnectTimeout", "ReadTimeout", "ProxyError")
     if any(sign in stderr for sign in signs):
-        return (f"PyPI cannot be reached, so EZKL {EZKL} cannot be installed; is there a network, "
-                f"or a mirror in PIP_INDEX_URL? pip says: {' / '.join(errors)}")
-    return (f"pip did not install {', '.join(PACKAGES)} "
-            f"(EZKL has wheels for Linux and macOS, Python 3.8 and up): {' / '.join(errors)}")
+        return (f"PyPI cannot be reached, so EZKL {EZKL} cannot be installed. Is there a network, "
+                f"or a mirror to name in PIP_INDEX_URL? pip says: {' / '.join(errors)}")
+    return (f"pip did not install {', '.join(PACKAGES)}; are there wheels for this system and "
+            f"Python {platform.python_version()}? pip says: {' / '.join(errors)}")
 
 
 def built(package, kind, name):
@@ -170,12 +170,13 @@ def run_ours(programs, model, samples, limits, folder):
     return steps
 
 
+def samples_of(model):
+    return model.with_suffix(".samples.npz")
+
+
 def compare(options, python, programs, model, limits):
     model = model.resolve()
-    samples = model.with_suffix(".samples.npz")
-    for path in (model, samples):
-        if not path.is_file():
-            raise Stop(f"there is no {path}")
+    samples = samples_of(model)
     folder = options.work / "models" / model.stem
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -242,6 +243,9 @@ def main():
     models = options.models or sorted((ROOT / "examples" / "inference").glob("*.onnx"))
     if not models:
         raise Stop("there is no model in examples/inference")
+    for path in [path for model in models for path in (model, samples_of(model))]:
+        if not path.is_file():
+            raise Stop(f"there is no {path}")
     limits = Limits(options.timeout or None, int(options.memory * 2**30) or None)
     programs = {"inference": options.binary, "nascent": options.nascent}
     for program in filter(None, programs.values()):

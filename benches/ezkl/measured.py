@@ -83,10 +83,15 @@ def last_words(path):
 
 
 def last_object(path):
-    """The JSON object in the last line of a log that starts with a brace."""
+    """The JSON object that begins in the last line with a brace at its start; empty if none does.
+
+    It may be of one line or of several, and other lines may stand before and after it."""
     with open(path, encoding="utf-8", errors="replace") as file:
-        objects = [line for line in file if line.startswith("{")]
-    return json.loads(objects[-1]) if objects else {}
+        lines = file.readlines()
+    starts = [at for at, line in enumerate(lines) if line.startswith("{")]
+    if not starts:
+        return {}
+    return json.JSONDecoder().raw_decode("".join(lines[starts[-1] :]))[0]
 
 
 def measure(name, command, limits, log, cwd=None):
@@ -123,7 +128,8 @@ def measure(name, command, limits, log, cwd=None):
         step.note = f"ended by signal {-process.returncode}"
     elif status == DONE and process.returncode > 0:
         step.status = FAILED
-        step.note = f"exit code {process.returncode}: {last_words(f'{log}.err') or last_words(log)}"
+        said = last_words(f"{log}.err") or last_words(log) or "it said nothing"
+        step.note = f"exit code {process.returncode}: {said}"
     if step.done:
         try:
             step.result = last_object(log)
