@@ -165,6 +165,7 @@ def run_ours(programs, model, samples, limits, folder):
     if programs.get("nascent"):
         command = [programs["nascent"], "--json", "--cache", folder / "cache"]
         quantized = folder / "quantized"
+        quantized.mkdir()
         if step("quantize", [*command, "compile", model, "--out", quantized, "--samples", samples]):
             step("run", [*command, "run", quantized, "--input", samples])
     return steps

@@ -94,6 +94,14 @@ def last_object(path):
     return json.JSONDecoder().raw_decode("".join(lines[starts[-1] :]))[0]
 
 
+def error_of(path):
+    """What a command that answers in JSON says went wrong; empty if that is not there."""
+    try:
+        return " / ".join(last_object(path)["error"]["messages"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def measure(name, command, limits, log, cwd=None):
     """Runs a command in a process group of its own; never raises for what the command does."""
     step = Step(name)
@@ -128,7 +136,7 @@ def measure(name, command, limits, log, cwd=None):
         step.note = f"ended by signal {-process.returncode}"
     elif status == DONE and process.returncode > 0:
         step.status = FAILED
-        said = last_words(f"{log}.err") or last_words(log) or "it said nothing"
+        said = last_words(f"{log}.err") or error_of(log) or last_words(log) or "it said nothing"
         step.note = f"exit code {process.returncode}: {said}"
     if step.done:
         try:
