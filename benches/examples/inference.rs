@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use nascent_benches::usage;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::plan::{choose, plan};
 use nascent_compiler::infer::{Model, Options, Samples, compile, samples};
@@ -21,22 +22,6 @@ use nascent_verifier::{InferenceBundle, verify_inference};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use serde_json::json;
-
-/// Processor seconds and peak resident mebibytes of this process so far.
-fn usage() -> (f64, u64) {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    let ticks: f64 = [11, 12]
-        .iter()
-        .filter_map(|&i| fields.get(i)?.parse::<f64>().ok())
-        .sum();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: u64 = peak
-        .and_then(|p| p.trim().split(' ').next()?.parse().ok())
-        .unwrap_or(0);
-    (ticks / 100.0, kib / 1024)
-}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();

@@ -14,6 +14,7 @@ use halo2_proofs::{
     poly::kzg::{commitment::KZGCommitmentScheme, multiopen::ProverSHPLONK},
 };
 use halo2curves::bn256::{Bn256, Fr};
+use nascent_benches::usage;
 use nascent_circuits::{
     digest,
     sampling::DeviateTable,
@@ -26,22 +27,6 @@ use nascent_verifier::{Distribution, Precision};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use serde_json::json;
-
-/// Processor seconds and peak resident mebibytes of this process so far.
-fn usage() -> (f64, u64) {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    let ticks: f64 = [11, 12]
-        .iter()
-        .filter_map(|&i| fields.get(i)?.parse::<f64>().ok())
-        .sum();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: u64 = peak
-        .and_then(|p| p.trim().split(' ').next()?.parse().ok())
-        .unwrap_or(0);
-    (ticks / 100.0, kib / 1024)
-}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();

@@ -1,5 +1,5 @@
-//! What the criterion benches share: tiles to prove and to verify, of a size that the environment
-//! chooses.
+//! What benches and examples share: tiles to prove and to verify, of a size that the environment
+//! chooses, and what a process used.
 
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
@@ -24,6 +24,22 @@ const PRECISION: Precision = Precision {
 /// If the variable is not a number.
 pub fn size(default: u32) -> u32 {
     std::env::var("NASCENT_BENCH_K").map_or(default, |k| k.parse().expect("a number"))
+}
+
+/// Processor seconds and peak resident mebibytes of this process so far.
+pub fn usage() -> (f64, u64) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
+    let ticks: f64 = [11, 12]
+        .iter()
+        .filter_map(|&i| fields.get(i)?.parse::<f64>().ok())
+        .sum();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: u64 = peak
+        .and_then(|p| p.trim().split(' ').next()?.parse().ok())
+        .unwrap_or(0);
+    (ticks / 100.0, kib / 1024)
 }
 
 /// Everything that proving tiles of one kind needs.

@@ -9,7 +9,6 @@ use super::fraction::Tuple;
 use super::plan::layout::{ClaimPlan, Layout, Section, Step};
 use super::plan::rows::{Address, Ending, Fold, Multiplier, Place, UnitOp, UnitRow};
 use super::sheet::Sheet;
-use super::tables::RANGE;
 
 /// Why a circuit's cells cannot be computed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -331,7 +330,6 @@ impl Machine<'_> {
                     _ => a.iter().zip(&b).map(|(a, b)| a + b).collect(),
                 })
             })?;
-        debug_assert!(tables.index(RANGE, 0).is_some());
         for (set, counts) in self.config.tables.iter().zip(counts.chunks(last)) {
             sheet.advice_mut(set.count)[..counts.len()].copy_from_slice(counts);
         }

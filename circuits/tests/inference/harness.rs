@@ -62,7 +62,16 @@ pub struct Forgery<'a> {
 /// Names of constraints that fail.
 pub type Verdict = Vec<(String, String)>;
 
-impl Model {
+/// A circuit with an honest witness.
+pub struct LaidOut {
+    pub circuit: InferenceCircuit,
+    pub config: InferenceConfig,
+    pub meta: ConstraintSystem<Fr>,
+    pub outputs: Vec<i64>,
+    pub honest: Grid,
+}
+
+impl LaidOut {
     pub fn new(case: &Case, lanes: Lanes) -> Self {
         let layout = Arc::new(plan(&case.graph, lanes).expect("planned"));
         let shape = layout.shape(None).expect("fits");
@@ -91,6 +100,25 @@ impl Model {
             random = random.square() + Fr::ONE;
             random
         });
+        Self {
+            circuit,
+            config,
+            meta,
+            outputs,
+            honest,
+        }
+    }
+}
+
+impl Model {
+    pub fn new(case: &Case, lanes: Lanes) -> Self {
+        let LaidOut {
+            circuit,
+            config,
+            meta,
+            outputs,
+            honest,
+        } = LaidOut::new(case, lanes);
         let constraints = Constraints::new(&meta);
         let lookups = lookups(&config);
         let mut model = Self {

@@ -18,13 +18,10 @@ mod random;
 mod refused;
 mod rerun;
 
-use std::sync::Arc;
-
-use ff::Field;
-use graphs::{Case, cases};
+use graphs::cases;
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
-use nascent_circuits::grid::Grid;
+use harness::LaidOut;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::{InferenceCircuit, plan};
 
@@ -38,31 +35,6 @@ fn lanes() -> Vec<Lanes> {
     vec![lanes(4, 2, 2, 8), lanes(3, 1, 1, 5)]
 }
 
-/// The circuit with its witness, its outputs, and all cells.
-fn laid_out(case: &Case, lanes: Lanes) -> (Grid, ConstraintSystem<Fr>, Vec<i64>) {
-    let layout = Arc::new(plan(&case.graph, lanes).expect("planned"));
-    let shape = layout.shape(None).expect("fits");
-    let circuit = InferenceCircuit::new(layout, shape.clone());
-    let inputs: Vec<i64> = case.inputs.iter().map(|&x| x.into()).collect();
-    let (circuit, outputs) = circuit
-        .with_witness(&case.params, &inputs)
-        .expect("in range");
-    let mut meta = ConstraintSystem::default();
-    let config = InferenceCircuit::configure_with_params(&mut meta, shape.clone());
-    let challenges: Vec<Fr> = (0..meta.num_challenges() as u64)
-        .map(|i| Fr::from(i + 3).pow([1 << 40]))
-        .collect();
-    let instance = circuit.instance();
-    let mut grid =
-        Grid::new(&circuit, &meta, config, shape.k, &[&instance], &challenges).expect("laid out");
-    let mut counter = Fr::from(11);
-    grid.blind(meta.blinding_factors() + 1, || {
-        counter = counter.square() + Fr::ONE;
-        counter
-    });
-    (grid, meta, outputs)
-}
-
 #[test]
 fn outputs_are_those_of_the_reference() {
     for case in cases() {
@@ -74,7 +46,7 @@ fn outputs_are_those_of_the_reference() {
         .expect("evaluates");
         let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
         for lanes in lanes() {
-            let (_, _, outputs) = laid_out(&case, lanes);
+            let outputs = LaidOut::new(&case, lanes).outputs;
             assert_eq!(outputs, expected, "{} with {lanes:?}", case.name);
         }
     }
@@ -84,8 +56,8 @@ fn outputs_are_those_of_the_reference() {
 fn constraints_hold() {
     for case in cases() {
         for lanes in lanes() {
-            let (grid, meta, _) = laid_out(&case, lanes);
-            assert_eq!(grid.failures(&meta), [], "{} with {lanes:?}", case.name);
+            let LaidOut { honest, meta, .. } = LaidOut::new(&case, lanes);
+            assert_eq!(honest.failures(&meta), [], "{} with {lanes:?}", case.name);
         }
     }
 }

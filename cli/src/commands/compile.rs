@@ -1,9 +1,10 @@
 //! `nascent compile`: an ONNX model with weights becomes a quantized model, and what proving it takes.
 
+use super::inference::lay_out;
 use crate::failure::{Classify, Explain, Kind, Result};
 use crate::files;
 use crate::output::{Context, Outcome, bytes, count};
-use nascent_circuits::inference::plan::{Columns, choose, plan};
+use nascent_circuits::inference::plan::Columns;
 use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -74,9 +75,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let compiled = infer::compile(&model, &options, &given)
         .or_fail(Kind::Input)
         .doing(format!("model {}", args.model.display()))?;
-    let lanes = choose(&compiled.graph).or_fail(Kind::Input)?;
-    let layout = plan(&compiled.graph, lanes).or_fail(Kind::Input)?;
-    let shape = layout.shape(None).or_fail(Kind::Input)?;
+    let (_, shape) = lay_out(&compiled.graph)?;
     let columns = Columns::of(&shape);
 
     let ports = json!({

@@ -10,12 +10,13 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use nascent_circuits::inference::Shape;
+use nascent_circuits::inference::plan::layout::Layout;
 use nascent_circuits::inference::plan::{choose, plan};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
 use nascent_prover::inference::InferenceKeys;
-use nascent_prover::job::{CachedSrs, DevelopmentSrs, SrsSource};
 use nascent_verifier::codec::Format;
 use nascent_verifier::inference::prefix;
 use nascent_verifier::{InferenceBundle, VerifyingKey, verify_inference};
@@ -211,26 +212,22 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     })))
 }
 
+/// The layout of an architecture: a function of it alone.
+pub fn lay_out(graph: &CheckedGraph) -> Result<(Layout, Shape)> {
+    let lanes = choose(graph).or_fail(Kind::Input)?;
+    let layout = plan(graph, lanes).or_fail(Kind::Input)?;
+    let shape = layout.shape(None).or_fail(Kind::Input)?;
+    Ok((layout, shape))
+}
+
 /// Keys of an architecture: a function of it and the SRS alone.
 fn keys(
     context: &Context,
     graph: &CheckedGraph,
     identity: &[u8; 32],
-) -> Result<(InferenceKeys, Arc<Srs>)> {
-    let lanes = choose(graph).or_fail(Kind::Input)?;
-    let layout = plan(graph, lanes).or_fail(Kind::Input)?;
-    let shape = layout.shape(None).or_fail(Kind::Input)?;
-    let cache = srs::cache(context);
-    let development = DevelopmentSrs {
-        cache: Some(cache.clone()),
-    };
-    let imported = CachedSrs::new(cache, *identity);
-    let source: &dyn SrsSource = if common::is_development(identity) {
-        &development
-    } else {
-        &imported
-    };
-    let srs = source.load(shape.k).or_fail(Kind::Environment)?;
+) -> Result<(InferenceKeys, Srs)> {
+    let (layout, shape) = lay_out(graph)?;
+    let srs = srs::load(context, identity, shape.k)?;
     let keys = InferenceKeys::generate(Arc::new(layout), shape, &srs).or_fail(Kind::Internal)?;
     Ok((keys, srs))
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ff::PrimeField;
 use halo2_proofs::plonk::{ProvingKey, keygen_pk2};
-use halo2curves::bn256::{Fr, G1Affine};
+use halo2curves::bn256::G1Affine;
+use nascent_circuits::inference::linear::field;
 use nascent_circuits::inference::plan::layout::Layout;
 use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Shape};
 use nascent_ir::Params;
@@ -121,11 +122,5 @@ impl InferenceKeys {
 pub fn instance_bytes(inputs: &[i64], outputs: &[i64]) -> Vec<[u8; 32]> {
     let count = inputs.len() as i64;
     let values = inputs.iter().chain(outputs).chain([&count]);
-    values
-        .map(|&value| {
-            let magnitude = Fr::from(value.unsigned_abs());
-            let value = if value < 0 { -magnitude } else { magnitude };
-            value.to_repr()
-        })
-        .collect()
+    values.map(|&value| field(value).to_repr()).collect()
 }
