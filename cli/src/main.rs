@@ -7,6 +7,7 @@ mod files;
 mod interrupt;
 mod machine;
 mod output;
+mod pool;
 mod secret;
 
 use clap::{Parser, Subcommand};

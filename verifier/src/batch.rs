@@ -10,6 +10,7 @@ use crate::proof::{Proof, ProofError};
 use crate::srs::Srs;
 use crate::verify::{Reduced, reduce};
 use crate::vk::VerifyingKey;
+use crate::workers::{Alone, Workers};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -34,6 +35,17 @@ pub fn verify_proof(
     batch.finish(srs).map_err(|_| ProofError::Pairing)
 }
 
+/// Parses a proof and checks all of it but the pairing.
+pub(crate) fn prepare(
+    vk: &VerifyingKey,
+    prefix: &Digest32,
+    instances: &[Vec<Fr>],
+    proof: &[u8],
+) -> Result<Reduced, ProofError> {
+    let proof = Proof::parse(vk, proof)?;
+    reduce(vk, prefix, instances, &proof)
+}
+
 /// Collects proofs, then checks them all at once.
 #[derive(Debug, Default)]
 pub struct BatchVerifier<'a> {
@@ -51,15 +63,19 @@ impl<'a> BatchVerifier<'a> {
         instances: &[Vec<Fr>],
         proof: &[u8],
     ) -> Result<(), ProofError> {
-        let proof = Proof::parse(vk, proof)?;
-        let reduced = reduce(vk, prefix, instances, &proof)?;
+        let reduced = prepare(vk, prefix, instances, proof)?;
+        self.push(vk, reduced);
+        Ok(())
+    }
+
+    /// Takes a proof in of which all but the pairing is checked.
+    pub(crate) fn push(&mut self, vk: &'a VerifyingKey, reduced: Reduced) {
         let next = self.keys.len();
         let key = *self.by_digest.entry(*vk.digest()).or_insert(next);
         if key == next {
             self.keys.push(vk);
         }
         self.proofs.push((key, reduced));
-        Ok(())
     }
 
     /// Number of proofs collected.
@@ -77,14 +93,23 @@ impl<'a> BatchVerifier<'a> {
     /// When it fails, the position of a proof that fails alone is looked for,
     /// by halves.
     pub fn finish(&self, srs: &Srs) -> Result<(), BatchError> {
-        if self.holds(srs, &self.proofs) {
+        self.finish_with(srs, &Alone)
+    }
+
+    /// [`Self::finish`] by several workers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::finish`].
+    pub fn finish_with(&self, srs: &Srs, workers: &impl Workers) -> Result<(), BatchError> {
+        if self.holds(srs, &self.proofs, workers) {
             return Ok(());
         }
         let mut first = 0_usize;
         let mut rest = self.proofs.as_slice();
         while rest.len() > 1 {
             let (low, high) = rest.split_at(rest.len() / 2);
-            if self.holds(srs, low) {
+            if self.holds(srs, low, workers) {
                 first = first.saturating_add(low.len());
                 rest = high;
             } else {
@@ -94,7 +119,7 @@ impl<'a> BatchVerifier<'a> {
         Err(BatchError::Pairing { position: first })
     }
 
-    fn holds(&self, srs: &Srs, proofs: &[(usize, Reduced)]) -> bool {
+    fn holds(&self, srs: &Srs, proofs: &[(usize, Reduced)], workers: &impl Workers) -> bool {
         let coefficients = coefficients(proofs);
         let mut left = Combination::default();
         let mut right = Combination::default();
@@ -121,7 +146,7 @@ impl<'a> BatchVerifier<'a> {
                 right.push(scalar, *point);
             }
         }
-        let sides = G1Projective::normalize_batch(&[left.sum(), right.sum()]);
+        let sides = G1Projective::normalize_batch(&[left.sum(workers), right.sum(workers)]);
         let product = Bn254::multi_pairing(sides, [*srs.tau_g2(), -G2Affine::generator()]);
         product.0 == <Bn254 as Pairing>::TargetField::ONE
     }
@@ -163,8 +188,8 @@ impl Combination {
         self.points.push(point);
     }
 
-    fn sum(&self) -> G1Projective {
-        msm(&self.scalars, &self.points)
+    fn sum(&self, workers: &impl Workers) -> G1Projective {
+        msm(&self.scalars, &self.points, workers)
     }
 }
 

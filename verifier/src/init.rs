@@ -3,7 +3,7 @@
 //! The verifier builds every instance itself, from plan and beacon value;
 //! nothing but the proof bytes of a tile is taken from the prover.
 
-use crate::batch::{BatchError, BatchVerifier};
+use crate::batch::{BatchError, BatchVerifier, prepare};
 use crate::bundle::{BundleError, InitBundle, StreamProofs};
 use crate::chain::{ChainValue, chain_start, weight_digest};
 use crate::codec::{Format, FormatError};
@@ -15,6 +15,7 @@ use crate::spec::{SpecError, StreamSpec};
 use crate::srs::Srs;
 use crate::statement::TileStatement;
 use crate::vk::VerifyingKey;
+use crate::workers::{Alone, Workers, map_all};
 use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -30,6 +31,20 @@ pub fn verify_init<'k>(
     bundle: &InitBundle,
     key: impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
     srs: &Srs,
+) -> Result<Report, VerifyError> {
+    verify_init_with(bundle, key, srs, &Alone)
+}
+
+/// [`verify_init`] by several workers.
+///
+/// # Errors
+///
+/// As [`verify_init`].
+pub fn verify_init_with<'k>(
+    bundle: &InitBundle,
+    key: impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
+    srs: &Srs,
+    workers: &impl Workers,
 ) -> Result<Report, VerifyError> {
     bundle.validate()?;
     if srs.digest() != bundle.srs_digest {
@@ -52,16 +67,10 @@ pub fn verify_init<'k>(
     check_coverage(bundle, &streams)?;
 
     let statement = Statement::new(bundle)?;
-    let mut batch = BatchVerifier::default();
-    let mut commitments = Vec::new();
     let mut chain = Chain::default();
+    let mut tiles = Vec::with_capacity(bundle.tiles.len());
     for (position, tile) in bundle.tiles.iter().enumerate() {
         let (stream, index) = (tile.stream, tile.index);
-        let error = |source| VerifyError::Tile {
-            stream,
-            index,
-            source,
-        };
         let of = streams.get(usize::from(stream));
         let of = of.ok_or(VerifyError::UnexpectedTile { stream, index })?;
         let prefix = TileStatement {
@@ -75,12 +84,24 @@ pub fn verify_init<'k>(
         if let Some(end) = bundle.chain_ends.get(position) {
             instance.extend(chain.next(of, index, end));
         }
-        batch
-            .add(of.vk, &prefix, &[instance], &tile.proof)
-            .map_err(error)?;
+        tiles.push((of, prefix, [instance], tile));
+    }
+    let prepared = map_all(workers, tiles.len(), |position| match tiles.get(position) {
+        Some((of, prefix, instance, tile)) => prepare(of.vk, prefix, instance, &tile.proof),
+        None => Err(ProofError::InconsistentKey),
+    });
+    let mut batch = BatchVerifier::default();
+    let mut commitments = Vec::new();
+    for ((of, _, _, tile), prepared) in tiles.iter().zip(prepared) {
+        let reduced = prepared.map_err(|source| VerifyError::Tile {
+            stream: tile.stream,
+            index: tile.index,
+            source,
+        })?;
+        batch.push(of.vk, reduced);
         commitments.extend(of.vk.weight_commitments(&tile.proof));
     }
-    batch.finish(srs).map_err(|error| {
+    batch.finish_with(srs, workers).map_err(|error| {
         let BatchError::Pairing { position } = error;
         let tile = bundle.tiles.get(position);
         VerifyError::Tile {

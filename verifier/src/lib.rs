@@ -60,6 +60,7 @@ pub mod statement;
 pub mod transcript;
 mod verify;
 pub mod vk;
+pub mod workers;
 
 pub use batch::{BatchError, BatchVerifier, verify_proof};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
@@ -67,7 +68,7 @@ pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
 pub use inference::{InferenceBundle, InferenceError, InferenceReport, verify_inference};
-pub use init::{VerifyError, verify_init};
+pub use init::{VerifyError, verify_init, verify_init_with};
 pub use plan::{Beacon, PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
 pub use report::{NotProved, Proved, Report, Seed, StreamReport};
@@ -75,3 +76,4 @@ pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, 
 pub use srs::{Srs, SrsError};
 pub use statement::{TileStatement, transcript_prefix};
 pub use vk::{TileShape, VerifyingKey, VkData, VkError};
+pub use workers::{Alone, Workers};

@@ -8,6 +8,7 @@
 //! the same way, so that only about `2 sqrt(2^c)` sums are left to be weighted.
 
 use crate::glv::{self, Half};
+use crate::workers::{Workers, map_all};
 use alloc::vec;
 use alloc::vec::Vec;
 use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
@@ -21,7 +22,7 @@ const MAX_POINTS: usize = 1 << 14;
 const WIDTHS: core::ops::RangeInclusive<u32> = 3..=14;
 
 /// `sum_i scalars[i] points[i]`, over the shorter of both lists.
-pub(crate) fn msm(scalars: &[Fr], points: &[G1Affine]) -> G1Projective {
+pub(crate) fn msm(scalars: &[Fr], points: &[G1Affine], workers: &impl Workers) -> G1Projective {
     let (points, halves) = split_terms(scalars, points);
     let bits = halves.iter().map(bit_length).max().unwrap_or(0);
     if bits == 0 {
@@ -29,17 +30,21 @@ pub(crate) fn msm(scalars: &[Fr], points: &[G1Affine]) -> G1Projective {
     }
     let width = digit_width(points.len(), bits);
     let digits = signed_digits(&halves, bits, width);
-    // As many digit positions at once as fit a bounded list of points.
-    let group = (MAX_POINTS / points.len()).max(1);
     let positions: Vec<&[i32]> = digits.chunks(points.len()).rev().collect();
+    // As many digit positions at once as fit a bounded list of points.
+    let share = positions.len().div_ceil(workers.width().max(1));
+    let group = (MAX_POINTS / points.len()).clamp(1, share);
+    let groups: Vec<&[&[i32]]> = positions.chunks(group).collect();
+    let sums = map_all(workers, groups.len(), |index| {
+        let group = groups.get(index).copied().unwrap_or(&[]);
+        digit_sums(&points, group, width)
+    });
     let mut sum = G1Projective::ZERO;
-    for group in positions.chunks(group) {
-        for of_position in digit_sums(&points, group, width) {
-            for _ in 0..width {
-                sum.double_in_place();
-            }
-            sum += of_position;
+    for of_position in sums.into_iter().flatten() {
+        for _ in 0..width {
+            sum.double_in_place();
         }
+        sum += of_position;
     }
     sum
 }
@@ -327,13 +332,28 @@ mod tests {
     use ark_ec::CurveGroup;
     use ark_ff::PrimeField;
 
+    /// Alone, but cutting the work as for so many.
+    struct Width(usize);
+
+    impl Workers for Width {
+        fn width(&self) -> usize {
+            self.0
+        }
+
+        fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+            crate::workers::Alone.map(count, work)
+        }
+    }
+
     fn scalar(index: usize) -> Fr {
         to_scalar(&keccak256(&[&index.to_be_bytes()]))
     }
 
     fn check(scalars: &[Fr], points: &[G1Affine]) {
         let expected: G1Projective = points.iter().zip(scalars).map(|(p, s)| *p * s).sum();
-        assert_eq!(msm(scalars, points), expected);
+        for width in [1, 2, 7, 1000] {
+            assert_eq!(msm(scalars, points, &Width(width)), expected);
+        }
     }
 
     #[test]

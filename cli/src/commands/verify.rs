@@ -1,6 +1,6 @@
 //! `nascent verify`: check a bundle, and say in plain words what that shows and what not.
 //!
-//! The check itself is `nascent_verifier::verify_init`. The prover's crate is only called to make
+//! The check itself is `nascent_verifier::verify_init_with`. The prover's crate is only called to make
 //! a key anew (`--rederive-key`) and to find keys that this machine made earlier.
 
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
@@ -10,11 +10,12 @@ use super::{inference, keys, srs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
+use crate::pool::Pool;
 use nascent_circuits::tile::TileParams;
 use nascent_verifier::codec::Format;
 use nascent_verifier::{
     InferenceBundle, InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError,
-    VerifyingKey, verify_init,
+    VerifyingKey, verify_init_with,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -150,10 +151,11 @@ pub fn check<'k>(
     srs: &Srs,
 ) -> Result<(Report, Duration)> {
     let started = Instant::now();
-    let report = verify_init(
+    let report = verify_init_with(
         bundle,
         |digest| keys.clone().find(|key| key.digest() == digest),
         srs,
+        &Pool,
     );
     let time = started.elapsed();
     report.map(|report| (report, time)).map_err(refusal)
