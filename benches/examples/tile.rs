@@ -10,10 +10,10 @@
 use std::time::Instant;
 
 use halo2_proofs::{
-    plonk::{create_proof, keygen_pk, keygen_vk},
+    plonk::{ProvingKey, create_proof, keygen_pk2},
     poly::kzg::{commitment::KZGCommitmentScheme, multiopen::ProverSHPLONK},
 };
-use halo2curves::bn256::{Bn256, Fr};
+use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use nascent_benches::usage;
 use nascent_circuits::{
     digest,
@@ -22,11 +22,17 @@ use nascent_circuits::{
     tile::{TileChain, TileCircuit, TileParams, TileWitness},
 };
 use nascent_params::{Silent, Srs};
-use nascent_prover::{fast, transcript::Keccak};
+use nascent_prover::{fast, keys::TileKeys, transcript::Keccak};
 use nascent_verifier::{Distribution, Precision};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use serde_json::json;
+
+/// Keys of either prover.
+enum Keys {
+    Library(ProvingKey<G1Affine>),
+    Ours(TileKeys, fast::Arithmetic),
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -57,10 +63,22 @@ fn main() {
         json!({ "step": "srs", "k": k, "wall_s": start.elapsed().as_secs_f64() })
     );
 
+    let prover = option("--prover", "ours");
     let start = Instant::now();
-    let shape = TileCircuit::shape(params.clone());
-    let vk = keygen_vk(srs.params(), &shape).expect("verifying key");
-    let pk = keygen_pk(srs.params(), vk, &shape).expect("proving key");
+    let key = match prover.as_str() {
+        "library" => {
+            let shape = TileCircuit::shape(params.clone());
+            Keys::Library(keygen_pk2(srs.params(), &shape, false).expect("proving key"))
+        }
+        "portable" => Keys::Ours(
+            TileKeys::generate(params.clone(), &srs).expect("keys"),
+            fast::Arithmetic::Portable,
+        ),
+        _ => Keys::Ours(
+            TileKeys::generate(params.clone(), &srs).expect("keys"),
+            fast::Arithmetic::Detected,
+        ),
+    };
     println!(
         "{}",
         json!({ "step": "keys", "k": k, "wall_s": start.elapsed().as_secs_f64(), "peak_mib": usage().1 })
@@ -91,35 +109,33 @@ fn main() {
     let instance = circuit.instance();
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let mut transcript = Keccak::new(Vec::new(), &[0; 32]);
-    let prover = option("--prover", "ours");
     let (cpu, _) = usage();
     let start = Instant::now();
-    let timings = if prover == "library" {
-        create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
-            srs.params(),
-            &pk,
-            &[circuit],
-            &[&[&instance]],
-            rng,
-            &mut transcript,
-        )
-        .expect("proof");
-        None
-    } else {
-        let arithmetic = match prover.as_str() {
-            "portable" => fast::Arithmetic::Portable,
-            _ => fast::Arithmetic::Detected,
-        };
-        let proof = fast::create_proof_with(
-            arithmetic,
-            &srs,
-            &pk,
-            &circuit,
-            &[&instance],
-            &mut rng,
-            &mut transcript,
-        );
-        Some(proof.expect("proof"))
+    let timings = match &key {
+        Keys::Library(key) => {
+            create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+                srs.params(),
+                key,
+                &[circuit],
+                &[&[&instance]],
+                rng,
+                &mut transcript,
+            )
+            .expect("proof");
+            None
+        }
+        Keys::Ours(keys, arithmetic) => {
+            let proof = fast::create_proof_with(
+                *arithmetic,
+                &srs,
+                keys.key(),
+                &circuit,
+                &[&instance],
+                &mut rng,
+                &mut transcript,
+            );
+            Some(proof.expect("proof"))
+        }
     };
     let wall = start.elapsed().as_secs_f64();
     let (cpu_end, peak) = usage();

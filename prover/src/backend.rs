@@ -45,7 +45,7 @@ pub fn create_proof(
     let mut transcript = Keccak::new(proof, &prefix);
     fast::create_proof(
         srs,
-        keys.proving_key(),
+        keys.key(),
         &circuit,
         &[instance],
         &mut rng,

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use halo2_proofs::plonk;
 use nascent_circuits::canonical::TopDigitsOfModulus;
 use nascent_circuits::tile::ShapeError;
 use nascent_params::ParamsError;
@@ -28,9 +27,9 @@ pub enum KeyError {
     /// A number that does not fit the key's format.
     #[error("the tile is too large for the key format")]
     TooLarge,
-    /// The library refuses the circuit.
+    /// The prover refuses the circuit.
     #[error("key generation: {0}")]
-    Library(#[from] plonk::Error),
+    Circuit(#[from] FastError),
     /// The verifier's data cannot be made.
     #[error("export of the verifying key: {0}")]
     Export(#[from] ExportError),
@@ -50,9 +49,6 @@ pub enum KeyError {
         /// Commitments of the key.
         got: usize,
     },
-    /// The library does not read back its own encoding.
-    #[error("library's verifying key: {0}")]
-    LibraryKey(io::Error),
     /// A key file is not a key file.
     #[error("key file {path}: {source}")]
     Format {

@@ -6,47 +6,56 @@
 
 use ff::PrimeField;
 use group::GroupEncoding;
-use halo2_proofs::plonk::{self, Any, Expression};
+use halo2_proofs::plonk::{self, Any, ConstraintSystem, Expression};
 use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::{Fr, G1Affine};
-use nascent_verifier::statement::{TILE_CHAIN_ROWS, TILE_INSTANCE_ROWS};
 use nascent_verifier::vk::{ColumnKind, Node, PermutationColumn, Query};
 use nascent_verifier::{TileShape, VerifyingKey, VkData, VkError};
 use std::collections::BTreeMap;
 
-/// Exports the key of an initialization tile without the weight digest.
-pub fn export_tile(
-    vk: &plonk::VerifyingKey<G1Affine>,
-    tile: TileShape,
-) -> Result<VerifyingKey, ExportError> {
-    export_rows(vk, tile, TILE_INSTANCE_ROWS)
+/// A circuit's key, in the library's types.
+#[derive(Debug, Clone, Copy)]
+pub struct Circuit<'a> {
+    /// Constraints and queries.
+    pub constraints: &'a ConstraintSystem<Fr>,
+    /// Binary logarithm of the number of rows.
+    pub k: u32,
+    /// Commitments to the fixed columns.
+    pub fixed: &'a [G1Affine],
+    /// Commitments of the permutation, one for each column under copy constraints.
+    pub permutation: &'a [G1Affine],
 }
 
-/// Exports the key of an initialization tile with the weight digest.
-pub fn export_digest_tile(
-    vk: &plonk::VerifyingKey<G1Affine>,
-    tile: TileShape,
-) -> Result<VerifyingKey, ExportError> {
-    export_rows(vk, tile, TILE_INSTANCE_ROWS + TILE_CHAIN_ROWS)
-}
-
-fn export_rows(
-    vk: &plonk::VerifyingKey<G1Affine>,
-    tile: TileShape,
-    rows: u64,
-) -> Result<VerifyingKey, ExportError> {
-    let rows = u32::try_from(rows).map_err(|_| ExportError::TooLarge)?;
-    export(vk, &[rows], Some(tile))
-}
-
-/// Exports any key, given the number of values of each instance column.
-pub fn export(
+/// Exports the library's key, given the number of values of each instance column.
+///
+/// # Errors
+///
+/// As [`export`].
+pub fn export_library(
     vk: &plonk::VerifyingKey<G1Affine>,
     instance_rows: &[u32],
     tile: Option<TileShape>,
 ) -> Result<VerifyingKey, ExportError> {
-    let cs = vk.cs();
-    let domain = vk.get_domain();
+    let circuit = Circuit {
+        constraints: vk.cs(),
+        k: vk.get_domain().k(),
+        fixed: vk.fixed_commitments(),
+        permutation: vk.permutation().commitments(),
+    };
+    export(&circuit, instance_rows, tile)
+}
+
+/// Exports a key, given the number of values of each instance column.
+///
+/// # Errors
+///
+/// If the circuit uses what the verifier has not, or does not fit its format.
+pub fn export(
+    circuit: &Circuit<'_>,
+    instance_rows: &[u32],
+    tile: Option<TileShape>,
+) -> Result<VerifyingKey, ExportError> {
+    let cs = circuit.constraints;
     if !cs.lookups().is_empty() {
         return Err(ExportError::Lookups {
             got: cs.lookups().len(),
@@ -58,15 +67,16 @@ pub fn export(
             got: instance_rows.len(),
         });
     }
-    let mut graph = Graph::new(vk)?;
+    let mut graph = Graph::new(cs)?;
     let mut constraints = Vec::new();
     for polynomial in cs.gates().iter().flat_map(|gate| gate.polynomials()) {
         constraints.push(graph.add(polynomial)?);
     }
+    let omega = (circuit.k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
     let data = VkData {
-        k: u8::try_from(domain.k()).map_err(|_| ExportError::TooLarge)?,
-        omega: domain.get_omega().to_repr(),
-        degree: degree(vk)?,
+        k: u8::try_from(circuit.k).map_err(|_| ExportError::TooLarge)?,
+        omega: omega.to_repr(),
+        degree: degree(cs)?,
         blinding_factors: number(cs.blinding_factors())?,
         instance_rows: instance_rows.to_vec(),
         advice_phases: cs.advice_column_phase(),
@@ -76,27 +86,26 @@ pub fn export(
         instance_queries: queries(cs.instance_queries())?,
         nodes: graph.nodes,
         constraints,
-        fixed_commitments: vk.fixed_commitments().iter().map(point).collect(),
-        permutation: permutation(vk)?,
+        fixed_commitments: circuit.fixed.iter().map(point).collect(),
+        permutation: permutation(circuit)?,
         tile,
     };
     Ok(VerifyingKey::new(data)?)
 }
 
-/// The library's degree, held against the constraints' own: the library clamps
-/// it silently (at 5, or at `MAX_DEGREE`), and a proof of a clamped key fails.
-fn degree(vk: &plonk::VerifyingKey<G1Affine>) -> Result<u8, ExportError> {
-    let polynomials = vk.cs().gates().iter().flat_map(|gate| gate.polynomials());
+/// The library's degree, which is that of the quotient and one, held against the constraints' own:
+/// the library clamps it silently (at 5, or at `MAX_DEGREE`), and a proof of a clamped key fails.
+fn degree(cs: &ConstraintSystem<Fr>) -> Result<u8, ExportError> {
+    let polynomials = cs.gates().iter().flat_map(|gate| gate.polynomials());
     let constraints = polynomials.map(Expression::degree).max().unwrap_or(0);
-    let quotient = vk.get_domain().get_quotient_poly_degree() + 1;
-    if constraints > quotient || vk.cs().degree() != quotient {
+    let declared = cs.degree();
+    if constraints > declared {
         return Err(ExportError::Degree {
             constraints,
-            quotient,
-            declared: vk.cs().degree(),
+            declared,
         });
     }
-    u8::try_from(quotient).map_err(|_| ExportError::TooLarge)
+    u8::try_from(declared).map_err(|_| ExportError::TooLarge)
 }
 
 fn queries<C: plonk::ColumnType>(
@@ -111,9 +120,9 @@ fn queries<C: plonk::ColumnType>(
     queries.iter().map(query).collect()
 }
 
-fn permutation(vk: &plonk::VerifyingKey<G1Affine>) -> Result<Vec<PermutationColumn>, ExportError> {
-    let columns = vk.cs().permutation().get_columns();
-    let commitments = vk.permutation().commitments();
+fn permutation(circuit: &Circuit<'_>) -> Result<Vec<PermutationColumn>, ExportError> {
+    let columns = circuit.constraints.permutation().get_columns();
+    let commitments = circuit.permutation;
     if columns.len() != commitments.len() {
         return Err(ExportError::Permutation {
             expected: columns.len(),
@@ -156,14 +165,14 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(vk: &plonk::VerifyingKey<G1Affine>) -> Result<Self, ExportError> {
+    fn new(cs: &ConstraintSystem<Fr>) -> Result<Self, ExportError> {
         let positions = |queries: Vec<Query>| (0..).zip(queries).map(|(i, q)| (q, i)).collect();
         Ok(Self {
             nodes: Vec::new(),
             known: BTreeMap::new(),
-            advice: positions(queries(vk.cs().advice_queries())?),
-            fixed: positions(queries(vk.cs().fixed_queries())?),
-            instance: positions(queries(vk.cs().instance_queries())?),
+            advice: positions(queries(cs.advice_queries())?),
+            fixed: positions(queries(cs.fixed_queries())?),
+            instance: positions(queries(cs.instance_queries())?),
         })
     }
 
@@ -236,14 +245,11 @@ pub enum ExportError {
     },
     /// The quotient has too few pieces for the constraints.
     #[error(
-        "constraints of degree {constraints}, a quotient for degree {quotient}, \
-         {declared} declared: raise it with set_minimum_degree"
+        "constraints of degree {constraints}, {declared} declared: raise it with set_minimum_degree"
     )]
     Degree {
         /// True degree of the constraints.
         constraints: usize,
-        /// Degree that the quotient allows.
-        quotient: usize,
         /// Degree that the constraint system declares.
         declared: usize,
     },

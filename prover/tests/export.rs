@@ -6,7 +6,7 @@ use halo2_proofs::plonk::{self, Circuit, ConstraintSystem, Error, Expression, ke
 use halo2_proofs::poly::Rotation;
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
-use nascent_prover::export::{ExportError, export};
+use nascent_prover::export::{ExportError, export_library};
 use nascent_verifier::vk::Node;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -78,22 +78,27 @@ fn kind(degree: usize) -> Kind {
 
 #[test]
 fn the_librarys_silent_clamp_of_the_degree_is_caught() {
-    let exported = export(&key(kind(5)), &[], None).unwrap();
+    let exported = export_library(&key(kind(5)), &[], None).unwrap();
     assert_eq!(exported.data().degree, 5);
-    let refused = export(&key(kind(6)), &[], None).unwrap_err();
+    let refused = export_library(&key(kind(6)), &[], None).unwrap_err();
     assert!(matches!(
         refused,
         ExportError::Degree {
             constraints: 6,
-            quotient: 5,
-            ..
+            declared: 5,
         }
     ));
     let raised = Kind {
         minimum: Some(6),
         ..kind(6)
     };
-    assert_eq!(export(&key(raised), &[], None).unwrap().data().degree, 6);
+    assert_eq!(
+        export_library(&key(raised), &[], None)
+            .unwrap()
+            .data()
+            .degree,
+        6
+    );
 }
 
 #[test]
@@ -102,13 +107,13 @@ fn library_lookups_are_refused() {
         lookup: true,
         ..kind(3)
     };
-    let refused = export(&key(kind), &[], None).unwrap_err();
+    let refused = export_library(&key(kind), &[], None).unwrap_err();
     assert!(matches!(refused, ExportError::Lookups { got: 1 }));
 }
 
 #[test]
 fn instance_columns_are_counted() {
-    let refused = export(&key(kind(3)), &[4], None).unwrap_err();
+    let refused = export_library(&key(kind(3)), &[4], None).unwrap_err();
     assert!(matches!(
         refused,
         ExportError::InstanceColumns {
@@ -120,7 +125,7 @@ fn instance_columns_are_counted() {
 
 #[test]
 fn subexpressions_stand_once() {
-    let exported = export(&key(kind(4)), &[], None).unwrap();
+    let exported = export_library(&key(kind(4)), &[], None).unwrap();
     let products = exported.data().nodes.iter();
     let products = products.filter(|node| matches!(node, Node::Product(..)));
     // 1 a, a^2, a^3 once for both constraints; then q a^3 and a^3 q.

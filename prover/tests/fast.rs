@@ -19,7 +19,7 @@ use nascent_circuits::{
 };
 use nascent_params::{Silent, Srs};
 use nascent_prover::{
-    fast::{self, Arithmetic},
+    fast::{self, Arithmetic, Key},
     transcript::Keccak,
 };
 use nascent_verifier::{Distribution, Precision};
@@ -80,7 +80,7 @@ fn ours(
     fast::create_proof_with(
         arithmetic,
         srs,
-        pk,
+        &Key::from_library(pk).expect("a circuit of gates"),
         &circuit,
         &[&circuit.instance()],
         &mut rng,

@@ -2,10 +2,10 @@
 //! our verifier; then everything that must be refused.
 
 use ff::PrimeField;
-use halo2_proofs::plonk::create_proof;
+use halo2_proofs::plonk::{ProvingKey, create_proof, keygen_pk2};
 use halo2_proofs::poly::kzg::commitment::KZGCommitmentScheme;
 use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
-use halo2curves::bn256::{Bn256, Fr};
+use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use nascent_circuits::seed::SeedMaterial;
 use nascent_circuits::tile::{TileCircuit, TileParams, TileWitness};
 use nascent_params::Srs;
@@ -26,7 +26,7 @@ const SECRET: u64 = 0x5ec7e7;
 struct Keys {
     params: TileParams,
     srs: Srs,
-    tile: TileKeys,
+    library: ProvingKey<G1Affine>,
     vk: VerifyingKey,
 }
 
@@ -35,11 +35,13 @@ impl Keys {
         let params = TileParams::new(k, distribution, precision).unwrap();
         let srs = Srs::development(k, &nascent_params::Silent).unwrap();
         let tile = TileKeys::generate(params.clone(), &srs).unwrap();
+        let shape = TileCircuit::shape(params.clone());
+        let library = keygen_pk2(srs.params(), &shape, false).unwrap();
         let vk = tile.verifying_key().clone();
         Self {
             params,
             srs,
-            tile,
+            library,
             vk,
         }
     }
@@ -50,7 +52,7 @@ impl Keys {
         let mut transcript = Keccak::new(Vec::new(), prefix);
         create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
             self.srs.params(),
-            self.tile.proving_key(),
+            &self.library,
             &[circuit],
             &[&[&instance]],
             ChaCha20Rng::from_seed([3; 32]),

@@ -2,10 +2,13 @@
 
 use std::fs;
 
-use nascent_circuits::tile::TileParams;
+use halo2_proofs::plonk::keygen_pk2;
+use nascent_circuits::tile::{TileCircuit, TileParams};
 use nascent_params::{Silent, Srs};
 use nascent_prover::error::KeyError;
 use nascent_prover::estimate::{CostModel, Limits, TileCost, choose_sizes};
+use nascent_prover::export::export_library;
+use nascent_prover::fast::Key;
 use nascent_prover::keys::{KeySource, KeyStore, TileKeys};
 use nascent_verifier::{
     Distribution, Fill, ModelSpec, Precision, StreamSpec, TensorSpec, VerifyingKey,
@@ -25,20 +28,26 @@ fn srs(k: u32) -> Srs {
 }
 
 #[test]
-fn a_verifying_key_gives_the_same_proving_key() {
+fn a_verifying_key_gives_the_same_key() {
     let (params, srs) = (params(9, 5), srs(9));
     let keys = TileKeys::generate(params.clone(), &srs).unwrap();
     let vk = keys.verifying_key().clone();
     let again = TileKeys::with_verifying_key(params, &srs, vk).unwrap();
-    let (one, two) = (keys.proving_key(), again.proving_key());
-    assert_eq!(one.fixed_values().len(), two.fixed_values().len());
-    for (one, two) in one.fixed_values().iter().zip(two.fixed_values()) {
-        assert_eq!(one[..], two[..]);
-    }
-    assert_eq!(
-        one.get_vk().transcript_repr(),
-        two.get_vk().transcript_repr()
-    );
+    assert_eq!(keys.key().fixed(), again.key().fixed());
+}
+
+#[test]
+fn keys_are_the_librarys() {
+    let (params, srs) = (params(9, 5), srs(9));
+    let keys = TileKeys::generate(params.clone(), &srs).unwrap();
+    let shape = TileCircuit::shape(params.clone());
+    let library = keygen_pk2(srs.params(), &shape, false).unwrap();
+    let copied = Key::from_library(&library).unwrap();
+    assert_eq!(keys.key().fixed(), copied.fixed());
+    let tile = keys.verifying_key().tile().cloned();
+    let rows = keys.verifying_key().data().instance_rows.clone();
+    let exported = export_library(library.get_vk(), &rows, tile).unwrap();
+    assert_eq!(exported.digest(), keys.verifying_key().digest());
 }
 
 #[test]

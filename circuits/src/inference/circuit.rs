@@ -69,6 +69,13 @@ impl InferenceCircuit {
         Ok((circuit, outputs))
     }
 
+    /// Columns and gates.
+    pub fn constraints(&self) -> ConstraintSystem<Fr> {
+        let mut meta = ConstraintSystem::default();
+        InferenceConfig::configure(&mut meta, &self.shape);
+        meta
+    }
+
     /// Checks the fixed columns by themselves, see [`super::check`].
     ///
     /// # Errors

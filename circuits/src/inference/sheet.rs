@@ -1,5 +1,7 @@
 //! Everything of a circuit that is known before the first challenge, as integers.
 
+use std::sync::Arc;
+
 use halo2_proofs::plonk::{Advice, Column, ConstraintSystem, Fixed};
 use halo2curves::bn256::Fr;
 
@@ -9,7 +11,8 @@ use halo2curves::bn256::Fr;
 /// because a small negative number is a full-size scalar.
 #[derive(Clone, Debug)]
 pub struct Sheet {
-    fixed: Vec<Vec<i64>>,
+    /// Shared by all witnesses of an architecture.
+    fixed: Vec<Arc<Vec<i64>>>,
     advice: Vec<Vec<i64>>,
     instance: Vec<i64>,
 }
@@ -23,7 +26,9 @@ impl Sheet {
             .filter(|&&p| p == 0)
             .count();
         Self {
-            fixed: vec![vec![0; rows]; meta.num_fixed_columns()],
+            fixed: (0..meta.num_fixed_columns())
+                .map(|_| Arc::new(vec![0; rows]))
+                .collect(),
             advice: vec![vec![0; rows]; first_phase],
             instance: Vec::new(),
         }
@@ -36,7 +41,7 @@ impl Sheet {
 
     /// Values of a fixed column, to be filled.
     pub fn fixed_mut(&mut self, column: Column<Fixed>) -> &mut [i64] {
-        &mut self.fixed[column.index()]
+        Arc::make_mut(&mut self.fixed[column.index()]).as_mut_slice()
     }
 
     /// Values of a first-phase column.
@@ -65,7 +70,7 @@ impl Sheet {
     }
 
     /// All fixed columns by index.
-    pub fn fixed_columns(&self) -> &[Vec<i64>] {
+    pub fn fixed_columns(&self) -> &[Arc<Vec<i64>>] {
         &self.fixed
     }
 

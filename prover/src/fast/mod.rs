@@ -12,10 +12,12 @@
 //! Circuits with copy constraints or library lookups are refused: the library proves those.
 
 mod interpolation;
+mod key;
 mod msm;
 mod opening;
 mod program;
 mod quotient;
+mod schedule;
 mod transform;
 mod witness;
 
@@ -26,7 +28,7 @@ use std::time::{Duration, Instant};
 use ff::{Field, FromUniformBytes};
 use group::Curve;
 use halo2_proofs::{
-    plonk::{Circuit, Error, ProvingKey},
+    plonk::{Circuit, Error},
     transcript::{EncodedChallenge, TranscriptWrite},
 };
 use halo2curves::bn256::{Fr, G1Affine};
@@ -34,6 +36,8 @@ use nascent_field::ifma::Ifma;
 use nascent_params::Srs;
 use rand_core::RngCore;
 use rayon::prelude::*;
+
+pub use key::{Key, commit, fixed_columns};
 
 use msm::Bases;
 use opening::{Opened, Opening};
@@ -122,7 +126,7 @@ impl Arithmetic {
 /// synthesis.
 pub fn create_proof<C, E, T>(
     srs: &Srs,
-    key: &ProvingKey<G1Affine>,
+    key: &Key,
     circuit: &C,
     instance: &[&[Fr]],
     rng: &mut dyn RngCore,
@@ -145,7 +149,7 @@ where
 pub fn create_proof_with<C, E, T>(
     arithmetic: Arithmetic,
     srs: &Srs,
-    key: &ProvingKey<G1Affine>,
+    key: &Key,
     circuit: &C,
     instance: &[&[Fr]],
     rng: &mut dyn RngCore,
@@ -157,14 +161,13 @@ where
     T: TranscriptWrite<G1Affine, E>,
 {
     let simd = arithmetic.simd();
-    let meta = key.get_vk().cs();
-    let library = key.get_vk().get_domain();
+    let meta = key.constraints();
     check(srs, key, instance)?;
-    let domain = Domain::new(library.k(), simd);
+    let domain = Domain::new(key.k(), simd);
     let mut timings = Timings::default();
 
     let start = Instant::now();
-    key.get_vk().hash_into(transcript)?;
+    transcript.common_scalar(key.opening)?;
     for value in instance.iter().copied().flatten() {
         transcript.common_scalar(*value)?;
     }
@@ -188,16 +191,10 @@ where
     let y = transcript.squeeze_challenge().get_scalar();
     timings.quotient = start.elapsed();
 
-    let fixed = reversed(
-        key.fixed_polys()
-            .iter()
-            .map(|p| p.values().to_vec())
-            .collect(),
-    );
     let instance_polys = instance_coefficients(&domain, instance);
     let polynomials = quotient::Polynomials {
         advice: &committed.advice,
-        fixed: &fixed,
+        fixed: &key.fixed,
         instance: &instance_polys,
     };
     let Quotient {
@@ -208,7 +205,7 @@ where
     } = quotient::compute(
         &domain,
         meta,
-        library.get_quotient_poly_degree(),
+        meta.degree() - 1,
         &polynomials,
         &committed.challenges,
         y,
@@ -226,7 +223,7 @@ where
     let start = Instant::now();
     let queries = Queries::new(&domain, key, x);
     let advice = queries.open(&committed.advice, &queries.advice);
-    let fixed = queries.open(&fixed, &queries.fixed);
+    let fixed = queries.open(&key.fixed, &queries.fixed);
     for (_, _, value) in advice.iter().chain(&fixed) {
         transcript.write_scalar(*value)?;
     }
@@ -261,25 +258,15 @@ where
     Ok(timings)
 }
 
-fn check(srs: &Srs, key: &ProvingKey<G1Affine>, instance: &[&[Fr]]) -> Result<(), FastError> {
-    let meta = key.get_vk().cs();
-    if !meta.permutation().get_columns().is_empty() {
-        return Err(FastError::Unsupported {
-            what: "copy constraints",
-        });
-    }
-    if !meta.lookups().is_empty() {
-        return Err(FastError::Unsupported {
-            what: "library lookups",
-        });
-    }
+fn check(srs: &Srs, key: &Key, instance: &[&[Fr]]) -> Result<(), FastError> {
+    let meta = key.constraints();
     if instance.len() != meta.num_instance_columns() {
         return Err(FastError::Instance {
             expected: meta.num_instance_columns(),
             got: instance.len(),
         });
     }
-    let expected = key.get_vk().get_domain().k();
+    let expected = key.k();
     if srs.k() != expected {
         return Err(FastError::Size {
             expected,
@@ -312,11 +299,6 @@ fn random_polynomial(size: usize, rng: &mut dyn RngCore) -> Vec<Fr> {
             Fr::from_uniform_bytes(&wide)
         })
         .collect()
-}
-
-fn reversed(mut polynomials: Vec<Vec<Fr>>) -> Vec<Vec<Fr>> {
-    polynomials.par_iter_mut().for_each(|p| reverse(p));
-    polynomials
 }
 
 fn instance_coefficients(domain: &Domain, instance: &[&[Fr]]) -> Vec<Vec<Fr>> {
@@ -356,8 +338,8 @@ struct Queries {
 }
 
 impl Queries {
-    fn new(domain: &Domain, key: &ProvingKey<G1Affine>, x: Fr) -> Self {
-        let meta = key.get_vk().cs();
+    fn new(domain: &Domain, key: &Key, x: Fr) -> Self {
+        let meta = key.constraints();
         let mut rotations = vec![0];
         let mut point = |rotation: i32| match rotations.iter().position(|&r| r == rotation) {
             Some(index) => index,

@@ -10,8 +10,9 @@
 //!
 //! with `h_i` the pieces of `n` coefficients. `m` cosets give `m` such polynomials, and the pieces
 //! follow by an `m x m` Vandermonde inverse: no transform is larger than `n`, and only one coset
-//! is in memory at a time.
+//! is in memory at a time, of a large circuit only the columns of some constraints.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ff::{Field, PrimeField};
@@ -20,7 +21,8 @@ use halo2curves::bn256::Fr;
 use rayon::prelude::*;
 
 use super::interpolation::lagrange_basis;
-use super::program::{Columns, Program};
+use super::program::{Columns, Kind, Program};
+use super::schedule::{ColumnId, groups};
 use super::transform::{Column, Domain, powers, reverse};
 
 /// Coefficients (bit-reversed) of all columns.
@@ -28,6 +30,49 @@ pub(super) struct Polynomials<'a> {
     pub(super) advice: &'a [Vec<Fr>],
     pub(super) fixed: &'a [Vec<Fr>],
     pub(super) instance: &'a [Vec<Fr>],
+}
+
+impl Polynomials<'_> {
+    fn get(&self, kind: Kind, index: usize) -> &[Fr] {
+        match kind {
+            Kind::Advice => &self.advice[index],
+            Kind::Fixed => &self.fixed[index],
+            Kind::Instance => &self.instance[index],
+        }
+    }
+}
+
+impl Columns {
+    fn empty(polynomials: &Polynomials<'_>) -> Self {
+        let empty = |count: usize| (0..count).map(|_| Column::default()).collect();
+        Self {
+            advice: empty(polynomials.advice.len()),
+            fixed: empty(polynomials.fixed.len()),
+            instance: empty(polynomials.instance.len()),
+        }
+    }
+
+    /// Forgets all columns but those of a group, and fills in what is missing of these.
+    fn load(&mut self, group: &BTreeSet<ColumnId>, fill: impl Fn(ColumnId) -> Column + Sync) {
+        let lists = [
+            (Kind::Advice, &mut self.advice),
+            (Kind::Fixed, &mut self.fixed),
+            (Kind::Instance, &mut self.instance),
+        ];
+        let mut missing = Vec::new();
+        for (kind, list) in lists {
+            for (index, column) in list.iter_mut().enumerate() {
+                if !group.contains(&(kind, index)) {
+                    *column = Column::default();
+                } else if column.is_empty() {
+                    missing.push(((kind, index), column));
+                }
+            }
+        }
+        missing
+            .into_par_iter()
+            .for_each(|(id, column)| *column = fill(id));
+    }
 }
 
 /// The pieces (natural order) and what they took.
@@ -38,6 +83,10 @@ pub(super) struct Quotient {
     pub(super) products: usize,
 }
 
+/// Most bytes of columns on a coset at a time. The constraints of an initialization tile share their
+/// linear forms and stay together up to 2^20 rows.
+const COSET_BYTES: usize = 3 << 30;
+
 /// Computes the `pieces` pieces of the quotient.
 pub(super) fn compute(
     domain: &Domain,
@@ -47,35 +96,47 @@ pub(super) fn compute(
     challenges: &[Fr],
     y: Fr,
 ) -> Quotient {
-    let program = Program::compile(meta, challenges, y);
+    let groups = groups(meta, COSET_BYTES / (domain.size() * size_of::<Fr>()));
+    let constraints: usize = groups.iter().map(|group| group.constraints.len()).sum();
+    // The first constraint has the highest power.
+    let factors = powers(y, Fr::ONE, constraints);
+    let programs: Vec<Program> = groups
+        .iter()
+        .map(|group| {
+            let constraints = group.constraints.iter().rev();
+            let weighed: Vec<_> = constraints
+                .map(|&(index, constraint)| (factors[factors.len() - 1 - index], constraint))
+                .collect();
+            Program::compile(&weighed, challenges)
+        })
+        .collect();
     // Any `pieces` cosets serve; the generator keeps them off the subgroup.
     let root = domain.extended_root(pieces.next_power_of_two().trailing_zeros());
     let shifts = powers(root, Fr::MULTIPLICATIVE_GENERATOR, pieces);
     let (mut transforms, mut constraints) = (Duration::ZERO, Duration::ZERO);
     let mut residues: Vec<Vec<Fr>> = Vec::with_capacity(pieces);
     for &shift in &shifts {
-        let start = Instant::now();
         let weights = domain.weights(shift);
-        let onto = |polynomials: &[Vec<Fr>]| -> Vec<Column> {
-            let polynomials = polynomials.par_iter();
-            polynomials.map(|p| domain.coset(p, &weights)).collect()
-        };
-        let columns = Columns {
-            advice: onto(polynomials.advice),
-            fixed: onto(polynomials.fixed),
-            instance: onto(polynomials.instance),
-        };
-        drop(weights);
-        transforms += start.elapsed();
+        let mut columns = Columns::empty(polynomials);
+        let mut sum = vec![Fr::ZERO; domain.size()];
+        for (group, program) in groups.iter().zip(&programs) {
+            let start = Instant::now();
+            columns.load(&group.columns, |(kind, index)| {
+                domain.coset(polynomials.get(kind, index), &weights)
+            });
+            transforms += start.elapsed();
 
+            let start = Instant::now();
+            let mut values = vec![Fr::ZERO; domain.size()];
+            program.evaluate(domain.simd(), &columns, &mut values);
+            sum.par_iter_mut()
+                .zip(&values)
+                .for_each(|(sum, value)| *sum += value);
+            constraints += start.elapsed();
+        }
         let start = Instant::now();
-        let mut values = vec![Fr::ZERO; domain.size()];
-        program.evaluate(domain.simd(), &columns, &mut values);
-        constraints += start.elapsed();
-
-        let start = Instant::now();
-        drop(columns);
-        residues.push(residue(domain, values, shift));
+        drop((columns, weights));
+        residues.push(residue(domain, sum, shift));
         transforms += start.elapsed();
     }
     let start = Instant::now();
@@ -85,7 +146,7 @@ pub(super) fn compute(
         pieces,
         transforms,
         constraints,
-        products: program.products(),
+        products: programs.iter().map(Program::products).sum(),
     }
 }
 

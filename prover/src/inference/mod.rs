@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use ff::PrimeField;
-use halo2_proofs::plonk::{ProvingKey, keygen_pk2};
-use halo2curves::bn256::G1Affine;
 use nascent_circuits::inference::linear::field;
 use nascent_circuits::inference::plan::layout::Layout;
 use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Shape};
@@ -12,17 +10,18 @@ use nascent_ir::Params;
 use nascent_params::Srs;
 use nascent_verifier::{Digest32, VerifyingKey};
 use rand_core::{CryptoRng, RngCore};
+use rayon::prelude::*;
 
 use crate::error::{KeyError, ProveError};
-use crate::export::export;
-use crate::fast;
+use crate::export::{self, export};
+use crate::fast::{self, Key};
 use crate::transcript::Keccak;
 
 /// Keys of one architecture.
 #[derive(Debug)]
 pub struct InferenceKeys {
     circuit: InferenceCircuit,
-    pk: ProvingKey<G1Affine>,
+    key: Key,
     vk: VerifyingKey,
 }
 
@@ -66,9 +65,24 @@ impl InferenceKeys {
         }
         let public = u32::try_from(layout.public_rows()).map_err(|_| KeyError::TooLarge)?;
         let circuit = InferenceCircuit::new(layout, shape);
-        let pk = keygen_pk2(srs.params(), &circuit, false)?;
-        let vk = export(pk.get_vk(), &[public], None)?;
-        Ok(Self { circuit, pk, vk })
+        let constraints = circuit.constraints();
+        let sheet = circuit.sheet();
+        let column = |index: usize| {
+            sheet.fixed_columns()[index]
+                .par_iter()
+                .map(|&v| field(v))
+                .collect()
+        };
+        let commitments = fast::commit(srs, constraints.num_fixed_columns(), column);
+        let exported = export::Circuit {
+            constraints: &constraints,
+            k: circuit.shape().k,
+            fixed: &commitments,
+            permutation: &[],
+        };
+        let vk = export(&exported, &[public], None)?;
+        let key = Key::new(constraints, circuit.shape().k, column)?;
+        Ok(Self { circuit, key, vk })
     }
 
     /// The verifier's key.
@@ -101,7 +115,7 @@ impl InferenceKeys {
         let mut transcript = Keccak::new(proof, prefix);
         let timings = fast::create_proof(
             srs,
-            &self.pk,
+            &self.key,
             &circuit,
             &[&instance],
             &mut rng,

@@ -1,30 +1,31 @@
 //! Keys of a tile: one set for each (`k`, distribution, precision, weight digest or not) and SRS,
 //! whatever the model.
 //!
-//! - [`TileKeys`] holds the library's proving key and the verifier's key;
+//! - [`TileKeys`] holds the prover's and the verifier's key;
 //! - [`KeyStore`] keeps them between runs.
 
 mod store;
 
-use halo2_proofs::plonk::{ProvingKey, keygen_pk_impl, keygen_pk2};
-use halo2curves::bn256::G1Affine;
+use group::GroupEncoding;
+use halo2_proofs::plonk::ConstraintSystem;
+use halo2curves::bn256::{Fr, G1Affine};
 use nascent_circuits::tile::{TileCircuit, TileParams, WEIGHT_LANES_START};
 use nascent_params::Srs;
 use nascent_verifier::{TileShape, VerifyingKey};
 
 pub use store::{KeySource, KeyStore, StoredKey};
 
-use crate::error::KeyError;
-use crate::export::{ExportError, export_digest_tile, export_tile};
+use nascent_verifier::statement::{TILE_CHAIN_ROWS, TILE_INSTANCE_ROWS};
 
-/// The library compresses selectors on demand; a tile has none.
-const COMPRESS_SELECTORS: bool = false;
+use crate::error::KeyError;
+use crate::export::{self, export};
+use crate::fast::{self, Key};
 
 /// Everything that proving and verifying a kind of tile needs but the SRS.
 #[derive(Debug)]
 pub struct TileKeys {
     params: TileParams,
-    pk: ProvingKey<G1Affine>,
+    key: Key,
     vk: VerifyingKey,
 }
 
@@ -33,16 +34,17 @@ impl TileKeys {
     ///
     /// # Errors
     ///
-    /// If the SRS has another size than the tile, or the library refuses the circuit.
+    /// If the SRS has another size than the tile, or the circuit does not fit the key's format.
     pub fn generate(params: TileParams, srs: &Srs) -> Result<Self, KeyError> {
         check_size(&params, srs)?;
-        let circuit = TileCircuit::shape(params.clone());
-        let pk = keygen_pk2(srs.params(), &circuit, COMPRESS_SELECTORS)?;
-        let vk = export_key(&pk, &params)?;
-        Ok(Self { params, pk, vk })
+        let (constraints, columns) = columns(&params)?;
+        let commitments = fast::commit(srs, columns.len(), |index| columns[index].clone());
+        let vk = export_key(&constraints, &params, &commitments)?;
+        let key = Key::new(constraints, params.k, |index| columns[index].clone())?;
+        Ok(Self { params, key, vk })
     }
 
-    /// Generates the proving key for a verifying key that is at hand, which saves committing to
+    /// Generates the prover's key for a verifying key that is at hand, which saves committing to
     /// the fixed columns.
     ///
     /// The commitments are taken as they are: with wrong ones no proof verifies.
@@ -57,17 +59,23 @@ impl TileKeys {
         vk: VerifyingKey,
     ) -> Result<Self, KeyError> {
         check_size(&params, srs)?;
-        let circuit = TileCircuit::shape(params.clone());
-        let library = store::library_key(&params, &vk)?;
-        let pk = keygen_pk_impl(srs.params(), Some(library), &circuit, COMPRESS_SELECTORS)?;
-        let exported = export_key(&pk, &params)?;
+        let (constraints, columns) = columns(&params)?;
+        let commitments = commitments(&vk);
+        if commitments.len() != columns.len() {
+            return Err(KeyError::Commitments {
+                expected: columns.len(),
+                got: commitments.len(),
+            });
+        }
+        let exported = export_key(&constraints, &params, &commitments)?;
         if exported.digest() != vk.digest() {
             return Err(KeyError::Mismatch {
                 expected: *exported.digest(),
                 got: *vk.digest(),
             });
         }
-        Ok(Self { params, pk, vk })
+        let key = Key::new(constraints, params.k, |index| columns[index].clone())?;
+        Ok(Self { params, key, vk })
     }
 
     /// Sizes of the tile, with its sampling table.
@@ -75,9 +83,9 @@ impl TileKeys {
         &self.params
     }
 
-    /// The library's proving key; its verifying key is inside.
-    pub fn proving_key(&self) -> &ProvingKey<G1Affine> {
-        &self.pk
+    /// The prover's key.
+    pub fn key(&self) -> &Key {
+        &self.key
     }
 
     /// The verifier's key.
@@ -91,13 +99,41 @@ impl TileKeys {
     }
 }
 
-fn export_key(pk: &ProvingKey<G1Affine>, params: &TileParams) -> Result<VerifyingKey, KeyError> {
-    let export: fn(_, _) -> Result<_, ExportError> = if params.weight_digest {
-        export_digest_tile
-    } else {
-        export_tile
+fn columns(params: &TileParams) -> Result<(ConstraintSystem<Fr>, Vec<Vec<Fr>>), KeyError> {
+    let circuit = TileCircuit::shape(params.clone());
+    Ok(fast::fixed_columns(&circuit, params.k)?)
+}
+
+fn export_key(
+    constraints: &ConstraintSystem<Fr>,
+    params: &TileParams,
+    commitments: &[G1Affine],
+) -> Result<VerifyingKey, KeyError> {
+    let circuit = export::Circuit {
+        constraints,
+        k: params.k,
+        fixed: commitments,
+        permutation: &[],
     };
-    Ok(export(pk.get_vk(), tile_shape(params)?)?)
+    let rows = if params.weight_digest {
+        TILE_INSTANCE_ROWS + TILE_CHAIN_ROWS
+    } else {
+        TILE_INSTANCE_ROWS
+    };
+    let rows = u32::try_from(rows).map_err(|_| KeyError::TooLarge)?;
+    Ok(export(&circuit, &[rows], Some(tile_shape(params)?))?)
+}
+
+/// The commitments of a key, without those that are no points.
+fn commitments(vk: &VerifyingKey) -> Vec<G1Affine> {
+    let bytes = vk.data().fixed_commitments.iter();
+    bytes
+        .filter_map(|bytes| {
+            let mut repr = <G1Affine as GroupEncoding>::Repr::default();
+            repr.as_mut().copy_from_slice(bytes);
+            Option::from(G1Affine::from_bytes(&repr))
+        })
+        .collect()
 }
 
 /// The shape that a verifying key of such tiles carries.

@@ -9,10 +9,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use halo2_proofs::SerdeFormat;
-use halo2_proofs::plonk;
-use halo2curves::bn256::G1Affine;
-use nascent_circuits::tile::{TileCircuit, TileParams};
+use nascent_circuits::tile::TileParams;
 use nascent_params::Srs;
 use nascent_verifier::{Digest32, Distribution, Format, TileShape, VerifyingKey, VkData};
 
@@ -24,8 +21,6 @@ use crate::files::{read_bounded, write_atomically};
 /// do not show, so that older files are passed over.
 const LAYOUT: u32 = 1;
 const EXTENSION: &str = "vk";
-/// Version of the library's encoding of a verifying key.
-const LIBRARY_VERSION: u8 = 2;
 
 /// A directory of verifying keys, one file for each (`k`, distribution, precision, weight
 /// digest or not) and SRS.
@@ -206,33 +201,6 @@ pub fn read(path: &Path) -> Result<VerifyingKey, KeyError> {
         path: path.to_path_buf(),
         source,
     })
-}
-
-/// The library's key with the commitments of ours, which are known to be good points.
-pub(super) fn library_key(
-    params: &TileParams,
-    vk: &VerifyingKey,
-) -> Result<plonk::VerifyingKey<G1Affine>, KeyError> {
-    let commitments = &vk.data().fixed_commitments;
-    let mut meta = plonk::ConstraintSystem::default();
-    let _ = <TileCircuit as plonk::Circuit<_>>::configure_with_params(&mut meta, params.clone());
-    if commitments.len() != meta.num_fixed_columns() {
-        return Err(KeyError::Commitments {
-            expected: meta.num_fixed_columns(),
-            got: commitments.len(),
-        });
-    }
-    let count = u32::try_from(commitments.len()).map_err(|_| KeyError::TooLarge)?;
-    let mut bytes = vec![LIBRARY_VERSION];
-    bytes.extend_from_slice(&params.k.to_le_bytes());
-    bytes.push(0); // selectors are not compressed
-    bytes.extend_from_slice(&count.to_le_bytes());
-    for commitment in commitments {
-        bytes.extend_from_slice(commitment);
-    }
-    let format = SerdeFormat::Processed;
-    plonk::VerifyingKey::from_bytes::<TileCircuit>(&bytes, format, params.clone())
-        .map_err(KeyError::LibraryKey)
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> KeyError {

@@ -9,7 +9,7 @@ use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
-use nascent_prover::export::export;
+use nascent_prover::export::export_library;
 use nascent_prover::transcript::Keccak;
 use nascent_verifier::encoding::scalar_from_bytes;
 use nascent_verifier::{ProofError, Srs, VerifyingKey, verify_proof};
@@ -36,7 +36,7 @@ impl Case {
         };
         let vk = keygen_vk(&params, &circuit).unwrap();
         let pk = keygen_pk(&params, vk, &circuit).unwrap();
-        let vk = export(pk.get_vk(), &[2], None).unwrap();
+        let vk = export_library(pk.get_vk(), &[2], None).unwrap();
         let mut tau = [0; 128];
         let point = params.s_g2();
         let coordinates = [point.x.c0, point.x.c1, point.y.c0, point.y.c1];

@@ -18,7 +18,7 @@ mod vector;
 use std::collections::{BTreeMap, HashMap};
 
 use ff::{Field, PrimeField};
-use halo2_proofs::plonk::{ConstraintSystem, Expression};
+use halo2_proofs::plonk::Expression;
 use halo2curves::bn256::Fr;
 use nascent_field::ifma::Ifma;
 use rayon::prelude::*;
@@ -298,22 +298,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Compiles `sum over constraints of y^(m-1-i) * constraint_i`, the library's order.
-    pub(crate) fn compile(meta: &ConstraintSystem<Fr>, challenges: &[Fr], y: Fr) -> Self {
+    /// Compiles `sum of factor * constraint` over the constraints given.
+    pub(crate) fn compile(constraints: &[(Fr, &Expression<Fr>)], challenges: &[Fr]) -> Self {
         let mut builder = Builder {
             challenges: challenges.to_vec(),
             ..Builder::default()
         };
-        let polynomials: Vec<_> = meta
-            .gates()
-            .iter()
-            .flat_map(|gate| gate.polynomials())
-            .collect();
         let mut forms = BTreeMap::new();
-        let mut factor = Fr::ONE;
-        for polynomial in polynomials.iter().rev() {
-            builder.constraint(polynomial, factor, &mut forms);
-            factor *= y;
+        for (factor, constraint) in constraints {
+            builder.constraint(constraint, *factor, &mut forms);
         }
         let mut total = forms.remove(&None).unwrap_or_default();
         for (selector, form) in forms {
@@ -490,7 +483,7 @@ fn add_scaled(target: &mut [Fr], x: &[Fr], factor: &Fr) {
     }
 }
 
-/// Values of all columns on one coset.
+/// Values of columns on one coset; those that the program does not read may be empty.
 pub(crate) struct Columns {
     /// Advice columns.
     pub(crate) advice: Vec<Column>,

@@ -54,7 +54,22 @@ pub(crate) enum Column {
     Vector(Vec<Words>),
 }
 
+impl Default for Column {
+    fn default() -> Self {
+        Self::Portable(Vec::new())
+    }
+}
+
 impl Column {
+    /// Whether there are no values.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Portable(values) => values.is_empty(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vector(blocks) => blocks.is_empty(),
+        }
+    }
+
     /// The values of a portable column.
     pub(crate) fn portable(&self) -> &[Fr] {
         match self {
