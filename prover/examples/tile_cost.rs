@@ -13,7 +13,7 @@ use nascent_circuits::sampling::DeviateTable;
 use nascent_circuits::seed::SeedMaterial;
 use nascent_circuits::tile::{TileChain, TileCircuit, TileParams, TileWitness};
 use nascent_params::{Silent, Srs};
-use nascent_prover::{backend, keys::TileKeys};
+use nascent_prover::{backend, estimate::TileCost, keys::TileKeys};
 use nascent_verifier::{Distribution, Precision, encoding::scalar_from_bytes, verify_proof};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -90,6 +90,11 @@ fn measure(
         "k = {k}, {} bits: {} weights a tile, weight digest: {weight_digest}",
         precision.limb_bits,
         params.weights()
+    );
+    let cost = TileCost::new(&params);
+    println!(
+        "  columns: {} full, {} small, {} fixed; {} openings",
+        cost.full_columns, cost.small_columns, cost.fixed_columns, cost.queries
     );
     let srs = timed("srs", || Srs::development(k, &Silent))?;
     let keys = timed("keys", || TileKeys::generate(params.clone(), &srs))?;

@@ -9,7 +9,7 @@ use super::shape::TileCost;
 /// Smallest size that is chosen: below it a tile is mostly table.
 const LEAST_K: u32 = 9;
 /// A larger tile is taken when it costs at most this much more: fewer proofs to verify.
-const TOLERANCE: f64 = 1.03;
+const TOLERANCE: f64 = 1.15;
 /// Bytes of a bundle that proofs may take; the rest is for the plan.
 const BUNDLE_BYTES: u64 = InitBundle::MAX_BYTES as u64 / 4 * 3;
 /// Bytes of a bundle per proof besides the proof itself, at most.

@@ -36,19 +36,17 @@ pub struct CostModel {
 
 /// Bytes of a field element.
 const FIELD: f64 = 32.0;
-/// Columns of the proving key besides the fixed ones: three selectors of the permutation.
-const KEY_COLUMNS: usize = 3;
 
 impl CostModel {
     /// The reference machine with the backend of this version.
     pub const REFERENCE: Self = Self {
         machine: "AMD EPYC (Zen 4), 2 cores shared with other work, 2026-11-21",
-        full_cell: 6_250.0,
-        small_cell: 3_000.0,
-        opened_cell: 290.0,
-        key_cell: 1_300.0,
-        proof: 0.15,
-        serial: 0.05,
+        full_cell: 1_900.0,
+        small_cell: 665.0,
+        opened_cell: 150.0,
+        key_cell: 250.0,
+        proof: 0.25,
+        serial: 0.2,
         copies: 2.4,
         srs_row: 400.0,
         base: 60 << 20,
@@ -74,8 +72,7 @@ impl CostModel {
 
     /// Processor time of generating keys, in seconds.
     pub fn keys_cpu(&self, tile: &TileCost) -> f64 {
-        let columns = (tile.fixed_columns + KEY_COLUMNS) as f64;
-        self.factor * tile.rows() as f64 * columns * self.key_cell * 1e-9
+        self.factor * tile.rows() as f64 * tile.fixed_columns as f64 * self.key_cell * 1e-9
     }
 
     /// Wall time of work of so much processor time.
@@ -86,8 +83,7 @@ impl CostModel {
     /// Most memory held while `workers` tiles are proved at the same time, in bytes.
     pub fn peak_memory(&self, tile: &TileCost, workers: usize) -> u64 {
         let advice = (tile.full_columns + tile.small_columns) as f64;
-        // Fixed columns are held as values and as coefficients.
-        let key = (2 * tile.fixed_columns + KEY_COLUMNS) as f64 * FIELD;
+        let key = tile.fixed_columns as f64 * FIELD;
         let proof = advice * FIELD * self.copies;
         let bytes = tile.rows() as f64 * (self.srs_row + key + workers as f64 * proof);
         self.base.saturating_add(bytes as u64)

@@ -84,7 +84,9 @@ pub enum FastError {
 /// Wall time of each part of a proof.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timings {
-    /// Synthesis, commitments and inverse transforms of the advice columns.
+    /// Synthesis of the advice columns.
+    pub synthesis: Duration,
+    /// Commitments and inverse transforms of the advice columns.
     pub advice: Duration,
     /// Transforms onto the cosets.
     pub transforms: Duration,
@@ -180,7 +182,8 @@ where
     };
     let committed = witness::commit(&setting, circuit, rng, transcript)?;
     drop(lagrange);
-    timings.advice = start.elapsed();
+    timings.synthesis = committed.synthesis;
+    timings.advice = start.elapsed().saturating_sub(committed.synthesis);
     // theta, beta and gamma of the arguments that this circuit does not use.
     (0..3).for_each(|_| drop(transcript.squeeze_challenge()));
 

@@ -1,6 +1,7 @@
 //! Runs a circuit's synthesis and commits its advice columns, phase by phase.
 
 use std::mem;
+use std::time::{Duration, Instant};
 
 use ff::Field;
 use group::Curve;
@@ -23,6 +24,8 @@ use super::transform::Domain;
 pub(super) struct Committed {
     pub(super) advice: Vec<Vec<Fr>>,
     pub(super) challenges: Vec<Fr>,
+    /// Time that the synthesis took, without commitments and transforms.
+    pub(super) synthesis: Duration,
 }
 
 /// Everything a synthesis needs beside the circuit.
@@ -77,7 +80,9 @@ where
         rng,
         sink: &mut sink,
         error: None,
+        closing: Duration::ZERO,
     };
+    let start = Instant::now();
     witness.open_phase();
     C::FloorPlanner::synthesize(
         &mut witness,
@@ -85,6 +90,7 @@ where
         config,
         setting.meta.constants().clone(),
     )?;
+    let synthesis = start.elapsed().saturating_sub(witness.closing);
     while witness.phase <= phases {
         witness.close_phase()?;
     }
@@ -99,6 +105,7 @@ where
     Ok(Committed {
         advice: witness.coefficients,
         challenges: challenges.ok_or(Error::Synthesis)?,
+        synthesis,
     })
 }
 
@@ -122,6 +129,8 @@ struct Witness<'a> {
     rng: &'a mut dyn RngCore,
     sink: &'a mut Sink<'a>,
     error: Option<Error>,
+    /// Time spent in closing phases.
+    closing: Duration,
 }
 
 impl Witness<'_> {
@@ -255,8 +264,10 @@ impl Assignment<Fr> for Witness<'_> {
     fn pop_namespace(&mut self, _: Option<String>) {}
 
     fn next_phase(&mut self) {
+        let start = Instant::now();
         if let Err(error) = self.close_phase() {
             self.error = Some(error);
         }
+        self.closing += start.elapsed();
     }
 }

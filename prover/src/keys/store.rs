@@ -2,7 +2,7 @@
 //!
 //! What is worth keeping of a key is small: the verifying key, a few kilobytes. It holds the
 //! commitments to the fixed columns, the slow part of key generation; the rest of the proving key
-//! (columns and their transforms, about 500 bytes a row) is computed faster than it is read and
+//! (columns and their transforms, 32 bytes a row and fixed column) is computed faster than it is read and
 //! checked.
 
 use std::fs;
