@@ -20,6 +20,8 @@ pub fn cost_model(context: &Context) -> CostModel {
     let machine = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "backend": backend::NAME,
+        // A factor is worth something with its constants only.
+        "constants": format!("{:?}", CostModel::REFERENCE),
         "processor": machine::processor(),
         "threads": threads,
     });
