@@ -16,6 +16,7 @@ use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::plan::{choose, plan};
 use nascent_compiler::infer::{Model, Options, Samples, compile, samples};
 use nascent_params::{Silent, Srs};
+use nascent_prover::estimate::{CostModel, InferenceCost};
 use nascent_prover::inference::InferenceKeys;
 use nascent_verifier::inference::prefix;
 use nascent_verifier::{InferenceBundle, verify_inference};
@@ -102,6 +103,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     verify_inference(&bundle, keys.verifying_key(), srs.verifier_srs())?;
     let verify_seconds = start.elapsed().as_secs_f64();
+    let (cost, reference) = (InferenceCost::new(&shape), CostModel::REFERENCE);
     println!(
         "{}",
         json!({
@@ -123,6 +125,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "proof_bytes": bundle.proof.len(),
             "key_bytes": keys.verifying_key().encode()?.len(),
             "verify_milliseconds": verify_seconds * 1e3,
+            "predicted": {
+                "key_cpu_seconds": reference.inference_keys_cpu(&cost),
+                "prove_cpu_seconds": reference.inference_cpu(&cost),
+                "peak_mib": reference.inference_memory(&cost) >> 20,
+                "proof_bytes": cost.proof_bytes,
+                "columns": format!("{cost:?}"),
+            },
             "timings": format!("{:?}", made.timings),
         })
     );

@@ -26,6 +26,7 @@ pub mod unit;
 
 pub use check::CheckError;
 pub use circuit::InferenceCircuit;
+pub use config::InferenceConfig;
 pub use execute::ExecuteError;
 pub use plan::{PlanError, plan};
 pub use shape::Shape;

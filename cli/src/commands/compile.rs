@@ -1,11 +1,12 @@
 //! `nascent compile`: an ONNX model with weights becomes a quantized model, and what proving it takes.
 
 use super::inference::lay_out;
+use crate::calibration;
 use crate::failure::{Classify, Explain, Kind, Result};
 use crate::files;
 use crate::output::{Context, Outcome, bytes, count};
-use nascent_circuits::inference::plan::Columns;
 use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
+use nascent_prover::estimate::{InferenceCost, available_memory};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -76,7 +77,16 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .or_fail(Kind::Input)
         .doing(format!("model {}", args.model.display()))?;
     let (_, shape) = lay_out(&compiled.graph)?;
-    let columns = Columns::of(&shape);
+    let cost = InferenceCost::new(&shape);
+    let model = calibration::cost_model(context);
+    let threads = rayon::current_num_threads();
+    let wall = |cpu: f64| model.wall(cpu, threads as f64);
+    let predicted = [
+        wall(model.inference_keys_cpu(&cost)),
+        wall(model.inference_cpu(&cost)),
+    ];
+    let memory = model.inference_memory(&cost);
+    let advice = cost.small_columns + cost.full_columns;
 
     let ports = json!({
         "inputs": compiled.inputs.iter().map(port_json).collect::<Vec<_>>(),
@@ -94,15 +104,21 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     print(context, &compiled, &digest);
     context.result(format!(
         "circuit           2^{} rows, {} advice and {} fixed columns, tables of {} bits",
-        shape.k,
-        columns.small + columns.full,
-        columns.fixed,
-        shape.table_bits,
+        shape.k, advice, cost.fixed_columns, shape.table_bits,
     ));
     context.result(format!(
-        "proof             about {}",
-        bytes(columns.proof_bytes() as u64)
+        "predicted         keys {:.1} s, proof {:.1} s on {threads} threads, {} of memory, proof of {}",
+        predicted[0],
+        predicted[1],
+        bytes(memory),
+        bytes(cost.proof_bytes),
     ));
+    if let Some(available) = available_memory().filter(|available| *available < memory) {
+        context.warn(format!(
+            "this machine has {} of memory to spare; prove on a larger one, or compile a smaller model",
+            bytes(available)
+        ));
+    }
     context.note(format!(
         "Prove: nascent prove inference {} --input FILE --out answer.inference",
         args.out.display()
@@ -112,9 +128,15 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "architecture": hex::encode(digest),
         "k": shape.k,
         "table_bits": shape.table_bits,
-        "advice_columns": columns.small + columns.full,
-        "fixed_columns": columns.fixed,
-        "predicted_proof_bytes": columns.proof_bytes(),
+        "advice_columns": advice,
+        "fixed_columns": cost.fixed_columns,
+        "predicted": {
+            "key_seconds": predicted[0],
+            "prove_seconds": predicted[1],
+            "memory_bytes": memory,
+            "proof_bytes": cost.proof_bytes,
+            "threads": threads,
+        },
         "report": serde_json::from_str::<Value>(&compiled.report.to_json()).unwrap_or(Value::Null),
     })))
 }

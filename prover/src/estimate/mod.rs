@@ -1,18 +1,21 @@
 //! What proving will take, before any of it starts.
 //!
 //! - [`TileCost`]: what a tile of some size consists of, counted from the circuit;
+//! - [`InferenceCost`]: the same of an inference;
 //! - [`CostModel`]: seconds and bytes of it, with constants measured on one machine;
 //! - [`choose_sizes`]: the size of the tiles of each stream;
 //! - [`Estimate`]: all of a model, in numbers to print.
 
 mod calibrate;
 mod choice;
+mod inference;
 mod memory;
 mod model;
 mod shape;
 
 pub use choice::{ChoiceError, Limits, choose_sizes};
 pub(crate) use choice::{check_bundle, check_memory};
+pub use inference::InferenceCost;
 pub use memory::available_memory;
 pub use model::CostModel;
 pub use shape::TileCost;

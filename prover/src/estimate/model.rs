@@ -18,6 +18,8 @@ pub struct CostModel {
     /// Opening of a column at a point, per row, in nanoseconds; the commitments to the quotient
     /// are reckoned in here.
     pub opened_cell: f64,
+    /// Cell of a fixed column in a proof, in nanoseconds: transforms.
+    pub fixed_cell: f64,
     /// Cell of a fixed column in key generation, in nanoseconds.
     pub key_cell: f64,
     /// What a proof costs whatever its size, in seconds.
@@ -44,6 +46,7 @@ impl CostModel {
         full_cell: 1_900.0,
         small_cell: 665.0,
         opened_cell: 150.0,
+        fixed_cell: 250.0,
         key_cell: 250.0,
         proof: 0.25,
         serial: 0.2,
@@ -66,6 +69,7 @@ impl CostModel {
     pub fn proof_cpu(&self, tile: &TileCost) -> f64 {
         let row = tile.full_columns as f64 * self.full_cell
             + tile.small_columns as f64 * self.small_cell
+            + tile.fixed_columns as f64 * self.fixed_cell
             + tile.queries as f64 * self.opened_cell;
         self.factor * (self.proof + tile.rows() as f64 * row * 1e-9)
     }

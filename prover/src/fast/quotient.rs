@@ -85,7 +85,7 @@ pub(super) struct Quotient {
 
 /// Most bytes of columns on a coset at a time. The constraints of an initialization tile share their
 /// linear forms and stay together up to 2^20 rows.
-const COSET_BYTES: usize = 3 << 30;
+pub(crate) const COSET_BYTES: usize = 3 << 30;
 
 /// Computes the `pieces` pieces of the quotient.
 pub(super) fn compute(
