@@ -14,7 +14,7 @@
 use nascent_ir::{Conv, Node, Op};
 
 use super::elementwise::Cells;
-use super::layout::{ContractionPlan, Section};
+use super::layout::{ContractionPlan, Left, Section};
 use super::rows::Matrix;
 use super::{Arrangement, Pending, PlanError, Planner, claim, unsupported};
 use crate::inference::claim::Axis;
@@ -158,10 +158,11 @@ impl Planner<'_> {
                 ..result
             };
             let section = self.operand(node, left)?;
+            let placed = self.weights(node, right)?;
             parts.push((self.layout.contractions.len(), group * out_group, out_group));
             self.push_contraction(ContractionPlan {
-                left: claim(section, left, (Axis::Position, Axis::Inner), id + 1),
-                right: claim(Section::Weights, right, (Axis::Column, Axis::Inner), id),
+                left: Left::Matrix(claim(section, left, (Axis::Position, Axis::Inner), id + 1)),
+                right: claim(placed, right, (Axis::Column, Axis::Inner), id),
                 result: claim(
                     Section::Results,
                     result,
@@ -227,18 +228,17 @@ impl Planner<'_> {
         [groups, outputs, inputs]: [usize; 3],
     ) -> Result<Matrix, PlanError> {
         let [rows, columns] = Kernel::new(op, &self.graph.tensor(op.w).shape).size;
-        let mut elements = Vec::new();
-        for group in 0..groups {
-            for channel in 0..inputs {
-                for &(_, dy, dx) in offsets {
-                    elements.extend((0..outputs).map(|o| {
-                        let o = group * outputs + o;
-                        (((o * inputs + channel) * rows + dy) * columns + dx) as u32
-                    }));
-                }
-            }
-        }
+        let element = |row: usize, o: usize| {
+            let (_, dy, dx) = offsets[row % offsets.len()];
+            let (group, channel) = (row / offsets.len() / inputs, row / offsets.len() % inputs);
+            let o = group * outputs + o;
+            (((o * inputs + channel) * rows + dy) * columns + dx) as u32
+        };
         let count = groups * inputs * offsets.len();
-        self.place_weights(node, op.w, count, outputs, elements)
+        let placed = self.placed(op.w, count, outputs, &element);
+        match placed {
+            Some(matrix) => Ok(matrix),
+            None => self.place_weights(node, op.w, count, outputs, &element),
+        }
     }
 }

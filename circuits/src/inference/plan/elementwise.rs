@@ -150,7 +150,12 @@ impl Planner<'_> {
         Ok((matrix, wires))
     }
 
-    fn set(&mut self, id: TensorId, cells: &Cells, (matrix, wires): (Matrix, Vec<Wire>)) {
+    pub(super) fn set(
+        &mut self,
+        id: TensorId,
+        cells: &Cells,
+        (matrix, wires): (Matrix, Vec<Wire>),
+    ) {
         let tensor = &mut self.tensors[id.index()];
         tensor.wires = wires;
         tensor.stored.push(Stored {
@@ -258,7 +263,7 @@ impl Planner<'_> {
 
     /// Writes the result's place into the pending contractions, and computes them before the
     /// units that take them.
-    fn settle(&mut self, pending: &Pending, matrix: Matrix) {
+    pub(super) fn settle(&mut self, pending: &Pending, matrix: Matrix) {
         // The last step is that of the units.
         let units = self.layout.steps.pop();
         for &(index, from, rows) in &pending.parts {
