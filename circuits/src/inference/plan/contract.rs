@@ -56,7 +56,6 @@ impl Planner<'_> {
         }
         self.tensors[node.output.index()].pending = Some(Pending {
             arrangement: Arrangement::Plain,
-            rows: total,
             columns,
             parts,
         });

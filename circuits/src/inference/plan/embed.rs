@@ -37,7 +37,6 @@ impl Planner<'_> {
         };
         let pending = Pending {
             arrangement: Arrangement::Plain,
-            rows: indices.len(),
             columns: width,
             parts: vec![(self.layout.contractions.len(), 0, indices.len())],
         };

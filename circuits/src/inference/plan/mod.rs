@@ -48,8 +48,11 @@ pub(super) enum Wire {
 pub(super) enum Arrangement {
     /// The last axis along the columns.
     Plain,
-    /// A row for each channel; pixel `(y, x)` at `base + y row_step + x`.
+    /// A row for each channel; pixel `(y, x)` of image `n` at
+    /// `base + n image_step + y row_step + x pixel_step`.
     Raster {
+        /// Columns from an image to the next.
+        image_step: usize,
         /// Columns from a pixel to the one below.
         row_step: usize,
         /// Columns from a pixel to the next.
@@ -70,7 +73,6 @@ pub(super) struct Stored {
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     arrangement: Arrangement,
-    rows: usize,
     columns: usize,
     /// Contractions whose results make up the tensor, with the matrix rows of each.
     parts: Vec<(usize, usize, usize)>,
