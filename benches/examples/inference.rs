@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p nascent-benches --example inference -- model.onnx samples.npz \
-//!     [--units 4] [--weights 16] [--folds 2] [--k 13]
+//!     [--units 4] [--weights 16] [--folds 2] [--k 13] [--batch 1]
 //! ```
 //!
 //! Lanes that are not given are chosen by the planner's cost model. The SRS is the development one.
@@ -41,8 +41,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => Samples::default(),
     };
 
+    let mut options = Options::default();
+    options.batch = option("--batch").unwrap_or(1);
     let start = Instant::now();
-    let compiled = compile(&Model::new(&bytes), &Options::default(), &given)?;
+    let compiled = compile(&Model::new(&bytes), &options, &given)?;
     let compile_seconds = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
@@ -108,6 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "{}",
         json!({
             "model": model,
+            "batch": options.batch,
             "k": shape.k,
             "table_bits": shape.table_bits,
             "lanes": { "weights": shape.weight_lanes, "units": shape.unit_lanes, "folds": shape.fold_lanes },

@@ -150,9 +150,9 @@ pub(crate) fn infer(cx: &Context<'_>, op: &Op, declared: &TensorInfo) -> Result<
 
 fn input(cx: &Context<'_>, declared: &TensorInfo) -> Result<Inferred, Fault> {
     let range = declared.range;
-    if !range.is_narrow(cx.bits) {
+    if range.lo > range.hi || !Range::twos(2 * u32::from(cx.bits)).covers(&range) {
         return Err(Fault::Declared {
-            expected: "inputs are narrow",
+            expected: "inputs have 2 table_bits",
             got: range,
         });
     }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// What a node computes. Operands precede the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
-    /// An input of the model. Shape and range are declared; the range is narrow.
+    /// An input of the model. Shape and range are declared; it has `2 table_bits`, for an index into
+    /// a table of many rows; whatever else takes it asks for a narrow one.
     Input,
     /// Values from [`crate::Params`]. Shape and range are declared. A *matrix*, an operand of a
     /// contraction, has `weight_bits` bits; any other, a *vector*, `2 table_bits`.
@@ -43,7 +44,7 @@ pub enum Op {
     Divide(Divide),
     /// An arrangement of elements of other tensors; no arithmetic. Not of a contraction.
     View(View),
-    /// Rows of a table, chosen by an input.
+    /// Rows of a table, chosen by indices.
     Embed(Embed),
 }
 
@@ -146,7 +147,7 @@ pub struct Divide {
 pub struct Embed {
     /// `[V, D]`, a `Param` or a `Constant`, narrow.
     pub table: TensorId,
-    /// Any shape, narrow, range inside `0 ..= V - 1`.
+    /// Any shape, not a contraction, range inside `0 ..= V - 1`; need not be narrow.
     pub ids: TensorId,
 }
 

@@ -18,7 +18,8 @@ use super::contraction::Operand;
 use super::execute::{ExecuteError, execute};
 use super::fraction::Randomness;
 use super::linear::field;
-use super::plan::layout::{ClaimPlan, Layout, Section};
+use super::plan::layout::{ClaimPlan, Layout, Left, Selection};
+use super::selection;
 use super::shape::Shape;
 use super::sheet::Sheet;
 
@@ -133,9 +134,16 @@ impl InferenceCircuit {
         config: &InferenceConfig,
         points: &Points<Fr>,
     ) -> Vec<[Vec<Fr>; 2]> {
+        let vector = |claim| Operand::gather(config, &self.sheet, claim).vector(claim, points);
         let vectors = self.layout.contractions.iter().map(|plan| {
-            [&plan.right, &plan.left]
-                .map(|claim| Operand::gather(config, &self.sheet, claim).vector(claim, points))
+            let left = match &plan.left {
+                Left::Matrix(claim) => vector(claim),
+                Left::Selection(selection) => {
+                    let indices = self.indices(config, selection);
+                    selection::vector(indices, plan.channels, points.position)
+                }
+            };
+            [vector(&plan.right), left]
         });
         let vectors: Vec<[Vec<Fr>; 2]> = vectors.collect();
         let columns = &config.contraction;
@@ -160,11 +168,7 @@ impl InferenceCircuit {
         let last = self.shape.last_row();
         let mut sums = vec![Fr::ZERO; last];
         for claim in self.layout.claims() {
-            let channel = match claim.section {
-                Section::Weights => &config.weight_claims,
-                Section::Results => &config.result_claims,
-                Section::Operands(channel) => &config.operand_claims[channel],
-            };
+            let channel = config.channel(claim.section);
             let operand = Operand::gather(config, &self.sheet, claim);
             assign_claim(region, claim, channel, &operand, points, &mut sums);
         }
@@ -172,6 +176,11 @@ impl InferenceCircuit {
             let columns = &config.contraction;
             let weight = |offset: u64| weight(points.gamma, plan.right.id as u64 + offset);
             let (mut eu, mut ev) = (weight(0), weight(1));
+            let keyed = plan.left.selection().map(|selection| {
+                self.assign_terms(region, config, selection, points, &mut sums);
+                let keys = (0..plan.channels as u64).map(Fr::from);
+                selection::poles(points, selection.id, keys)
+            });
             let shift = points.position.pow_vartime([u64::from(plan.shift)]);
             let first = weight(2) * shift.invert().unwrap_or(Fr::ZERO);
             let steps: Vec<Fr> = plan
@@ -182,6 +191,9 @@ impl InferenceCircuit {
             for (index, u) in right.iter().enumerate().take(plan.rows()) {
                 let (channel, offset) = (index / steps.len(), index % steps.len());
                 let (row, v, ep) = (plan.first + index, left[channel], steps[offset]);
+                if let Some(keyed) = &keyed {
+                    ev = keyed[channel];
+                }
                 if offset == 0 {
                     sums[row] -= ev * v;
                 }
@@ -200,6 +212,43 @@ impl InferenceCircuit {
                 }
             }
         }
+        self.assign_sum(region, config, &sums);
+    }
+
+    /// Indices of a selection, as they stand in their column.
+    fn indices(&self, config: &InferenceConfig, selection: &Selection) -> &[i64] {
+        let columns = config.selection.as_ref();
+        columns.map_or(&[], |columns| {
+            &self.sheet.advice(columns.indices.index)[selection.rows()]
+        })
+    }
+
+    /// Terms of a selection.
+    fn assign_terms(
+        &self,
+        region: &mut Region<'_, Fr>,
+        config: &InferenceConfig,
+        selection: &Selection,
+        points: &Points<Fr>,
+        sums: &mut [Fr],
+    ) {
+        let Some(columns) = &config.selection else {
+            return;
+        };
+        let indices = self.indices(config, selection).iter();
+        let poles = selection::poles(points, selection.id, indices.map(|&index| field(index)));
+        let mut power = Fr::ONE;
+        for (row, pole) in selection.rows().zip(poles) {
+            let term = power * pole;
+            region.assign_advice(columns.term, row, Value::known(term));
+            sums[row] += term;
+            power *= points.position;
+        }
+    }
+
+    /// The running sum of what each row adds.
+    fn assign_sum(&self, region: &mut Region<'_, Fr>, config: &InferenceConfig, sums: &[Fr]) {
+        let last = self.shape.last_row();
         let mut sum = Fr::ZERO;
         for (row, step) in sums.iter().enumerate() {
             region.assign_advice(config.claim_sum, row, Value::known(sum));
@@ -348,6 +397,7 @@ impl InferenceConfig {
         columns.push(self.units.row.multiplier);
         columns.extend(self.folds.lanes.iter().flat_map(|l| [l.x, l.total]));
         columns.extend(self.tables.iter().map(|set| set.count));
+        columns.extend(self.selection.iter().map(|s| s.indices.index));
         columns
     }
 }

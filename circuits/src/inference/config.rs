@@ -1,5 +1,6 @@
 //! All columns and gates of an inference circuit.
 
+use ff::Field;
 use halo2_proofs::plonk::{
     Advice, Challenge, Column, ConstraintSystem, Expression, FirstPhase, Fixed, Instance,
     SecondPhase, ThirdPhase,
@@ -12,6 +13,8 @@ use super::fold::FoldConfig;
 use super::fraction::{Fraction, FractionConfig, GROUP, Randomness, Tuple};
 use super::linear::{Cell, Linear};
 use super::param::ParamConfig;
+use super::plan::layout::Section;
+use super::selection::{IndexConfig, SelectionConfig};
 use super::shape::Shape;
 use super::unit::{UnitConfig, out, wide};
 
@@ -51,6 +54,18 @@ impl PublicConfig {
             vec![("number of inputs", self.count.cur() * difference)]
         });
     }
+
+    /// The wire of each public value: one that is read, or one that reads.
+    fn wire(&self) -> Fraction {
+        Fraction {
+            sign: 1,
+            factors: vec![Cell::Fixed(self.flow)],
+            tuple: Tuple::Bus {
+                address: Linear::cell(Cell::Fixed(self.address)),
+                value: Linear::cell(Cell::Instance(self.instance)),
+            },
+        }
+    }
 }
 
 /// Columns and gates of an inference circuit.
@@ -76,8 +91,10 @@ pub struct InferenceConfig {
     pub fractions: FractionConfig,
     /// Vectors and products.
     pub contraction: ContractionConfig,
+    /// Rows chosen by indices.
+    pub selection: Option<SelectionConfig>,
     /// Claims about matrix parameters.
-    pub weight_claims: Channel,
+    pub weight_claims: Vec<Channel>,
     /// Claims about results of contractions.
     pub result_claims: Channel,
     /// Claims about outputs of units as operands.
@@ -104,6 +121,7 @@ impl InferenceConfig {
                 count: meta.advice_column_in(FirstPhase),
             })
             .collect();
+        let indices = shape.selection.then(|| IndexConfig::allocate(meta));
         let public = PublicConfig {
             instance: meta.instance_column(),
             address: meta.fixed_column(),
@@ -117,7 +135,9 @@ impl InferenceConfig {
         public.configure(meta);
         units.configure(meta, shape);
         folds.configure(meta, shape);
-        let groups = groups(shape, &params, &units, &folds, &tables, &public, running);
+        let mut wires = vec![public.wire()];
+        wires.extend(indices.map(|indices| indices.wire()));
+        let groups = groups(shape, &params, &units, &folds, &tables, wires, running);
         let randomness = Randomness { alpha, beta };
         let fractions = FractionConfig::configure(meta, running, ends, randomness, groups);
 
@@ -130,10 +150,20 @@ impl InferenceConfig {
             gamma,
         };
         let contraction = ContractionConfig::allocate(meta, vectors, shape);
-        contraction.configure(meta, shape, &points);
+        let selection = indices.map(|indices| SelectionConfig::allocate(meta, indices));
+        contraction.configure(meta, shape, selection.as_ref(), &points);
+        if let Some(selection) = &selection {
+            selection.configure(meta, &points);
+        }
         use Axis::{Column as C, Inner as I, Position as P};
-        let weight_claims = Channel::allocate(meta, &[C, I], &[C, I]);
-        weight_claims.configure(meta, "weights", shape.weight_lanes, &points);
+        let weight_claims: Vec<Channel> = (0..shape.weight_channels.max(1))
+            .map(|i| {
+                let channel = Channel::allocate(meta, &[C, I], &[C, I]);
+                let name = format!("weights, channel {i}");
+                channel.configure(meta, &name, shape.weight_lanes, &points);
+                channel
+            })
+            .collect();
         let result_claims = Channel::allocate(meta, &[C, P], &[C, P]);
         result_claims.configure(meta, "results", shape.unit_lanes, &points);
         let operand_claims: Vec<Channel> = (0..shape.operand_channels)
@@ -156,6 +186,7 @@ impl InferenceConfig {
             ends,
             fractions,
             contraction,
+            selection,
             weight_claims,
             result_claims,
             operand_claims,
@@ -183,6 +214,15 @@ impl InferenceConfig {
         });
     }
 
+    /// The channel that claims of a section are on.
+    pub fn channel(&self, section: Section) -> &Channel {
+        match section {
+            Section::Weights(channel) => &self.weight_claims[channel],
+            Section::Results => &self.result_claims,
+            Section::Operands(channel) => &self.operand_claims[channel],
+        }
+    }
+
     /// Claims minus products of a row. Zero on rows without either, whatever the cells.
     pub fn contribution(&self) -> Expr {
         let shape = &self.shape;
@@ -202,12 +242,18 @@ impl InferenceConfig {
             .iter()
             .map(|lane| lane.active.cur() * out(shape, lane).expr())
             .collect();
-        let claims = self.weight_claims.contribution(&weights, &self.points)
-            + self.result_claims.contribution(&results, &self.points);
-        let claims = self.operand_claims.iter().fold(claims, |sum, channel| {
-            sum + channel.contribution(&operands, &self.points)
-        });
-        claims - self.contraction.contribution()
+        let channels = (self.weight_claims.iter().map(|channel| (channel, &weights)))
+            .chain([(&self.result_claims, &results)])
+            .chain(
+                self.operand_claims
+                    .iter()
+                    .map(|channel| (channel, &operands)),
+            );
+        let claims = channels.map(|(channel, lanes)| channel.contribution(lanes, &self.points));
+        let selected = self.selection.iter().map(SelectionConfig::contribution);
+        let sum = claims.chain(selected).reduce(|sum, term| sum + term);
+        let zero = Expression::Constant(Fr::ZERO);
+        sum.unwrap_or(zero) - self.contraction.contribution()
     }
 }
 
@@ -218,7 +264,7 @@ fn groups(
     units: &UnitConfig,
     folds: &FoldConfig,
     tables: &[TableSet],
-    public: &PublicConfig,
+    wires: Vec<Fraction>,
     running: Column<Fixed>,
 ) -> Vec<(String, Vec<Fraction>)> {
     let mut groups = params.fractions(shape, running);
@@ -226,14 +272,7 @@ fn groups(
     let (lookups, mut rest) = folds.fractions(shape);
     groups.extend(lookups);
     rest.push(units.multiplier_wire());
-    rest.push(Fraction {
-        sign: 1,
-        factors: vec![Cell::Fixed(public.flow)],
-        tuple: Tuple::Bus {
-            address: Linear::cell(Cell::Fixed(public.address)),
-            value: Linear::cell(Cell::Instance(public.instance)),
-        },
-    });
+    rest.extend(wires);
     rest.extend(tables.iter().map(|set| {
         let cell = |column| Linear::cell(Cell::Fixed(column));
         let tuple = Tuple::Table {

@@ -36,6 +36,7 @@ use rayon::prelude::*;
 use super::claim::{Axis, Points};
 use super::linear::{field, power};
 use super::plan::layout::{ClaimPlan, ContractionPlan};
+use super::selection::SelectionConfig;
 use super::shape::Shape;
 
 type Expr = Expression<Fr>;
@@ -109,6 +110,7 @@ impl ContractionConfig {
         &self,
         meta: &mut ConstraintSystem<Fr>,
         shape: &Shape,
+        selection: Option<&SelectionConfig>,
         points: &Points<Challenge>,
     ) {
         let one = || Expression::Constant(Fr::ONE);
@@ -124,6 +126,11 @@ impl ContractionConfig {
         let s = points.position.expr();
         meta.create_gate("contraction", |_| {
             let next_channel = self.more.cur() - self.repeat.cur();
+            // The rows of a selection have coefficients of their own.
+            let next_channel = match selection {
+                Some(selection) => next_channel - selection.next.cur(),
+                None => next_channel,
+            };
             let mut constraints = vec![
                 (
                     "first coefficient of u".to_owned(),
@@ -150,6 +157,12 @@ impl ContractionConfig {
                     self.repeat.cur() * (self.left.next() - self.left.cur()),
                 ),
             ];
+            if let Some(selection) = selection {
+                constraints.push((
+                    "next coefficient of a selected v".to_owned(),
+                    selection.coefficient(ev, weight(1), points),
+                ));
+            }
             for (&exponent, flag) in shape.shifts.iter().zip(&self.shifts) {
                 let first = ep.cur() * weight(2) * power(&s, exponent) - one();
                 constraints.push((
@@ -218,13 +231,19 @@ impl Operand {
 }
 
 /// The result of a contraction, its rows filled up to whole rows of lanes.
-pub fn multiply(plan: &ContractionPlan, left: &Operand, right: &Operand) -> Vec<i64> {
+pub fn multiply(
+    plan: &ContractionPlan,
+    claim: &ClaimPlan,
+    left: &Operand,
+    right: &Operand,
+) -> Vec<i64> {
     let matrix = &plan.result.matrix;
     let width = matrix.lane_rows() * matrix.lanes;
     let mut result = vec![0i64; matrix.rows * width];
     let rows = result.par_chunks_mut(width.max(1)).enumerate();
-    if plan.left.fast == Axis::Position {
-        rows.for_each(|(output, row)| convolve(plan, left, right, output, row));
+    if claim.fast == Axis::Position {
+        let length = claim.matrix.columns;
+        rows.for_each(|(output, row)| convolve(plan, length, left, right, output, row));
     } else {
         let by_inner = plan.right.slow == Axis::Inner;
         rows.for_each(|(p, row)| {
@@ -251,12 +270,12 @@ pub fn multiply(plan: &ContractionPlan, left: &Operand, right: &Operand) -> Vec<
 /// One output channel: the sum of shifted and scaled rasters.
 fn convolve(
     plan: &ContractionPlan,
+    length: usize,
     left: &Operand,
     right: &Operand,
     output: usize,
     row: &mut [i64],
 ) {
-    let length = plan.left.matrix.columns;
     let per_channel = plan.offsets.len();
     for k in 0..plan.rows() {
         let weight = right.values[k * right.width + output];

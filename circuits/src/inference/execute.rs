@@ -1,12 +1,14 @@
 //! Runs a layout: computes every first-phase cell from parameters and inputs.
 
+use halo2_proofs::plonk::{Advice, Column, Fixed};
 use nascent_ir::{Params, TensorId};
 use rayon::prelude::*;
 
+use super::claim::Axis;
 use super::config::InferenceConfig;
 use super::contraction::{Operand, multiply};
 use super::fraction::Tuple;
-use super::plan::layout::{ClaimPlan, Layout, Section, Step};
+use super::plan::layout::{ClaimPlan, ContractionPlan, Layout, Left, Section, Selection, Step};
 use super::plan::rows::{Address, Ending, Fold, Multiplier, Place, UnitOp, UnitRow};
 use super::sheet::Sheet;
 
@@ -31,6 +33,14 @@ pub enum ExecuteError {
         expected: usize,
         /// Values given.
         got: usize,
+    },
+    /// An index names no row of its table.
+    #[error("index {index} into a table of {rows} rows")]
+    Index {
+        /// The index.
+        index: i64,
+        /// Rows of the table.
+        rows: usize,
     },
     /// A value is outside its table or cell; the parameters break a bound that the compiler
     /// assumes, or the input leaves its declared range.
@@ -68,7 +78,7 @@ pub fn execute(
     machine.place_params(sheet, params)?;
     for step in &layout.steps {
         match step {
-            Step::Contract(index) => machine.contract(sheet, *index),
+            Step::Contract(index) => machine.contract(sheet, *index)?,
             Step::Units(rows) => machine.units(sheet, rows.clone())?,
             Step::Folds(rows) => machine.folds(sheet, rows.clone())?,
         }
@@ -154,11 +164,16 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn contract(&self, sheet: &mut Sheet, index: usize) {
+    fn contract(&self, sheet: &mut Sheet, index: usize) -> Result<(), ExecuteError> {
         let plan = &self.layout.contractions[index];
-        let operand = |claim| Operand::gather(self.config, sheet, claim);
-        let (left, right) = (operand(&plan.left), operand(&plan.right));
-        let values = multiply(plan, &left, &right);
+        let operand = |sheet: &Sheet, claim| Operand::gather(self.config, sheet, claim);
+        let values = match &plan.left {
+            Left::Matrix(claim) => {
+                let (left, right) = (operand(sheet, claim), operand(sheet, &plan.right));
+                multiply(plan, claim, &left, &right)
+            }
+            Left::Selection(selection) => self.select(sheet, plan, selection)?,
+        };
         let offset = self.config.shape.wide_offset();
         let matrix = &plan.result.matrix;
         let width = matrix.lane_rows() * matrix.lanes;
@@ -166,6 +181,39 @@ impl Machine<'_> {
             let (row, lane) = matrix.at(index / width, index % width);
             sheet.advice_mut(self.config.units.lanes[lane].a)[row] = value + offset;
         }
+        Ok(())
+    }
+
+    /// Reads the indices of a selection; returns the rows that they choose, each filled up with
+    /// zeros to whole rows of lanes.
+    fn select(
+        &self,
+        sheet: &mut Sheet,
+        plan: &ContractionPlan,
+        selection: &Selection,
+    ) -> Result<Vec<i64>, ExecuteError> {
+        let indices = selection.indices.iter();
+        let indices: Vec<i64> = indices.map(|&address| self.read(sheet, address)).collect();
+        let matrix = plan.result.matrix;
+        let width = matrix.lane_rows() * matrix.lanes;
+        let mut values = vec![0; matrix.rows * width];
+        for (out, &index) in values.chunks_mut(width.max(1)).zip(&indices) {
+            let rows = plan.channels;
+            let chosen = usize::try_from(index).ok().filter(|&index| index < rows);
+            let chosen = chosen.ok_or(ExecuteError::Index { index, rows })?;
+            for (column, value) in out.iter_mut().enumerate().take(matrix.columns) {
+                let (row, column) = match plan.right.slow {
+                    Axis::Inner => (chosen, column),
+                    _ => (column, chosen),
+                };
+                *value = Operand::element(self.config, sheet, &plan.right, row, column);
+            }
+        }
+        if let Some(columns) = &self.config.selection {
+            let cells = &mut sheet.advice_mut(columns.indices.index)[selection.rows()];
+            cells.copy_from_slice(&indices);
+        }
+        Ok(values)
     }
 
     fn units(&self, sheet: &mut Sheet, rows: std::ops::Range<usize>) -> Result<(), ExecuteError> {
@@ -337,33 +385,64 @@ impl Machine<'_> {
     }
 }
 
+/// Where the integers of a lane stand: the column, what is added to them there, and the flags of
+/// those that count.
+fn lane(
+    config: &InferenceConfig,
+    section: Section,
+    lane: usize,
+) -> Option<(Column<Advice>, i64, Option<Column<Fixed>>)> {
+    let (shape, unit) = (&config.shape, config.units.lanes.get(lane));
+    Some(match section {
+        Section::Weights(_) => (
+            *config.params.weights.get(lane)?,
+            shape.weight_offset(),
+            None,
+        ),
+        Section::Results => (unit?.a, shape.wide_offset(), None),
+        Section::Operands(_) => {
+            let unit = unit?;
+            (unit.out, shape.unit_offset(), Some(unit.active))
+        }
+    })
+}
+
 impl Operand {
     /// Integers of a claimed matrix, whole rows of lanes.
     pub(super) fn gather(config: &InferenceConfig, sheet: &Sheet, claim: &ClaimPlan) -> Self {
         let matrix = claim.matrix;
         let width = matrix.lane_rows() * matrix.lanes;
-        let shape = &config.shape;
         let mut values = vec![0i64; matrix.rows * width];
         let first = matrix.first;
-        for lane in 0..matrix.lanes {
-            let unit = config.units.lanes.get(lane);
-            let (column, offset, mask) = match (claim.section, unit) {
-                (Section::Weights, _) => (config.params.weights[lane], shape.weight_offset(), None),
-                (Section::Results, Some(unit)) => (unit.a, shape.wide_offset(), None),
-                (Section::Operands(_), Some(unit)) => {
-                    (unit.out, shape.unit_offset(), Some(unit.active))
-                }
-                (_, None) => continue,
+        for j in 0..matrix.lanes {
+            let Some((column, offset, mask)) = lane(config, claim.section, j) else {
+                continue;
             };
             let cells = &sheet.advice(column)[first..];
             let mask = mask.map(|mask| &sheet.fixed(mask)[first..]);
             for index in 0..matrix.rows * matrix.lane_rows() {
                 let active = mask.is_none_or(|mask| mask[index] == 1);
                 if active {
-                    values[index * matrix.lanes + lane] = cells[index] - offset;
+                    values[index * matrix.lanes + j] = cells[index] - offset;
                 }
             }
         }
         Self { values, width }
+    }
+
+    /// One integer of a claimed matrix.
+    fn element(
+        config: &InferenceConfig,
+        sheet: &Sheet,
+        claim: &ClaimPlan,
+        row: usize,
+        column: usize,
+    ) -> i64 {
+        let (row, j) = claim.matrix.at(row, column);
+        match lane(config, claim.section, j) {
+            Some((_, _, Some(mask))) if sheet.fixed(mask)[row] != 1 => 0,
+            Some((column, offset, _)) => sheet.advice(column)[row] - offset,
+            None => 0,
+        }
     }
 }

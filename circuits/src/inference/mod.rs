@@ -3,7 +3,8 @@
 //! Follow a value: an input enters from the instance column ([`config`]) onto the bus
 //! ([`fraction`]); a [unit](mod@unit) takes it, rounds it and looks its result up in a function table
 //! ([`tables`]); contractions ([`contraction`]) prove products of matrices by claims ([`claim`])
-//! about the lanes they stand in; a [`fold`] takes the maximum or the sum of a window.
+//! about the lanes they stand in; a [`selection`] is a product that takes rows by their indices; a
+//! [`fold`] takes the maximum or the sum of a window.
 //!
 //! The model is in the fixed columns: which address is read where, which table a row uses, which
 //! rows are a matrix. The gates depend on the [`shape::Shape`] alone.
@@ -19,6 +20,7 @@ pub mod fraction;
 pub mod linear;
 pub mod param;
 pub mod plan;
+pub mod selection;
 pub mod shape;
 pub mod sheet;
 pub mod tables;

@@ -26,12 +26,16 @@ pub struct Shape {
     pub fold_lanes: usize,
     /// Columns of vector parameters.
     pub param_lanes: usize,
+    /// Claims that one matrix parameter can enter, at least one.
+    pub weight_channels: usize,
     /// Claims that one unit's output can enter as an operand.
     pub operand_channels: usize,
     /// Column sets over which the lookup tables are folded.
     pub table_sets: usize,
     /// Whether some unit divides.
     pub division: bool,
+    /// Whether indices select rows of a matrix.
+    pub selection: bool,
     /// Powers of the position challenge by which a kernel's offset moves from row to row.
     pub steps: Vec<u32>,
     /// Powers of the position challenge by which a result is shifted in its raster.

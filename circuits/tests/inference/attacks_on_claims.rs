@@ -51,8 +51,9 @@ fn rows_of_a_matrix_swapped() {
 fn padding_of_a_raster_is_not_zero() {
     let model = model("convolutions");
     let plan = model.circuit.layout().contractions[0].clone();
-    let (row, lane) = (0..plan.left.matrix.columns)
-        .map(|column| plan.left.matrix.at(0, column))
+    let raster = plan.left.claim().expect("a raster").matrix;
+    let (row, lane) = (0..raster.columns)
+        .map(|column| raster.at(0, column))
         .find(|&(row, lane)| !model.circuit.layout().units[row].cells[lane].active)
         .expect("padding");
     let out = model.config.units.lanes[lane].out;
@@ -67,8 +68,8 @@ fn padding_of_a_raster_is_not_zero() {
     let grid = model.forge(&padded).expect("nothing to close");
     assert_eq!(model.failures(&grid), []);
     assert_eq!(grid.instance, model.honest.instance);
-    let column = (0..plan.left.matrix.columns)
-        .find(|&c| plan.left.matrix.at(0, c) == (row, lane))
+    let column = (0..raster.columns)
+        .find(|&c| raster.at(0, c) == (row, lane))
         .expect("found above");
     let s = model.honest.challenges[model.config.points.position.index()];
     let vectors = |model: &Model, grid: &mut Grid| {
@@ -84,7 +85,7 @@ fn padding_of_a_raster_is_not_zero() {
 }
 
 /// Changes an entry of a vector such that the sum of claims is zero for the grid's challenges.
-fn compensate(model: &Model, grid: &mut Grid, column: usize, row: usize) {
+pub fn compensate(model: &Model, grid: &mut Grid, column: usize, row: usize) {
     let check = model.sum_end("claim sum");
     let honest = grid.advice[column][row];
     // The sum is affine in each entry.
@@ -188,6 +189,12 @@ fn challenges_are_drawn_after_what_they_judge() {
     for column in [config.contraction.left, config.contraction.right] {
         assert_eq!(phases[column.index()], 1);
     }
+    let selection = crate::attacks::model("embedding").config.selection;
+    let selection = selection.expect("a selection");
+    let embedding = crate::attacks::model("embedding");
+    let phases_there = embedding.meta.advice_column_phase();
+    assert_eq!(phases_there[selection.indices.index.index()], 0);
+    assert_eq!(phases_there[selection.term.index()], 2);
     // Every cell that a table or a claim reads is of the first phase, the vectors of the second.
     assert_eq!(
         phases.iter().filter(|&&phase| phase == 0).count(),

@@ -25,8 +25,8 @@ fn changed(model: &Model, column: Column<Fixed>, row: usize, to: i64) -> Result<
 }
 
 fn channels(config: &InferenceConfig) -> impl Iterator<Item = &Channel> {
-    let fixed = [&config.weight_claims, &config.result_claims];
-    fixed.into_iter().chain(&config.operand_claims)
+    let fixed = config.weight_claims.iter().chain([&config.result_claims]);
+    fixed.chain(&config.operand_claims)
 }
 
 /// Flags of claims, contractions and sums: any one of them flipped anywhere.
@@ -48,6 +48,10 @@ fn every_flipped_flag_of_a_claim_is_refused() {
         flags.extend([contraction.active, contraction.start, contraction.more]);
         flags.extend([contraction.repeat, contraction.opens]);
         flags.extend(contraction.shifts.iter().chain(&contraction.steps));
+        if let Some(selection) = &config.selection {
+            flags.extend([selection.indices.active, selection.start]);
+            flags.extend([selection.more, selection.next]);
+        }
         let rows = model.circuit.layout().rows() + 1;
         let flips: Vec<_> = flags
             .iter()
@@ -72,7 +76,10 @@ fn every_changed_number_of_an_identity_is_refused() {
     for model in models() {
         let contraction = &model.config.contraction;
         let starts = channels(&model.config).map(|channel| (channel.start, channel.id));
-        for (flag, id) in starts.chain([(contraction.active, contraction.id)]) {
+        let selection = model.config.selection.iter();
+        let chosen = selection.flat_map(|s| [(s.indices.active, s.id), (s.next, s.key)]);
+        let others = [(contraction.active, contraction.id)];
+        for (flag, id) in starts.chain(others).chain(chosen) {
             for row in 0..model.last() {
                 if model.circuit.sheet().fixed(flag)[row] == 1 {
                     let value = model.circuit.sheet().fixed(id)[row];
@@ -139,6 +146,12 @@ fn every_changed_wire_is_refused() {
                 changes.push((lane.active, row, 0));
                 changes.push((lane.address, row, at(lane.address, row) + 1));
                 changes.push((lane.reads, row, at(lane.reads, row) + 1));
+            }
+        }
+        if let Some(selection) = &model.config.selection {
+            for row in 0..model.circuit.layout().index_rows {
+                let address = selection.indices.address;
+                changes.push((address, row, at(address, row) + 1));
             }
         }
         let public = &model.config.public;

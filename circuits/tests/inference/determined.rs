@@ -54,6 +54,10 @@ fn free(model: &Model) -> BTreeSet<Cell> {
             }
         }
     }
+    if let Some(selection) = &config.selection {
+        let rows = layout.index_rows..model.last();
+        free.extend(rows.map(|row| cell(selection.indices.index, row)));
+    }
     for column in config.first_phase() {
         free.extend((model.last()..model.honest.rows).map(|row| cell(column, row)));
     }
@@ -139,7 +143,7 @@ fn free_within_range(model: &Model) -> BTreeMap<Cell, Fr> {
     }
     for claim in layout
         .claims()
-        .filter(|claim| claim.section == Section::Weights)
+        .filter(|claim| matches!(claim.section, Section::Weights(_)))
     {
         let matrix = claim.matrix;
         let [first, end] = [matrix.columns, matrix.lane_rows() * matrix.lanes];
@@ -147,10 +151,10 @@ fn free_within_range(model: &Model) -> BTreeMap<Cell, Fr> {
         let result = layout.contractions.iter().find(|plan| plan.right == *claim);
         let result = result.expect("of a contraction").result.matrix;
         let reach = result.lane_rows() * result.lanes;
-        let plain = layout
-            .contractions
-            .iter()
-            .any(|plan| plan.right == *claim && plan.left.fast == Axis::Inner);
+        let plain = layout.contractions.iter().any(|plan| {
+            let left = plan.left.claim();
+            plan.right == *claim && left.is_none_or(|left| left.fast == Axis::Inner)
+        });
         if claim.fast == Axis::Column && plain {
             for i in 0..matrix.rows {
                 for column in first..end.min(reach) {

@@ -1,8 +1,8 @@
 //! Small graphs, one for each part of the circuit, with parameters and inputs.
 
 use nascent_ir::{
-    Builder, CheckedGraph, Conv, Divide, Map, MatMul, Multiplier, Op, Params, Pre, Range, Table,
-    TableId, TensorId, View,
+    Builder, CheckedGraph, Conv, Divide, Embed, Map, MatMul, Multiplier, Op, Params, Pre, Range,
+    Table, TableId, TensorId, View,
 };
 
 /// `T` of the test graphs.
@@ -326,6 +326,53 @@ fn attention() -> Case {
     m.case("attention", &[y], noise(7, 24, 7))
 }
 
+/// Two tables: one of more rows than a narrow index counts, and one that also makes the output, its
+/// rows chosen by a result.
+fn embedding() -> Case {
+    let mut m = Maker::new("embedding");
+    let words = 150;
+    let range = Range::new(0, i64::from(words) - 1);
+    let x = m.builder.input("x", &[8], range).expect("valid");
+    let half = |start: u32| {
+        Op::View(View::Slice {
+            x,
+            starts: vec![start],
+            sizes: vec![4],
+            steps: vec![1],
+        })
+    };
+    let (ids, more) = (m.push("ids", half(0)), m.push("more", half(4)));
+    let table = m.weights("words", &[words, 5]);
+    let bias = m.param("b", &[5], Range::signed(6), noise(8, 5, 20));
+    let y = m.push("embed words", Op::Embed(Embed { table, ids }));
+    // Its units take the rows where they are chosen.
+    let pre = Pre::Linear {
+        a: y,
+        ca: 15,
+        b: Some((bias, 1)),
+        c: 0,
+    };
+    let y = m.map("words", pre, Multiplier::Const(30_000), m.clamp);
+    let ids = m.map("places", Pre::of(more), Multiplier::Const(30_000), m.relu);
+    let table = m.weights("tied", &[16, 5]);
+    let z = m.push("embed places", Op::Embed(Embed { table, ids }));
+    let pre = Pre::Linear {
+        a: y,
+        ca: 30,
+        b: Some((z, 20)),
+        c: -1,
+    };
+    let s = m.map("sum", pre, Multiplier::Const(20_000), m.clamp);
+    let op = MatMul {
+        a: s,
+        b: table,
+        transpose_b: true,
+    };
+    let out = m.push("scores", Op::MatMul(op));
+    let out = m.round("out", out, None, m.clamp);
+    m.case("embedding", &[out, z], vec![149, 3, 149, 70, 9, 140, 80, 9])
+}
+
 /// All cases.
 pub fn cases() -> Vec<Case> {
     vec![
@@ -334,5 +381,6 @@ pub fn cases() -> Vec<Case> {
         grouped(),
         pooling(),
         attention(),
+        embedding(),
     ]
 }

@@ -17,7 +17,7 @@ use nascent_circuits::inference::claim::Axis;
 use nascent_circuits::inference::config::InferenceConfig;
 use nascent_circuits::inference::fraction::Tuple;
 use nascent_circuits::inference::linear::field;
-use nascent_circuits::inference::plan::layout::{ClaimPlan, Section};
+use nascent_circuits::inference::plan::layout::{ClaimPlan, Left, Section, Selection};
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::{InferenceCircuit, plan};
 
@@ -241,7 +241,7 @@ impl Model {
         let (row, lane) = claim.matrix.at(row, column);
         let advice = |column: Column<Advice>| grid.advice[column.index()][row];
         match claim.section {
-            Section::Weights => {
+            Section::Weights(_) => {
                 advice(self.config.params.weights[lane]) - field(shape.weight_offset())
             }
             Section::Results => {
@@ -264,8 +264,11 @@ impl Model {
                 grid.advice[columns.right.index()][plan.first + index] =
                     self.evaluate(grid, &plan.right, index);
                 if index % per_channel == 0 {
-                    grid.advice[columns.left.index()][plan.first + index] =
-                        self.evaluate(grid, &plan.left, index / per_channel);
+                    let channel = index / per_channel;
+                    grid.advice[columns.left.index()][plan.first + index] = match &plan.left {
+                        Left::Matrix(claim) => self.evaluate(grid, claim, channel),
+                        Left::Selection(selection) => self.chosen(grid, selection, channel),
+                    };
                 }
             }
         }
@@ -286,6 +289,22 @@ impl Model {
             };
             sum * point + self.element(grid, claim, row, column)
         })
+    }
+
+    /// The sum of `s^p` over the indices that choose a row.
+    fn chosen(&self, grid: &Grid, selection: &Selection, row: usize) -> Fr {
+        let column = self.index_column();
+        let s = self.point(grid, Axis::Position);
+        let rows = selection.rows().zip(0u64..);
+        rows.filter(|&(at, _)| grid.advice[column.index()][at] == Fr::from(row as u64))
+            .map(|(_, power)| s.pow([power]))
+            .sum()
+    }
+
+    /// Column of the indices.
+    pub fn index_column(&self) -> Column<Advice> {
+        let selection = self.config.selection.as_ref();
+        selection.expect("a selection").indices.index
     }
 
     /// Multiplicities of all lookups that the tables can serve.

@@ -340,6 +340,13 @@ fn candidates(model: &Model) -> Candidates {
             }
         }
     }
+    for selection in layout.selections() {
+        for row in selection.rows() {
+            let at = cell(model.index_column(), row);
+            push("index", 0, vec![(at, Fr::ONE)]);
+            push("index", 0, vec![(at, -Fr::ONE)]);
+        }
+    }
     for (row, unit) in layout.units.iter().enumerate() {
         if matches!(unit.op.multiplier, Multiplier::Read(_)) {
             let at = cell(model.config.units.row.multiplier, row);

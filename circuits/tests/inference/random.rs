@@ -236,7 +236,12 @@ fn case(numbers: &[u32]) -> Case {
     let clamp = builder.table(Table::identity(domain, 4, Range::new(-8, 7)));
     let shape = match dice.roll(0, 2) {
         0 => vec![dice.roll(1, 4), dice.roll(1, 6)],
-        _ => vec![1, dice.roll(1, 4), dice.roll(1, 5), dice.roll(1, 5)],
+        _ => vec![
+            dice.roll(1, 3),
+            dice.roll(1, 4),
+            dice.roll(1, 5),
+            dice.roll(1, 5),
+        ],
     };
     let current = builder
         .input("x", &shape, Range::new(-8, 7))
@@ -265,6 +270,83 @@ fn case(numbers: &[u32]) -> Case {
         graph: maker.builder.finish(&[maker.current]).expect("checked"),
         params: maker.params,
         inputs,
+    }
+}
+
+/// Several images in one raster: each answer is that of its image alone, also where the padding of one
+/// reaches as far as another.
+#[test]
+fn images_do_not_mix() {
+    let numbers: Vec<u32> = (0..90).map(|i| i * i * 17 + 5).collect();
+    for (size, kernel, pads, stride, dilation) in [
+        ([3, 4], [3, 3], [(1, 1), (1, 1)], 1, 1),
+        ([2, 1], [3, 3], [(2, 0), (1, 1)], 1, 1),
+        ([1, 2], [2, 3], [(0, 1), (1, 2)], 1, 1),
+        ([4, 3], [2, 2], [(1, 2), (0, 1)], 2, 2),
+        ([1, 5], [1, 5], [(0, 0), (2, 0)], 1, 1),
+    ] {
+        let [height, width] = size;
+        let build = |images: u32| {
+            let mut builder = Builder::new("images", BITS);
+            let clamp = Table::identity(Range::new(-128, 127), 4, Range::new(-8, 7));
+            let clamp = builder.table(clamp);
+            let shape = [images, 2, height, width];
+            let range = Range::new(-8, 7);
+            let current = builder.input("x", &shape, range).expect("valid");
+            let (dice, params) = (
+                Dice {
+                    numbers: &numbers,
+                    at: 0,
+                },
+                Params::default(),
+            );
+            let mut maker = Maker {
+                dice,
+                builder,
+                params,
+                clamp,
+                current,
+            };
+            let mut x = current;
+            // The second takes the raster of the first where it will do.
+            for (outputs, inputs) in [(3, 2), (2, 3)] {
+                let w = maker.param(&[outputs, inputs, kernel[0], kernel[1]], 7);
+                let conv = Conv {
+                    x,
+                    w,
+                    strides: vec![stride, 1],
+                    pads: pads.to_vec(),
+                    dilations: vec![dilation, 1],
+                    groups: 1,
+                };
+                let Some(y) = maker.push(Op::Conv(conv)) else {
+                    break;
+                };
+                x = maker.round(y);
+            }
+            assert_ne!(x, current, "a convolution at least");
+            (maker.builder.finish(&[x]).expect("checked"), maker.params)
+        };
+        let (one, params) = build(1);
+        let (many, _) = build(3);
+        let count = (2 * height * width) as usize;
+        let inputs: Vec<i32> = (0..3 * count as i32).map(|i| i * i % 16 - 8).collect();
+        let alone = inputs.chunks(count).flat_map(|input| {
+            let values = nascent_ir::eval(&one, &params, &[input.to_vec()]).expect("evaluates");
+            let outputs: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
+            outputs
+        });
+        let expected: Vec<i64> = alone.collect();
+        let case = Case {
+            name: "images",
+            graph: many,
+            params: params.clone(),
+            inputs: inputs.clone(),
+        };
+        let model = Model::new(&case, crate::lanes()[1]);
+        assert_eq!(model.outputs, expected, "{size:?} {kernel:?}");
+        assert_eq!(model.circuit.check(), Ok(()));
+        assert_eq!(model.failures(&model.honest), []);
     }
 }
 

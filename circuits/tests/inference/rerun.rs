@@ -7,7 +7,7 @@ use halo2curves::bn256::Fr;
 use nascent_circuits::grid::{Cell, Grid};
 use nascent_circuits::inference::claim::Axis;
 use nascent_circuits::inference::linear::field;
-use nascent_circuits::inference::plan::layout::Step;
+use nascent_circuits::inference::plan::layout::{ContractionPlan, Left, Selection, Step};
 use nascent_circuits::inference::plan::rows::{Address, Ending, Fold, Multiplier, Place, UnitOp};
 use nascent_circuits::inference::unit::UnitLane;
 
@@ -94,9 +94,13 @@ impl Model {
 
     fn contract(&self, grid: &mut Grid, twists: &Twists, index: usize) {
         let plan = &self.circuit.layout().contractions[index];
+        let claim = match &plan.left {
+            Left::Matrix(claim) => claim,
+            Left::Selection(selection) => return self.select(grid, twists, plan, selection),
+        };
         let matrix = plan.result.matrix;
         let width = matrix.lane_rows() * matrix.lanes;
-        let raster = plan.left.fast == Axis::Position;
+        let raster = claim.fast == Axis::Position;
         for p in 0..matrix.rows {
             let mut row = vec![Fr::ZERO; width];
             for k in 0..plan.rows() {
@@ -104,12 +108,12 @@ impl Model {
                     let (left, right) = if raster {
                         let offset = i64::from(plan.offsets[k % plan.offsets.len()]);
                         let column = o as i64 + i64::from(plan.shift) - offset;
-                        let columns = 0..plan.left.matrix.columns as i64;
+                        let columns = 0..claim.matrix.columns as i64;
                         if !columns.contains(&column) {
                             continue;
                         }
                         let channel = k / plan.offsets.len();
-                        let pixel = self.element(grid, &plan.left, channel, column as usize);
+                        let pixel = self.element(grid, claim, channel, column as usize);
                         (pixel, self.element(grid, &plan.right, k, p))
                     } else {
                         let right = &plan.right.matrix;
@@ -125,12 +129,51 @@ impl Model {
                             Axis::Inner => self.element(grid, &plan.right, o, k),
                             _ => self.element(grid, &plan.right, k, o),
                         };
-                        (self.element(grid, &plan.left, p, k), at)
+                        (self.element(grid, claim, p, k), at)
                     };
                     *value += left * right;
                 }
             }
             for (o, value) in row.into_iter().enumerate() {
+                let (row, lane) = matrix.at(p, o);
+                let at = cell(self.config.units.lanes[lane].a, row);
+                put(
+                    grid,
+                    twists,
+                    at,
+                    value + field(self.config.shape.wide_offset()),
+                );
+            }
+        }
+    }
+
+    /// Indices with their twists, and the rows that they choose; none for what is no number of a
+    /// row.
+    fn select(
+        &self,
+        grid: &mut Grid,
+        twists: &Twists,
+        plan: &ContractionPlan,
+        selection: &Selection,
+    ) {
+        let matrix = plan.result.matrix;
+        let (right, reach) = (&plan.right, matrix.lane_rows() * matrix.lanes);
+        for (p, (row, &address)) in selection.rows().zip(&selection.indices).enumerate() {
+            let index = self.read(grid, address);
+            let index = put(grid, twists, cell(self.index_column(), row), index);
+            let chosen = small(index).and_then(|index| usize::try_from(index).ok());
+            let chosen = chosen.filter(|&chosen| chosen < plan.channels);
+            for o in 0..reach {
+                // Lanes beyond the columns count too, where a claim reaches them.
+                let (columns, at) = match right.fast {
+                    Axis::Inner => (right.matrix.rows, chosen.map(|k| (o, k))),
+                    _ => (
+                        right.matrix.lane_rows() * right.matrix.lanes,
+                        chosen.map(|k| (k, o)),
+                    ),
+                };
+                let at = at.filter(|_| o < columns);
+                let value = at.map_or(Fr::ZERO, |(i, j)| self.element(grid, right, i, j));
                 let (row, lane) = matrix.at(p, o);
                 let at = cell(self.config.units.lanes[lane].a, row);
                 put(

@@ -354,12 +354,12 @@ impl Lower<'_> {
                     reason: "an input of integers must be the index of an embedding".to_owned(),
                 });
             };
-            if rows as i64 - 1 > self.limit() {
+            if rows as i64 - 1 > self.most() {
                 return Err(InferError::Input {
                     name: input.name.clone(),
                     reason: format!(
-                        "it chooses from {rows} rows, at most {} fit tables of {} bits",
-                        self.limit() + 1,
+                        "it chooses from {rows} rows, at most {} can with tables of {} bits",
+                        self.most() + 1,
                         self.bits
                     ),
                 });

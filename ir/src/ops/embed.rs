@@ -1,4 +1,4 @@
-//! Rows of a table, chosen by an input.
+//! Rows of a table, chosen by indices.
 
 use crate::error::Fault;
 use crate::infer::{Context, Inferred};
@@ -7,7 +7,7 @@ use crate::range::Range;
 use crate::values::{Buffer, Slice};
 
 pub(crate) fn infer(cx: &Context<'_>, op: &Embed) -> Result<Inferred, Fault> {
-    let (table, ids) = (cx.narrow(op.table)?, cx.narrow(op.ids)?);
+    let (table, ids) = (cx.narrow(op.table)?, cx.stored(op.ids)?);
     cx.fixed(op.table)?;
     let &[rows, width] = table.shape.as_slice() else {
         return Err(Fault::Rank {

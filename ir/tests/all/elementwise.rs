@@ -211,6 +211,24 @@ proptest! {
     }
 }
 
+/// A table of more rows than a narrow number can count.
+#[test]
+fn embed_by_a_wide_index() {
+    let rows = 1000;
+    let mut b = Builder::new("vocabulary", 8);
+    let i = b
+        .input("ids", &[2], Range::new(0, i64::from(rows) - 1))
+        .unwrap();
+    let t = b.param("table", &[rows, 1], Range::new(-128, 127)).unwrap();
+    let y = b.push("y", Op::Embed(Embed { table: t, ids: i })).unwrap();
+    let graph = b.finish(&[y]).unwrap();
+    let mut params = Params::default();
+    let table = (0..rows as i32).map(|row| row % 256 - 128).collect();
+    params.values.insert(t, table);
+    let values = eval(&graph, &params, &[vec![999, 300]]).unwrap();
+    assert_eq!(values.get(y).to_vec(), [999 % 256 - 128, 300 % 256 - 128]);
+}
+
 #[test]
 fn the_half_is_rounded_up_for_negative_numbers_too() {
     for t in [6, 12, 16] {

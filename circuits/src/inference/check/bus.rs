@@ -155,6 +155,11 @@ impl Columns<'_> {
                     reads.push(self.value(lane.address, row));
                 }
             }
+            if let Some(selection) = &self.config.selection
+                && self.flag("index", selection.indices.active, row)?
+            {
+                reads.push(self.value(selection.indices.address, row));
+            }
             if self.value(public.flow, row) > 0 {
                 self.flag("output", public.flow, row)?;
                 reads.push(self.value(public.address, row));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::selections::Chosen;
 use super::{CheckError, Column, Columns, Fixed};
 use crate::inference::claim::{Axis, Channel};
 use crate::inference::plan::layout::Section;
@@ -38,6 +39,8 @@ pub(super) struct Product {
     channels: usize,
     offsets: Vec<u32>,
     shift: u32,
+    /// Rows after the first that are numbered in sequence; of a selection all, otherwise none.
+    keys: usize,
 }
 
 /// A claim whose end is not reached.
@@ -65,7 +68,9 @@ impl Columns<'_> {
     pub(super) fn claims(&self) -> Result<Vec<Claim>, CheckError> {
         let config = self.config;
         let mut claims = Vec::new();
-        self.channel(&config.weight_claims, Section::Weights, &mut claims)?;
+        for (i, channel) in config.weight_claims.iter().enumerate() {
+            self.channel(channel, Section::Weights(i), &mut claims)?;
+        }
         self.channel(&config.result_claims, Section::Results, &mut claims)?;
         for (i, channel) in config.operand_claims.iter().enumerate() {
             self.channel(channel, Section::Operands(i), &mut claims)?;
@@ -80,7 +85,7 @@ impl Columns<'_> {
         claims: &mut Vec<Claim>,
     ) -> Result<(), CheckError> {
         let name = match section {
-            Section::Weights => "claims of weights",
+            Section::Weights(_) => "claims of weights",
             Section::Results => "claims of results",
             Section::Operands(_) => "claims of operands",
         };
@@ -173,8 +178,9 @@ impl Columns<'_> {
             let opens = self.flag("opens", columns.opens, row)?;
             let shift = self.one_of(&columns.shifts, &shape.shifts, row)?;
             let step = self.one_of(&columns.steps, &shape.steps, row)?;
+            let key = self.key(row)?;
             if !active {
-                let idle = !(start || more || repeat || opens);
+                let idle = !(start || more || repeat || opens || key.is_some());
                 if state.is_some() || !idle || shift.is_some() || step.is_some() {
                     return Err(fail("flags on a row that does not count"));
                 }
@@ -208,6 +214,12 @@ impl Columns<'_> {
                     return Err(fail("two shifts"));
                 }
             }
+            if let Some(key) = key {
+                product.keys += 1;
+                if !more || key != product.keys as i64 {
+                    return Err(fail("rows of a selection out of sequence"));
+                }
+            }
             if let Some(step) = step {
                 if !more {
                     return Err(fail("an offset without a row"));
@@ -232,6 +244,15 @@ impl Columns<'_> {
         Ok(products)
     }
 
+    /// Number of the next row of a selection.
+    fn key(&self, row: usize) -> Result<Option<i64>, CheckError> {
+        let Some(selection) = &self.config.selection else {
+            return Ok(None);
+        };
+        let next = self.flag("next of a selection", selection.next, row)?;
+        Ok(next.then(|| self.value(selection.key, row)))
+    }
+
     /// The value whose flag is set; at most one.
     fn one_of(
         &self,
@@ -250,12 +271,20 @@ impl Columns<'_> {
     }
 }
 
-/// Each product has its three claims, and each claim its product.
+/// Each product has its three claims, or two and a selection; each of these has its product.
 pub(super) fn identities(
     shape: &Shape,
     claims: &[Claim],
+    selections: &[Chosen],
     products: &[Product],
 ) -> Result<(), CheckError> {
+    let mut chosen = BTreeMap::new();
+    for selection in selections {
+        if chosen.insert(selection.id, selection).is_some() {
+            let (id, what) = (selection.id, "two selections");
+            return Err(CheckError::Identity { id, what });
+        }
+    }
     let mut by_id = BTreeMap::new();
     for claim in claims {
         if by_id.insert(claim.id, claim).is_some() {
@@ -269,9 +298,16 @@ pub(super) fn identities(
             by_id.remove(&id).ok_or(CheckError::Identity { id, what })
         };
         let right = take(product.id)?;
-        let left = take(product.id + 1)?;
+        let left = match chosen.remove(&(product.id + 1)) {
+            Some(selection) => Left::Selection(selection),
+            None => Left::Matrix(take(product.id + 1)?),
+        };
         let result = take(product.id + 2)?;
-        identity(shape, product, [left, right, result])?;
+        identity(shape, product, left, right, result)?;
+    }
+    if let Some(id) = chosen.into_keys().next() {
+        let what = "a selection without a product";
+        return Err(CheckError::Identity { id, what });
     }
     match by_id.into_keys().next() {
         Some(id) => {
@@ -282,20 +318,24 @@ pub(super) fn identities(
     }
 }
 
+/// The left operand of a product.
+enum Left<'a> {
+    Matrix(&'a Claim),
+    Selection(&'a Chosen),
+}
+
 fn identity(
     shape: &Shape,
     product: &Product,
-    [left, right, result]: [&Claim; 3],
+    left: Left<'_>,
+    right: &Claim,
+    result: &Claim,
 ) -> Result<(), CheckError> {
     let id = product.id;
     let need = |holds: bool, what| match holds {
         true => Ok(()),
         false => Err(CheckError::Identity { id, what }),
     };
-    need(
-        matches!(left.section, Section::Operands(_)),
-        "the left operand is not of units",
-    )?;
     need(
         right.section != Section::Results,
         "the right operand is a result",
@@ -305,11 +345,31 @@ fn identity(
         "the result is an operand",
     )?;
     let lanes = match right.section {
-        Section::Weights => shape.weight_lanes,
+        Section::Weights(_) => shape.weight_lanes,
         _ => shape.unit_lanes,
     };
     let terms = product.channels * product.offsets.len();
-    if left.fast == Axis::Position {
+    let keyed = match left {
+        Left::Matrix(_) => 0,
+        Left::Selection(_) => terms.saturating_sub(1),
+    };
+    need(
+        product.keys == keyed,
+        "rows numbered as no selection has them",
+    )?;
+    let left_rows = match left {
+        Left::Matrix(left) => {
+            need(
+                matches!(left.section, Section::Operands(_)),
+                "the left operand is not of units",
+            )?;
+            left.rows
+        }
+        Left::Selection(chosen) => chosen.rows,
+    };
+    if let Left::Matrix(left) = left
+        && left.fast == Axis::Position
+    {
         need(
             left.has_axes(Axis::Position, Axis::Inner),
             "axes of the raster",
@@ -325,14 +385,16 @@ fn identity(
             "axes of the result",
         );
     }
-    need(
-        left.has_axes(Axis::Inner, Axis::Position),
-        "axes of the left operand",
-    )?;
-    need(
-        left.lane_rows * shape.unit_lanes >= terms,
-        "columns of the left operand",
-    )?;
+    if let Left::Matrix(left) = left {
+        need(
+            left.has_axes(Axis::Inner, Axis::Position),
+            "axes of the left operand",
+        )?;
+        need(
+            left.lane_rows * shape.unit_lanes >= terms,
+            "columns of the left operand",
+        )?;
+    }
     need(
         product.offsets == [0] && product.shift == 0,
         "offsets in a product of matrices",
@@ -341,7 +403,7 @@ fn identity(
         result.has_axes(Axis::Column, Axis::Position),
         "axes of the result",
     )?;
-    need(result.rows == left.rows, "rows of the result")?;
+    need(result.rows == left_rows, "rows of the result")?;
     if right.fast == Axis::Inner {
         need(
             right.has_axes(Axis::Inner, Axis::Column),

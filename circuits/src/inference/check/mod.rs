@@ -8,7 +8,9 @@
 //! - each fold is a chain that starts, and is read at its top only;
 //! - each claim is one chain from its start, and no two share a row and a channel;
 //! - the rows of each contraction are one chain, its offsets the same in every channel;
-//! - each identity has its three claims and its product, with numbers of its own;
+//! - each selection is one chain, and the rows it chooses from are numbered in sequence;
+//! - each identity has its three claims, or two and a selection, and its product, with numbers of
+//!   its own;
 //! - tables are functions, the range tables are whole;
 //! - no equation can wrap around the field.
 //!
@@ -18,6 +20,7 @@
 mod bus;
 mod claims;
 mod rows;
+mod selections;
 
 use halo2_proofs::plonk::{Column, Fixed};
 
@@ -102,8 +105,9 @@ pub fn check(config: &InferenceConfig, sheet: &Sheet) -> Result<(), CheckError> 
     columns.selectors()?;
     let kinds = columns.tables()?;
     let claims = columns.claims()?;
+    let selections = columns.selections()?;
     let products = columns.products()?;
-    claims::identities(&config.shape, &claims, &products)?;
+    claims::identities(&config.shape, &claims, &selections, &products)?;
     columns.units(&claims, &kinds)?;
     columns.folds()?;
     columns.public()?;

@@ -29,13 +29,16 @@ impl Columns {
             weight_lanes: weights,
             table_sets: sets,
             operand_channels: channels,
+            weight_channels,
             ..
         } = *shape;
-        let other = (folds + 2 + sets).div_ceil(GROUP);
+        let selection = usize::from(shape.selection);
+        let weight_channels = weight_channels.max(1);
+        let other = (folds + 2 + selection + sets).div_ceil(GROUP);
         let helpers = weights.div_ceil(GROUP) + params + 2 * units + folds + other;
         Self {
-            small: weights + 2 * params + 6 * units + 1 + 2 * folds + sets,
-            full: helpers + 1 + 2 + 3 + 2 * (2 + channels) + 1,
+            small: weights + 2 * params + 6 * units + 1 + 2 * folds + sets + selection,
+            full: helpers + 1 + 2 + 3 + 2 * (1 + weight_channels + channels) + 1 + selection,
             fixed: 4 * units
                 + 15
                 + 3 * folds
@@ -47,8 +50,9 @@ impl Columns {
                 + 6
                 + shape.steps.len()
                 + shape.shifts.len()
-                + 14
-                + 9 * channels,
+                + 7 * (1 + weight_channels)
+                + 9 * channels
+                + 7 * selection,
         }
     }
 
@@ -87,7 +91,7 @@ pub fn choose(graph: &CheckedGraph) -> Result<Lanes, PlanError> {
             let fit = |cells: usize| cells.div_ceil(rows).max(1);
             let candidate = lanes(fit(cells.units), fit(cells.weights), fit(cells.folds));
             let sets = first.tables.entries().len().div_ceil((1usize << k) - 64);
-            let columns = Columns::estimate(candidate, sets);
+            let columns = Columns::estimate(&first, candidate, sets);
             let weighed = (columns.proof_bytes() > PROOF_BYTES, columns.cost(k));
             if fits(&first, rows) && best.is_none_or(|(cost, _)| weighed < cost) {
                 best = Some((weighed, candidate));
@@ -108,7 +112,13 @@ fn lanes(units: usize, weights: usize, folds: usize) -> Lanes {
 
 /// What cannot be spread over lanes.
 fn fits(layout: &Layout, rows: usize) -> bool {
-    layout.vector_rows.max(layout.public_rows()) <= rows && layout.params.len() <= rows
+    let sections = [
+        layout.vector_rows,
+        layout.index_rows,
+        layout.public_rows(),
+        layout.params.len(),
+    ];
+    sections.into_iter().all(|section| section <= rows)
 }
 
 struct Cells {
@@ -130,14 +140,16 @@ impl Cells {
 }
 
 impl Columns {
-    fn estimate(lanes: Lanes, table_sets: usize) -> Self {
+    fn estimate(layout: &Layout, lanes: Lanes, table_sets: usize) -> Self {
         Self::of(&Shape {
             unit_lanes: lanes.units,
             fold_lanes: lanes.folds,
             param_lanes: lanes.params,
             weight_lanes: lanes.weights,
             table_sets,
+            weight_channels: layout.channels().0,
             operand_channels: 1,
+            selection: layout.index_rows > 0,
             ..Shape::default()
         })
     }

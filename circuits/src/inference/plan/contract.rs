@@ -3,7 +3,7 @@
 use nascent_ir::{MatMul, Node, Op, TensorId};
 
 use super::elementwise::Cells;
-use super::layout::{ContractionPlan, Section, WeightPlan};
+use super::layout::{ClaimPlan, ContractionPlan, Left, Section, WeightPlan};
 use super::rows::Matrix;
 use super::{Arrangement, Pending, PlanError, Planner, USED_TWICE, claim, unsupported};
 use crate::inference::claim::Axis;
@@ -21,23 +21,21 @@ impl Planner<'_> {
         };
         let rows = total / batches;
         let left = self.plain(node, op.a)?;
-        let right = self.right(node, op, inner, columns, batches)?;
+        let operand = RightOperand {
+            tensor: op.b,
+            transposed: op.transpose_b,
+            inner,
+            columns,
+            batches,
+        };
+        let right = self.right(node, &operand)?;
         let mut parts = Vec::new();
         for batch in 0..batches {
             let id = self.next_id();
             let part = left.part(batch * rows, rows);
             let section = self.operand(node, part)?;
             let left = claim(section, part, (Axis::Inner, Axis::Position), id + 1);
-            let right = match right {
-                Right::Weights(matrix, axes) => {
-                    let part = matrix.part(batch * matrix.rows / batches, matrix.rows / batches);
-                    claim(Section::Weights, part, axes, id)
-                }
-                Right::Units(matrix, axes) => {
-                    let part = matrix.part(batch * matrix.rows / batches, matrix.rows / batches);
-                    claim(self.operand(node, part)?, part, axes, id)
-                }
-            };
+            let right = self.claim_right(node, &right, (batch, batches), id)?;
             let result = Matrix {
                 first: 0,
                 rows,
@@ -47,7 +45,7 @@ impl Planner<'_> {
             let axes = (Axis::Column, Axis::Position);
             parts.push((self.layout.contractions.len(), batch * rows, rows));
             self.push_contraction(ContractionPlan {
-                left,
+                left: Left::Matrix(left),
                 right,
                 result: claim(Section::Results, result, axes, id + 2),
                 first: self.layout.vector_rows,
@@ -58,7 +56,6 @@ impl Planner<'_> {
         }
         self.tensors[node.output.index()].pending = Some(Pending {
             arrangement: Arrangement::Plain,
-            rows: total,
             columns,
             parts,
         });
@@ -79,64 +76,96 @@ impl Planner<'_> {
         }
     }
 
-    fn right(
+    /// Where the right operand stands; a parameter is placed at its first use.
+    pub(super) fn right(
         &mut self,
         node: &Node,
-        op: &MatMul,
-        inner: usize,
-        columns: usize,
-        batches: usize,
+        operand: &RightOperand,
     ) -> Result<Right, PlanError> {
+        let RightOperand {
+            tensor,
+            transposed,
+            inner,
+            columns,
+            batches,
+        } = *operand;
         let by_inner = (Axis::Column, Axis::Inner);
         let by_column = (Axis::Inner, Axis::Column);
-        if !matches!(self.graph.node(op.b).op, Op::Param) {
-            let matrix = self.plain(node, op.b)?;
-            let axes = if op.transpose_b { by_column } else { by_inner };
+        if !matches!(self.graph.node(tensor).op, Op::Param) {
+            let matrix = self.plain(node, tensor)?;
+            let axes = if transposed { by_column } else { by_inner };
             return Ok(Right::Units(matrix, axes));
         }
-        // A parameter may stand either way: the one that fills its rows better.
-        let lanes = self.lanes.weights;
-        let rows_by_inner = inner * columns.div_ceil(lanes);
-        let rows_by_column = columns * inner.div_ceil(lanes);
-        let wide = rows_by_inner <= rows_by_column;
-        let index = |batch: usize, k: usize, n: usize| {
-            let within = if op.transpose_b {
+        // A parameter may stand either way: the one that fills its rows better, or as it stands
+        // already.
+        let element = |batch: usize, k: usize, n: usize| {
+            let within = if transposed {
                 n * inner + k
             } else {
                 k * columns + n
             };
             (batch * inner * columns + within) as u32
         };
-        let mut elements = Vec::with_capacity(batches * inner * columns);
-        for batch in 0..batches {
-            if wide {
-                let all = (0..inner).flat_map(|k| (0..columns).map(move |n| (k, n)));
-                elements.extend(all.map(|(k, n)| index(batch, k, n)));
-            } else {
-                let all = (0..columns).flat_map(|n| (0..inner).map(move |k| (k, n)));
-                elements.extend(all.map(|(k, n)| index(batch, k, n)));
-            }
+        let at_inner = |row: usize, n: usize| element(row / inner, row % inner, n);
+        let at_column = |row: usize, k: usize| element(row / columns, k, row % columns);
+        if let Some(matrix) = self.placed(tensor, batches * inner, columns, &at_inner) {
+            return Ok(Right::Weights(matrix, by_inner));
         }
-        let (rows, columns) = if wide {
-            (inner, columns)
+        if let Some(matrix) = self.placed(tensor, batches * columns, inner, &at_column) {
+            return Ok(Right::Weights(matrix, by_column));
+        }
+        let lanes = self.lanes.weights;
+        let matrix = if inner * columns.div_ceil(lanes) <= columns * inner.div_ceil(lanes) {
+            let matrix = self.place_weights(node, tensor, batches * inner, columns, &at_inner)?;
+            Right::Weights(matrix, by_inner)
         } else {
-            (columns, inner)
+            let matrix = self.place_weights(node, tensor, batches * columns, inner, &at_column)?;
+            Right::Weights(matrix, by_column)
         };
-        let matrix = self.place_weights(node, op.b, batches * rows, columns, elements)?;
-        Ok(Right::Weights(
-            matrix,
-            if wide { by_inner } else { by_column },
-        ))
+        Ok(matrix)
     }
 
-    /// Places a matrix parameter.
+    /// Claims one of the matrices that a right operand is made of.
+    pub(super) fn claim_right(
+        &mut self,
+        node: &Node,
+        right: &Right,
+        (batch, batches): (usize, usize),
+        id: usize,
+    ) -> Result<ClaimPlan, PlanError> {
+        let (Right::Weights(matrix, axes) | Right::Units(matrix, axes)) = *right;
+        let part = matrix.part(batch * matrix.rows / batches, matrix.rows / batches);
+        let section = match right {
+            Right::Weights(..) => self.weights(node, part)?,
+            Right::Units(..) => self.operand(node, part)?,
+        };
+        Ok(claim(section, part, axes, id))
+    }
+
+    /// A parameter that stands in this arrangement already.
+    pub(super) fn placed(
+        &self,
+        tensor: TensorId,
+        rows: usize,
+        columns: usize,
+        element: &dyn Fn(usize, usize) -> u32,
+    ) -> Option<Matrix> {
+        let weights = &mut self.layout.weights.iter();
+        let plan = weights.find(|plan| plan.tensor == tensor)?;
+        let all = (0..rows).flat_map(|i| (0..columns).map(move |j| element(i, j)));
+        let same = (plan.matrix.rows, plan.matrix.columns) == (rows, columns)
+            && plan.elements.iter().copied().eq(all);
+        same.then_some(plan.matrix)
+    }
+
+    /// Places a matrix parameter: `element(i, j)` stands in row `i`, column `j`.
     pub(super) fn place_weights(
         &mut self,
         node: &Node,
         tensor: TensorId,
         rows: usize,
         columns: usize,
-        elements: Vec<u32>,
+        element: &dyn Fn(usize, usize) -> u32,
     ) -> Result<Matrix, PlanError> {
         let bits = self.layout.weight_bits;
         let range = self.graph.tensor(tensor).range;
@@ -157,6 +186,8 @@ impl Planner<'_> {
             lanes: self.lanes.weights,
         };
         self.layout.weight_rows = matrix.circuit_rows().end;
+        let all = (0..rows).flat_map(|i| (0..columns).map(move |j| element(i, j)));
+        let elements = all.collect();
         self.layout.weights.push(WeightPlan {
             tensor,
             matrix,
@@ -166,8 +197,19 @@ impl Planner<'_> {
     }
 }
 
+/// The right operand of a product of matrices.
+pub(super) struct RightOperand {
+    pub(super) tensor: TensorId,
+    /// Whether a row of the tensor has a column of the result.
+    pub(super) transposed: bool,
+    pub(super) inner: usize,
+    pub(super) columns: usize,
+    /// Matrices in the tensor.
+    pub(super) batches: usize,
+}
+
 /// Where the right operand stands, and the challenges of its columns and rows.
-enum Right {
+pub(super) enum Right {
     Weights(Matrix, (Axis, Axis)),
     Units(Matrix, (Axis, Axis)),
 }

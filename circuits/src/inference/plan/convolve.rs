@@ -10,22 +10,27 @@
 //!
 //! provided that `w` is at least the width plus the larger horizontal padding, so that what stands
 //! beside a row of pixels is zero. The result is stored from the first exponent of the product on.
+//!
+//! Several images stand one after the other in the same raster, as far apart as their height plus
+//! the larger vertical padding: what stands above and below an image is zero, and one product is
+//! all of their convolutions.
 
 use nascent_ir::{Conv, Node, Op};
 
 use super::elementwise::Cells;
-use super::layout::{ContractionPlan, Section};
+use super::layout::{ContractionPlan, Left, Section};
 use super::rows::Matrix;
 use super::{Arrangement, Pending, PlanError, Planner, claim, unsupported};
 use crate::inference::claim::Axis;
 
-/// Height and width of an image `[1, C, H, W]` or `[1, C, W]`.
-pub(super) fn image(shape: &[u32]) -> [usize; 2] {
-    match shape {
-        [_, _, height, width] => [*height as usize, *width as usize],
-        [_, _, width] => [1, *width as usize],
-        _ => [1, 1],
-    }
+/// Number of images, channels, height and width of images `[N, C, H, W]` or `[N, C, W]`.
+pub(super) fn images(shape: &[u32]) -> [usize; 4] {
+    let dims = match *shape {
+        [images, channels, height, width] => [images, channels, height, width],
+        [images, channels, width] => [images, channels, 1, width],
+        _ => [1; 4],
+    };
+    dims.map(|dim| dim as usize)
 }
 
 /// A convolution in two dimensions.
@@ -57,9 +62,25 @@ impl Kernel {
         }
     }
 
-    /// Columns that the raster must leave free beside the pixels.
-    fn margin(&self) -> usize {
-        self.pads[1].0.max(self.pads[1].1)
+    /// Rows that the raster must leave free between images, and columns beside the pixels.
+    fn margins(&self) -> [usize; 2] {
+        self.pads.map(|(before, after)| before.max(after))
+    }
+
+    /// The raster in which the convolution takes images that have to be laid out for it, and its
+    /// length.
+    fn raster(&self, [images, _, height, width]: [usize; 4]) -> (Arrangement, usize) {
+        let [below, beside] = self.margins();
+        let row_step = width + beside;
+        let image_step = (height + below) * row_step;
+        let arrangement = Arrangement::Raster {
+            image_step,
+            row_step,
+            pixel_step: 1,
+            base: 0,
+        };
+        let last = (images - 1) * image_step + (height - 1) * row_step + width;
+        (arrangement, last)
     }
 
     /// The largest exponent, `D`.
@@ -86,26 +107,11 @@ impl Kernel {
     }
 }
 
-/// The raster in which a convolution takes its input when it has to be laid out for it.
+/// The cells in which a convolution takes its input when it has to be laid out for it.
 pub(super) fn operand_cells(shape: &[u32], op: &Conv) -> Cells {
-    let [height, width] = image(shape);
-    let margin = op
-        .pads
-        .last()
-        .map_or(0, |&(before, after)| before.max(after) as usize);
-    let row_step = width + margin;
-    let arrangement = Arrangement::Raster {
-        row_step,
-        pixel_step: 1,
-        base: 0,
-    };
-    let channels = shape.get(1).map_or(1, |&c| c as usize);
-    Cells::raster(
-        channels,
-        [height, width],
-        arrangement,
-        (height - 1) * row_step + width,
-    )
+    // The raster does not depend on the kernel's size.
+    let (arrangement, columns) = Kernel::new(op, &[]).raster(images(shape));
+    Cells::raster(shape, arrangement, columns)
 }
 
 impl Planner<'_> {
@@ -113,18 +119,12 @@ impl Planner<'_> {
         let shape = self.graph.tensor(op.x).shape.clone();
         let weights = self.graph.tensor(op.w).shape.clone();
         let out = self.graph.tensor(node.output).shape.clone();
-        if shape.first() != Some(&1) {
-            return Err(unsupported(
-                node,
-                "convolutions take one image; compile with batch 1",
-            ));
-        }
         if !matches!(self.graph.node(op.w).op, Op::Param) {
             return Err(unsupported(node, "the kernel must be a parameter"));
         }
         let kernel = Kernel::new(op, &weights);
-        let [height, width] = image(&shape);
-        let (x, row_step, base) = self.raster(node, op, &kernel, [height, width])?;
+        let dims = images(&shape);
+        let (x, [image_step, row_step, base]) = self.raster(node, op, &kernel, dims)?;
         let degree = kernel.degree(row_step);
         let top = kernel.pads[0].0 * row_step + kernel.pads[1].0;
         let (shift, result_base) = match (base + degree).checked_sub(top) {
@@ -135,7 +135,8 @@ impl Planner<'_> {
             }
             None => return Err(unsupported(node, "the padding exceeds the kernel")),
         };
-        let last = base + (height - 1) * row_step + width - 1 + degree;
+        let [count, _, height, width] = dims;
+        let last = base + (count - 1) * image_step + (height - 1) * row_step + width - 1 + degree;
         let offsets = kernel.offsets(row_step);
         let groups = op.groups as usize;
         let [outputs, inputs] = [weights[0], weights[1]].map(|dim| dim as usize);
@@ -158,10 +159,11 @@ impl Planner<'_> {
                 ..result
             };
             let section = self.operand(node, left)?;
+            let placed = self.weights(node, right)?;
             parts.push((self.layout.contractions.len(), group * out_group, out_group));
             self.push_contraction(ContractionPlan {
-                left: claim(section, left, (Axis::Position, Axis::Inner), id + 1),
-                right: claim(Section::Weights, right, (Axis::Column, Axis::Inner), id),
+                left: Left::Matrix(claim(section, left, (Axis::Position, Axis::Inner), id + 1)),
+                right: claim(placed, right, (Axis::Column, Axis::Inner), id),
                 result: claim(
                     Section::Results,
                     result,
@@ -180,42 +182,52 @@ impl Planner<'_> {
         debug_assert_eq!(out.len(), shape.len());
         self.tensors[node.output.index()].pending = Some(Pending {
             arrangement: Arrangement::Raster {
+                image_step,
                 row_step: kernel.stride[0] * row_step,
                 pixel_step: kernel.stride[1],
                 base: result_base,
             },
-            rows: outputs,
             columns: result.columns,
             parts,
         });
         Ok(())
     }
 
-    /// The input in a raster: where it stands if that will do, or a copy. Matrix, columns from a
-    /// pixel to the one below, column of the first pixel.
+    /// The input in a raster: where it stands if that will do, or a copy. Matrix, columns from an
+    /// image to the next and from a pixel to the one below, column of the first pixel.
     fn raster(
         &mut self,
         node: &Node,
         op: &Conv,
         kernel: &Kernel,
-        [_, width]: [usize; 2],
-    ) -> Result<(Matrix, usize, usize), PlanError> {
+        dims: [usize; 4],
+    ) -> Result<(Matrix, [usize; 3]), PlanError> {
+        let [count, _, height, width] = dims;
+        let [below, beside] = kernel.margins();
         for stored in &self.tensors[op.x.index()].stored {
             if let Arrangement::Raster {
+                image_step,
                 row_step,
                 pixel_step: 1,
                 base,
             } = stored.arrangement
-                && row_step >= width + kernel.margin()
+                && row_step >= width + beside
+                && (count == 1 || image_step >= (height + below) * row_step)
             {
-                return Ok((stored.matrix, row_step, base));
+                return Ok((stored.matrix, [image_step, row_step, base]));
             }
         }
         let cells = operand_cells(&self.graph.tensor(op.x).shape, op);
-        let Arrangement::Raster { row_step, base, .. } = cells.arrangement else {
+        let Arrangement::Raster {
+            image_step,
+            row_step,
+            base,
+            ..
+        } = cells.arrangement
+        else {
             return Err(unsupported(node, "the input is not an image"));
         };
-        Ok((self.copy(node, op.x, &cells)?, row_step, base))
+        Ok((self.copy(node, op.x, &cells)?, [image_step, row_step, base]))
     }
 
     /// The kernel `[O, I, ..]` with a row for each group, channel and offset, columns its outputs.
@@ -227,18 +239,17 @@ impl Planner<'_> {
         [groups, outputs, inputs]: [usize; 3],
     ) -> Result<Matrix, PlanError> {
         let [rows, columns] = Kernel::new(op, &self.graph.tensor(op.w).shape).size;
-        let mut elements = Vec::new();
-        for group in 0..groups {
-            for channel in 0..inputs {
-                for &(_, dy, dx) in offsets {
-                    elements.extend((0..outputs).map(|o| {
-                        let o = group * outputs + o;
-                        (((o * inputs + channel) * rows + dy) * columns + dx) as u32
-                    }));
-                }
-            }
-        }
+        let element = |row: usize, o: usize| {
+            let (_, dy, dx) = offsets[row % offsets.len()];
+            let (group, channel) = (row / offsets.len() / inputs, row / offsets.len() % inputs);
+            let o = group * outputs + o;
+            (((o * inputs + channel) * rows + dy) * columns + dx) as u32
+        };
         let count = groups * inputs * offsets.len();
-        self.place_weights(node, op.w, count, outputs, elements)
+        let placed = self.placed(op.w, count, outputs, &element);
+        match placed {
+            Some(matrix) => Ok(matrix),
+            None => self.place_weights(node, op.w, count, outputs, &element),
+        }
     }
 }

@@ -37,22 +37,21 @@ impl Cells {
         }
     }
 
-    /// A tensor `[1, C, H, W]` in a raster of given length.
-    pub(super) fn raster(
-        channels: usize,
-        [height, width]: [usize; 2],
-        arrangement: Arrangement,
-        columns: usize,
-    ) -> Self {
+    /// A tensor `[N, C, H, W]` in a raster of given length.
+    pub(super) fn raster(shape: &[u32], arrangement: Arrangement, columns: usize) -> Self {
+        let [images, channels, height, width] = super::convolve::images(shape);
         let mut elements = vec![None; channels * columns];
         if let Arrangement::Raster {
+            image_step,
             row_step,
             pixel_step,
             base,
         } = arrangement
         {
-            for (index, (channel, y, x)) in pixels(channels, height, width).enumerate() {
-                let at = base + y * row_step + x * pixel_step;
+            let pixels = (0..images)
+                .flat_map(|n| pixels(channels, height, width).map(move |pixel| (n, pixel)));
+            for (index, (n, (channel, y, x))) in pixels.enumerate() {
+                let at = base + n * image_step + y * row_step + x * pixel_step;
                 elements[channel * columns + at] = Some(index);
             }
         }
@@ -150,7 +149,12 @@ impl Planner<'_> {
         Ok((matrix, wires))
     }
 
-    fn set(&mut self, id: TensorId, cells: &Cells, (matrix, wires): (Matrix, Vec<Wire>)) {
+    pub(super) fn set(
+        &mut self,
+        id: TensorId,
+        cells: &Cells,
+        (matrix, wires): (Matrix, Vec<Wire>),
+    ) {
         let tensor = &mut self.tensors[id.index()];
         tensor.wires = wires;
         tensor.stored.push(Stored {
@@ -249,16 +253,13 @@ impl Planner<'_> {
     fn pending_cells(&self, pending: &Pending, shape: &[u32]) -> Cells {
         match pending.arrangement {
             Arrangement::Plain => Cells::plain(shape),
-            raster => {
-                let [height, width] = super::convolve::image(shape);
-                Cells::raster(pending.rows, [height, width], raster, pending.columns)
-            }
+            raster => Cells::raster(shape, raster, pending.columns),
         }
     }
 
     /// Writes the result's place into the pending contractions, and computes them before the
     /// units that take them.
-    fn settle(&mut self, pending: &Pending, matrix: Matrix) {
+    pub(super) fn settle(&mut self, pending: &Pending, matrix: Matrix) {
         // The last step is that of the units.
         let units = self.layout.steps.pop();
         for &(index, from, rows) in &pending.parts {

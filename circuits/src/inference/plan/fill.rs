@@ -1,6 +1,6 @@
 //! From a layout to the shape of a circuit and its fixed columns.
 
-use super::layout::{ClaimPlan, ContractionPlan, Layout, Section};
+use super::layout::{ClaimPlan, ContractionPlan, Layout, Section, Selection};
 use super::rows::{Ending, Fold, Multiplier, Place};
 use crate::inference::claim::{Axis, Channel};
 use crate::inference::config::InferenceConfig;
@@ -37,10 +37,7 @@ impl Layout {
             list.sort_unstable();
             list.dedup();
         }
-        let channels = self.claims().filter_map(|claim| match claim.section {
-            Section::Operands(channel) => Some(channel + 1),
-            _ => None,
-        });
+        let (weight_channels, operand_channels) = self.channels();
         let last = (1 << k) - UNUSABLE_ROWS - 1;
         Ok(Shape {
             k,
@@ -55,12 +52,27 @@ impl Layout {
                 self.lanes.folds
             },
             param_lanes: self.lanes.params,
-            operand_channels: channels.max().unwrap_or(0),
+            weight_channels,
+            operand_channels,
             table_sets: self.tables.entries().len().div_ceil(last),
             division: self.units.iter().any(|row| row.op.ending == Ending::Divide),
+            selection: self.index_rows > 0,
             steps,
             shifts,
         })
+    }
+
+    /// Claims that the most used matrix parameter and the most used operand enter.
+    pub(super) fn channels(&self) -> (usize, usize) {
+        let (mut weights, mut operands) = (1, 0);
+        for claim in self.claims() {
+            match claim.section {
+                Section::Weights(channel) => weights = weights.max(channel + 1),
+                Section::Operands(channel) => operands = operands.max(channel + 1),
+                Section::Results => {}
+            }
+        }
+        (weights, operands)
     }
 
     /// Writes the fixed columns.
@@ -79,12 +91,7 @@ impl Layout {
             fill_contraction(contraction, config, sheet);
         }
         for claim in self.claims() {
-            let channel = match claim.section {
-                Section::Weights => &config.weight_claims,
-                Section::Results => &config.result_claims,
-                Section::Operands(channel) => &config.operand_claims[channel],
-            };
-            fill_claim(claim, channel, sheet);
+            fill_claim(claim, config.channel(claim.section), sheet);
         }
     }
 
@@ -222,6 +229,30 @@ fn fill_contraction(plan: &ContractionPlan, config: &InferenceConfig, sheet: &mu
                 put(columns.steps[step], 1);
             }
         }
+        if let Some(selection) = config.selection.filter(|_| plan.left.claim().is_none())
+            && more
+        {
+            put(selection.next, 1);
+            put(selection.key, index as i64 + 1);
+        }
+    }
+    if let Some(selection) = plan.left.selection() {
+        fill_selection(selection, config, sheet);
+    }
+}
+
+fn fill_selection(plan: &Selection, config: &InferenceConfig, sheet: &mut Sheet) {
+    let Some(columns) = config.selection else {
+        return;
+    };
+    let rows = plan.rows();
+    for (row, &address) in rows.clone().zip(&plan.indices) {
+        let mut put = |column: Column<Fixed>, value: i64| sheet.fixed_mut(column)[row] = value;
+        put(columns.indices.active, 1);
+        put(columns.indices.address, address);
+        put(columns.id, plan.id as i64);
+        put(columns.start, (row == rows.start).into());
+        put(columns.more, (row + 1 < rows.end).into());
     }
 }
 

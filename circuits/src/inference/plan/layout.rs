@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::rows::{FoldRow, Lanes, Matrix, Reads, UnitRow};
+use super::rows::{Address, FoldRow, Lanes, Matrix, Reads, UnitRow};
 use crate::inference::claim::Axis;
 use crate::inference::tables::Tables;
 
 /// Where a claim's matrix stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// In the columns of matrix parameters.
-    Weights,
+    /// In the columns of matrix parameters, with this channel.
+    Weights(usize),
     /// In the first operands of units.
     Results,
     /// In the outputs of units, with this channel.
@@ -32,11 +32,56 @@ pub struct ClaimPlan {
     pub id: usize,
 }
 
+/// Rows of a matrix that indices choose: the left operand of a product, never written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Its first row in the columns of the indices.
+    pub first: usize,
+    /// Where each index is read, one for each row of the result.
+    pub indices: Vec<Address>,
+    /// Number of the identity that ties it to `v`.
+    pub id: usize,
+}
+
+impl Selection {
+    /// Rows in the columns of the indices.
+    pub fn rows(&self) -> Range<usize> {
+        self.first..self.first + self.indices.len()
+    }
+}
+
+/// The left operand of a contraction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// A matrix in the outputs of units; the claim of `v`.
+    Matrix(ClaimPlan),
+    /// A matrix with a single one in each row.
+    Selection(Selection),
+}
+
+impl Left {
+    /// The claim of `v`, if there is one.
+    pub fn claim(&self) -> Option<&ClaimPlan> {
+        match self {
+            Self::Matrix(claim) => Some(claim),
+            Self::Selection(_) => None,
+        }
+    }
+
+    /// The selection, if it is one.
+    pub fn selection(&self) -> Option<&Selection> {
+        match self {
+            Self::Matrix(_) => None,
+            Self::Selection(selection) => Some(selection),
+        }
+    }
+}
+
 /// A contraction: `result = left right`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractionPlan {
-    /// Claim of `v`.
-    pub left: ClaimPlan,
+    /// What `v` is made of.
+    pub left: Left,
     /// Claim of `u`.
     pub right: ClaimPlan,
     /// Claim of the result.
@@ -105,6 +150,8 @@ pub struct Layout {
     pub contractions: Vec<ContractionPlan>,
     /// Rows of the vectors.
     pub vector_rows: usize,
+    /// Rows of the indices.
+    pub index_rows: usize,
     /// Number of public inputs; they stand before the outputs.
     pub inputs: usize,
     /// Address of each public output.
@@ -121,7 +168,17 @@ impl Layout {
     /// Claims of all contractions.
     pub fn claims(&self) -> impl Iterator<Item = &ClaimPlan> {
         let contractions = self.contractions.iter();
-        contractions.flat_map(|c| [&c.right, &c.left, &c.result])
+        contractions.flat_map(|c| {
+            [Some(&c.right), c.left.claim(), Some(&c.result)]
+                .into_iter()
+                .flatten()
+        })
+    }
+
+    /// Rows chosen by indices.
+    pub fn selections(&self) -> impl Iterator<Item = &Selection> {
+        let contractions = self.contractions.iter();
+        contractions.filter_map(|contraction| contraction.left.selection())
     }
 
     /// Public values: inputs, outputs, and the number of inputs.
@@ -138,6 +195,7 @@ impl Layout {
             self.weight_rows,
             params,
             self.vector_rows,
+            self.index_rows,
             self.public_rows(),
         ]
         .into_iter()

@@ -6,13 +6,15 @@
 //!
 //! - [`rows`]: rows, addresses, matrices;
 //! - [`layout`]: the result;
-//! - `contract`: products of matrices; `convolve`: convolutions and their rasters;
+//! - `contract`: products of matrices; `convolve`: convolutions and their rasters; `embed`: rows
+//!   chosen by indices;
 //! - `elementwise`: maps, divisions, folds.
 
 mod choose;
 mod contract;
 mod convolve;
 mod elementwise;
+mod embed;
 mod error;
 mod fill;
 pub mod layout;
@@ -46,8 +48,11 @@ pub(super) enum Wire {
 pub(super) enum Arrangement {
     /// The last axis along the columns.
     Plain,
-    /// A row for each channel; pixel `(y, x)` at `base + y row_step + x`.
+    /// A row for each channel; pixel `(y, x)` of image `n` at
+    /// `base + n image_step + y row_step + x pixel_step`.
     Raster {
+        /// Columns from an image to the next.
+        image_step: usize,
         /// Columns from a pixel to the one below.
         row_step: usize,
         /// Columns from a pixel to the next.
@@ -68,7 +73,6 @@ pub(super) struct Stored {
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     arrangement: Arrangement,
-    rows: usize,
     columns: usize,
     /// Contractions whose results make up the tensor, with the matrix rows of each.
     parts: Vec<(usize, usize, usize)>,
@@ -103,6 +107,8 @@ struct Planner<'a> {
     constants: BTreeMap<i64, Address>,
     /// For each row of units, the operand channels taken.
     channels: Vec<u32>,
+    /// For each row of matrix parameters, the channels taken.
+    weight_channels: Vec<u32>,
     identity: i64,
     wide: u64,
 }
@@ -138,6 +144,7 @@ impl<'a> Planner<'a> {
                 params: Vec::new(),
                 contractions: Vec::new(),
                 vector_rows: 0,
+                index_rows: 0,
                 inputs: 0,
                 outputs: Vec::new(),
                 reads: Reads::default(),
@@ -146,6 +153,7 @@ impl<'a> Planner<'a> {
             },
             constants: BTreeMap::new(),
             channels: Vec::new(),
+            weight_channels: Vec::new(),
             identity,
             wide: 1 << bits,
         }
@@ -169,7 +177,7 @@ impl<'a> Planner<'a> {
             Op::FoldSum { x } => self.fold(node, *x, Fold::Sum),
             Op::Divide(op) => self.divide(node, op),
             Op::View(_) => self.view(node),
-            Op::Embed(_) => Err(unsupported(node, "embeddings are not supported yet")),
+            Op::Embed(op) => self.embed(node, op),
         }
     }
 
@@ -192,7 +200,6 @@ impl<'a> Planner<'a> {
 
     fn input(&mut self, node: &Node) -> Result<(), PlanError> {
         let info = self.graph.tensor(node.output);
-        self.fits(node, info.range)?;
         let first = self.layout.inputs;
         let rows = first..first + info.elements();
         self.layout.inputs = rows.end;
@@ -335,16 +342,19 @@ impl<'a> Planner<'a> {
 
     /// Claims rows of units as an operand, on the first channel that is free on all of them.
     fn operand(&mut self, node: &Node, matrix: Matrix) -> Result<Section, PlanError> {
-        let rows = &mut self.channels[matrix.circuit_rows()];
-        let taken = rows.iter().fold(0, |taken, row| taken | row);
-        let channel = taken.trailing_ones();
-        if channel == u32::BITS {
-            return Err(unsupported(node, "an operand is used more than 32 times"));
-        }
-        for row in rows {
-            *row |= 1 << channel;
-        }
-        Ok(Section::Operands(channel as usize))
+        let channel = take_channel(&mut self.channels[matrix.circuit_rows()]);
+        let channel =
+            channel.ok_or_else(|| unsupported(node, "an operand is used more than 32 times"))?;
+        Ok(Section::Operands(channel))
+    }
+
+    /// Claims rows of matrix parameters.
+    fn weights(&mut self, node: &Node, matrix: Matrix) -> Result<Section, PlanError> {
+        self.weight_channels.resize(self.layout.weight_rows, 0);
+        let channel = take_channel(&mut self.weight_channels[matrix.circuit_rows()]);
+        let channel =
+            channel.ok_or_else(|| unsupported(node, "a parameter is used more than 32 times"))?;
+        Ok(Section::Weights(channel))
     }
 
     fn push_contraction(&mut self, contraction: ContractionPlan) {
@@ -357,11 +367,25 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// Takes the first channel that is free on all rows, of 32.
+fn take_channel(rows: &mut [u32]) -> Option<usize> {
+    let taken = rows.iter().fold(0, |taken, row| taken | row);
+    let channel = taken.trailing_ones();
+    if channel == u32::BITS {
+        return None;
+    }
+    for row in rows {
+        *row |= 1 << channel;
+    }
+    Some(channel as usize)
+}
+
 /// Bits, sign included, of the widest matrix parameter.
 fn weight_bits(graph: &CheckedGraph) -> u32 {
     let matrices = graph.nodes.iter().filter_map(|node| match &node.op {
         Op::MatMul(op) => Some(op.b),
         Op::Conv(op) => Some(op.w),
+        Op::Embed(op) => Some(op.table),
         _ => None,
     });
     let params = matrices.filter(|&id| matches!(graph.node(id).op, Op::Param));
@@ -373,8 +397,9 @@ fn weight_bits(graph: &CheckedGraph) -> u32 {
     bits.max().unwrap_or(0).max(4)
 }
 
-/// A parameter that would stand in two places.
-const USED_TWICE: &str = "a parameter is used twice; give each use its own";
+/// A parameter that would stand in two places, or in two arrangements.
+const USED_TWICE: &str =
+    "a parameter is used twice in ways that need it in two places; give each use its own";
 
 fn unsupported(node: &Node, what: &'static str) -> PlanError {
     PlanError::Unsupported {
