@@ -116,7 +116,7 @@ impl InferenceKeys {
         let timings = fast::create_proof(
             srs,
             &self.key,
-            &circuit,
+            circuit,
             &[&instance],
             &mut rng,
             &mut transcript,
