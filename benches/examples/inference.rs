@@ -100,6 +100,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         srs_digest: *srs.identity(),
         inputs: made.inputs,
         outputs: made.outputs,
+        hidden_inputs: None,
+        hidden_outputs: None,
         proof: made.proof,
     };
     let start = Instant::now();

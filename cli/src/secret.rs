@@ -14,6 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 const HEADER: &str = "nascent secret v1 (keep private)";
+const SALT_HEADER: &str = "nascent salt v1 (keep private)";
 const MAX_BYTES: usize = 256;
 
 /// `sk`: nonzero. Printing it shows nothing.
@@ -65,23 +66,8 @@ impl Secret {
     /// Writes a new file that only its owner can read. Never replaces one.
     pub fn create(&self, path: &Path) -> Result<()> {
         let text = format!("{HEADER}\n{}\n", hex::encode(self.0.to_repr()));
-        let write = || -> std::io::Result<()> {
-            let mut file = create_private(path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        let result = write();
-        let exists = result
-            .as_ref()
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
-        let result = result
-            .or_fail(Kind::Environment)
-            .doing(format!("writing {}", path.display()));
-        if exists {
-            return result
-                .help("a secret is never replaced: a plan may depend on it; give another name");
-        }
-        result
+        let why = "a secret is never replaced: a plan may depend on it; give another name";
+        write_private(path, &text, why)
     }
 
     /// Reads a secret.
@@ -108,6 +94,34 @@ impl Secret {
         let scalar = Option::<Fr>::from(Fr::from_repr(repr))?;
         (!bool::from(scalar.is_zero())).then_some(Self(scalar))
     }
+}
+
+/// Writes the salt of a hidden input or output to a new file that only its owner can read. Never
+/// replaces one.
+pub fn create_salt(path: &Path, salt: &[u8; 32]) -> Result<()> {
+    let text = format!("{SALT_HEADER}\n{}\n", hex::encode(salt));
+    let why = "a salt is never replaced: a proof may depend on it; give another name to the proof";
+    write_private(path, &text, why)
+}
+
+/// Writes a new file that only its owner can read; `why` is said of one that exists.
+fn write_private(path: &Path, text: &str, why: &'static str) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut file = create_private(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    let result = write();
+    let exists = result
+        .as_ref()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
+    let result = result
+        .or_fail(Kind::Environment)
+        .doing(format!("writing {}", path.display()));
+    if exists {
+        return result.help(why);
+    }
+    result
 }
 
 fn create_private(path: &Path) -> std::io::Result<File> {

@@ -67,7 +67,7 @@ pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
 pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
-pub use inference::{InferenceBundle, InferenceError, InferenceReport, verify_inference};
+pub use inference::{Hidden, InferenceBundle, InferenceError, InferenceReport, verify_inference};
 pub use init::{VerifyError, verify_init, verify_init_with};
 pub use plan::{Beacon, PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};

@@ -8,7 +8,9 @@ use super::claim::Axis;
 use super::config::InferenceConfig;
 use super::contraction::{Operand, multiply};
 use super::fraction::Tuple;
-use super::plan::layout::{ClaimPlan, ContractionPlan, Layout, Left, Section, Selection, Step};
+use super::plan::layout::{
+    ClaimPlan, ContractionPlan, Layout, Left, Role, Section, Selection, Step,
+};
 use super::plan::rows::{Address, Ending, Fold, Multiplier, Place, UnitOp, UnitRow};
 use super::sheet::Sheet;
 
@@ -55,7 +57,7 @@ pub enum ExecuteError {
 
 /// Fills the first phase of a sheet whose fixed columns are filled.
 ///
-/// `inputs` are the public inputs in order. Returns the outputs.
+/// `inputs` are the inputs in order, public or hidden. Returns the outputs.
 ///
 /// # Errors
 ///
@@ -67,14 +69,16 @@ pub fn execute(
     params: &Params,
     inputs: &[i64],
 ) -> Result<Vec<i64>, ExecuteError> {
-    if inputs.len() != layout.inputs {
-        return Err(ExecuteError::Input {
-            expected: layout.inputs,
-            got: inputs.len(),
-        });
+    let hidden = layout.seal(Role::Input).map(|seal| seal.values.len());
+    let expected = hidden.unwrap_or(layout.inputs);
+    if inputs.len() != expected {
+        let got = inputs.len();
+        return Err(ExecuteError::Input { expected, got });
     }
-    sheet.set_instance(inputs.to_vec());
     let machine = Machine { config, layout };
+    machine.seal(sheet, Role::Input, inputs)?;
+    let public = if hidden.is_some() { &[][..] } else { inputs };
+    sheet.set_instance(public.to_vec());
     machine.place_params(sheet, params)?;
     for step in &layout.steps {
         match step {
@@ -83,14 +87,19 @@ pub fn execute(
             Step::Folds(rows) => machine.folds(sheet, rows.clone())?,
         }
     }
-    let outputs: Vec<i64> = layout
-        .outputs
-        .iter()
-        .map(|&address| machine.read(sheet, address))
-        .collect();
-    let mut instance = inputs.to_vec();
+    let read = |addresses: &mut dyn Iterator<Item = Address>| -> Vec<i64> {
+        addresses
+            .map(|address| machine.read(sheet, address))
+            .collect()
+    };
+    let mut outputs = read(&mut layout.outputs.iter().copied());
+    let mut instance = public.to_vec();
     instance.extend(&outputs);
     instance.push(layout.inputs as i64);
+    if let Some(seal) = layout.seal(Role::Output) {
+        outputs = read(&mut seal.values.iter().map(|value| value.address));
+        machine.seal(sheet, Role::Output, &outputs)?;
+    }
     sheet.set_instance(instance);
     machine.count(sheet)?;
     Ok(outputs)
@@ -118,8 +127,31 @@ impl Machine<'_> {
                 sheet.advice(self.config.params.lanes[lane].value)[row] - shape.param_offset()
             }
             Some(Place::Public(row)) => sheet.instance(row),
+            Some(Place::Sealed(index)) => {
+                let seal = self.layout.seal(Role::Input).zip(self.config.seal.as_ref());
+                seal.map_or(0, |(seal, columns)| {
+                    let row = seal.value_rows().start + index;
+                    sheet.advice(columns.values.value)[row] - shape.wide_offset()
+                })
+            }
             None => 0,
         }
+    }
+
+    /// Puts values behind a digest where they stand.
+    fn seal(&self, sheet: &mut Sheet, role: Role, values: &[i64]) -> Result<(), ExecuteError> {
+        let Some((seal, columns)) = self.layout.seal(role).zip(self.config.seal.as_ref()) else {
+            return Ok(());
+        };
+        let offset = self.config.shape.wide_offset();
+        let cells = seal.value_rows().zip(&seal.values).zip(values);
+        for ((row, sealed), &value) in cells {
+            if sealed.range.is_some_and(|range| !range.contains(value)) {
+                return Err(ExecuteError::Range { value, row });
+            }
+            sheet.advice_mut(columns.values.value)[row] = value + offset;
+        }
+        Ok(())
     }
 
     fn place_params(&self, sheet: &mut Sheet, params: &Params) -> Result<(), ExecuteError> {

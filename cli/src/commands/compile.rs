@@ -5,6 +5,7 @@ use crate::calibration;
 use crate::failure::{Classify, Explain, Kind, Result};
 use crate::files;
 use crate::output::{Context, Outcome, bytes, count};
+use nascent_circuits::inference::Hidden;
 use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
 use nascent_prover::estimate::{InferenceCost, available_memory};
 use serde_json::{Value, json};
@@ -76,7 +77,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let compiled = infer::compile(&model, &options, &given)
         .or_fail(Kind::Input)
         .doing(format!("model {}", args.model.display()))?;
-    let (_, shape) = lay_out(&compiled.graph)?;
+    let (_, shape) = lay_out(&compiled.graph, Hidden::default())?;
     let cost = InferenceCost::new(&shape);
     let model = calibration::cost_model(context);
     let threads = rayon::current_num_threads();

@@ -10,16 +10,17 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use crate::secret;
 use nascent_circuits::inference::Shape;
 use nascent_circuits::inference::plan::layout::Layout;
-use nascent_circuits::inference::plan::{choose, plan};
+use nascent_circuits::inference::plan::{self, choose_hidden, plan_hidden};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
-use nascent_prover::inference::InferenceKeys;
+use nascent_prover::inference::{InferenceKeys, Seal};
 use nascent_verifier::codec::Format;
 use nascent_verifier::inference::prefix;
-use nascent_verifier::{InferenceBundle, VerifyingKey, verify_inference};
+use nascent_verifier::{Hidden, InferenceBundle, VerifyingKey, verify_inference};
 use rand_core::OsRng;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,13 @@ pub struct ProveArgs {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
+    /// Keep the input hidden: the proof shows a salted digest of it. The salt goes to a new file beside
+    /// the proof, which only you can read
+    #[arg(long)]
+    hide_input: bool,
+    /// The same for the output
+    #[arg(long)]
+    hide_output: bool,
 }
 
 struct Loaded {
@@ -148,10 +156,20 @@ pub fn run(context: &Context, subject: Subject) -> Result<Outcome> {
 /// `nascent prove inference`.
 pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     files::check_output(&args.out, args.force)?;
+    for (name, hide) in [("input", args.hide_input), ("output", args.hide_output)] {
+        if hide {
+            // Before the long work: a salt is never replaced.
+            files::check_output(&salt_file(&args.out, name), false)?;
+        }
+    }
     let identity = args.srs.identity(context)?;
     let loaded = args.subject.load()?;
     let started = Instant::now();
-    let (keys, srs) = keys(context, &loaded.graph, &identity)?;
+    let hidden = plan::Hidden {
+        inputs: args.hide_input,
+        outputs: args.hide_output,
+    };
+    let (keys, srs) = keys(context, &loaded.graph, hidden, &identity)?;
     let key_time = started.elapsed();
     let started = Instant::now();
     let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
@@ -161,12 +179,16 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         .prove(&srs, &loaded.params, &inputs, &prefix, OsRng)
         .or_fail(Kind::Input)?;
     let prove_time = started.elapsed();
+    let (hidden_inputs, inputs) = disclosed(made.input_seal.as_ref(), made.inputs);
+    let (hidden_outputs, outputs) = disclosed(made.output_seal.as_ref(), made.outputs.clone());
     let bundle = InferenceBundle {
         architecture,
         vk_digest: *keys.verifying_key().digest(),
         srs_digest: identity,
-        inputs: made.inputs,
-        outputs: made.outputs,
+        inputs,
+        outputs,
+        hidden_inputs,
+        hidden_outputs,
         proof: made.proof,
     };
     // What goes out was checked as its reader will check it.
@@ -176,8 +198,19 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         &key_path,
         &keys.verifying_key().encode().or_fail(Kind::Internal)?,
     )?;
+    let mut salts = Vec::new();
+    for (name, seal) in [("input", &made.input_seal), ("output", &made.output_seal)] {
+        let Some(seal) = seal else { continue };
+        let path = salt_file(&args.out, name);
+        secret::create_salt(&path, &seal.salt)?;
+        context.warn(format!(
+            "{} opens the digest of the {name} to whoever can guess it: keep it secret, or give it to those who may check",
+            path.display()
+        ));
+        salts.push(path);
+    }
     files::write(&args.out, &bundle.encode().or_fail(Kind::Internal)?)?;
-    let shown = show_outputs(context, &loaded.outputs, &bundle.outputs);
+    let shown = show_outputs(context, &loaded.outputs, &made.outputs);
     context.result(format!(
         "proof             {} bytes, made in {} after {} for the keys",
         count(bundle.proof.len() as u64),
@@ -200,6 +233,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     Ok(Outcome::ok(json!({
         "inference": args.out,
         "key": key_path,
+        "salts": salts,
         "architecture": hex::encode(architecture),
         "vk_digest": hex::encode(bundle.vk_digest),
         "srs": hex::encode(identity),
@@ -212,21 +246,40 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     })))
 }
 
-/// The layout of an architecture: a function of it alone.
-pub fn lay_out(graph: &CheckedGraph) -> Result<(Layout, Shape)> {
-    let lanes = choose(graph).or_fail(Kind::Input)?;
-    let layout = plan(graph, lanes).or_fail(Kind::Input)?;
+/// The salt's file, beside the proof.
+fn salt_file(proof: &Path, name: &str) -> PathBuf {
+    let mut path = proof.as_os_str().to_owned();
+    path.push(format!(".{name}-salt"));
+    path.into()
+}
+
+/// What a proof says of values: themselves, or their digest.
+fn disclosed(seal: Option<&Seal>, values: Vec<i64>) -> (Option<Hidden>, Vec<i64>) {
+    match seal {
+        Some(seal) => {
+            let (digest, count) = (seal.digest, values.len() as u32);
+            (Some(Hidden { digest, count }), Vec::new())
+        }
+        None => (None, values),
+    }
+}
+
+/// The layout of an architecture: a function of it and of what is hidden alone.
+pub fn lay_out(graph: &CheckedGraph, hidden: plan::Hidden) -> Result<(Layout, Shape)> {
+    let lanes = choose_hidden(graph, hidden).or_fail(Kind::Input)?;
+    let layout = plan_hidden(graph, lanes, hidden).or_fail(Kind::Input)?;
     let shape = layout.shape(None).or_fail(Kind::Input)?;
     Ok((layout, shape))
 }
 
-/// Keys of an architecture: a function of it and the SRS alone.
+/// Keys of an architecture: a function of it, of what is hidden and of the SRS alone.
 fn keys(
     context: &Context,
     graph: &CheckedGraph,
+    hidden: plan::Hidden,
     identity: &[u8; 32],
 ) -> Result<(InferenceKeys, Srs)> {
-    let (layout, shape) = lay_out(graph)?;
+    let (layout, shape) = lay_out(graph, hidden)?;
     let srs = srs::load(context, identity, shape.k)?;
     let keys = InferenceKeys::generate(Arc::new(layout), shape, &srs).or_fail(Kind::Internal)?;
     Ok((keys, srs))
@@ -265,7 +318,18 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;
     let time = started.elapsed();
-    context.result("proved: the outputs in the file are what the architecture gives on the inputs in the file,");
+    let of = |hidden: Option<&Hidden>| {
+        if hidden.is_some() {
+            "behind the digest"
+        } else {
+            "in the file"
+        }
+    };
+    context.result(format!(
+        "proved: the outputs {} are what the architecture gives on the inputs {},",
+        of(report.hidden_outputs.as_ref()),
+        of(report.hidden_inputs.as_ref()),
+    ));
     context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to");
     context.result(format!(
         "architecture      {}",
@@ -280,6 +344,18 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         count(report.inputs as u64),
         count(report.outputs as u64)
     ));
+    for (name, hidden) in [
+        ("hidden input", &report.hidden_inputs),
+        ("hidden output", &report.hidden_outputs),
+    ] {
+        if let Some(hidden) = hidden {
+            context.result(format!(
+                "{name:<18}{} values, digest {}",
+                count(hidden.count.into()),
+                hex::encode(hidden.digest)
+            ));
+        }
+    }
     context.result(
         "not proved: where the parameters come from; that the integers are near a float model's;",
     );
@@ -298,6 +374,8 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "key_rederived": rederived,
         "srs": hex::encode(report.srs_digest),
         "development_srs": report.development_srs,
+        "hidden_input": report.hidden_inputs.map(|hidden| hex::encode(hidden.digest)),
+        "hidden_output": report.hidden_outputs.map(|hidden| hex::encode(hidden.digest)),
         "inputs": bundle.inputs,
         "outputs": bundle.outputs,
         "proof_bytes": report.proof_bytes,
@@ -320,14 +398,47 @@ fn find_key(
             );
             return Err(Failure::new(Kind::Refused, message));
         }
-        check_inputs(args.file, &graph, &bundle.inputs)?;
-        let (keys, _) = keys(context, &graph, &bundle.srs_digest)?;
+        let hidden = plan::Hidden {
+            inputs: bundle.hidden_inputs.is_some(),
+            outputs: bundle.hidden_outputs.is_some(),
+        };
+        check_counts(args.file, &graph, bundle)?;
+        if !hidden.inputs {
+            check_inputs(args.file, &graph, &bundle.inputs)?;
+        }
+        let (keys, _) = keys(context, &graph, hidden, &bundle.srs_digest)?;
         // The planner is trusted with the layout; this looks at what it made.
         keys.circuit().check().or_fail(Kind::Internal)?;
         return Ok((keys.verifying_key().clone(), true));
     }
     let beside = key_file(args.file, &bundle.vk_digest);
     Ok((read_key(args.key.unwrap_or(&beside))?, false))
+}
+
+/// The number of hidden values is in the digest, and known from the architecture.
+fn check_counts(file: &Path, graph: &CheckedGraph, bundle: &InferenceBundle) -> Result<()> {
+    let elements = |ids: &[nascent_ir::TensorId]| -> u64 {
+        ids.iter()
+            .map(|&id| graph.tensor(id).elements() as u64)
+            .sum()
+    };
+    for (hidden, ids, name) in [
+        (&bundle.hidden_inputs, &graph.inputs, "inputs"),
+        (&bundle.hidden_outputs, &graph.outputs, "outputs"),
+    ] {
+        let (Some(hidden), expected) = (hidden, elements(ids)) else {
+            continue;
+        };
+        if u64::from(hidden.count) != expected {
+            let message = format!(
+                "REFUSED: {}: {} hidden {name}, the architecture has {expected}",
+                file.display(),
+                hidden.count
+            );
+            return Err(Failure::new(Kind::Refused, message));
+        }
+    }
+    Ok(())
 }
 
 /// Inputs are public: their declared ranges are the verifier's to check.

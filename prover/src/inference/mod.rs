@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ff::PrimeField;
+use ff::{Field, PrimeField};
+use halo2curves::bn256::Fr;
 use nascent_circuits::inference::linear::field;
-use nascent_circuits::inference::plan::layout::Layout;
-use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Shape};
+use nascent_circuits::inference::plan::layout::{Layout, Role};
+use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Salts, Shape};
 use nascent_ir::Params;
 use nascent_params::Srs;
 use nascent_verifier::{Digest32, VerifyingKey};
@@ -40,14 +41,35 @@ pub enum InferenceError {
 /// A proof that `outputs` is what the parameters behind the proof's commitments give on `inputs`.
 #[derive(Clone, Debug)]
 pub struct InferenceProof {
-    /// The public inputs.
+    /// The inputs.
     pub inputs: Vec<i64>,
     /// The outputs.
     pub outputs: Vec<i64>,
+    /// What hides the inputs, if they are hidden.
+    pub input_seal: Option<Seal>,
+    /// What hides the outputs, if they are hidden.
+    pub output_seal: Option<Seal>,
     /// The proof's bytes.
     pub proof: Vec<u8>,
     /// Where the time went.
     pub timings: fast::Timings,
+}
+
+/// The digest of hidden values and the salt that opens it, both little-endian.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seal {
+    /// Public.
+    pub digest: [u8; 32],
+    /// Secret: with it, likely values can be tried.
+    pub salt: [u8; 32],
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Seal")
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
 }
 
 impl InferenceKeys {
@@ -63,7 +85,7 @@ impl InferenceKeys {
                 got: srs.k(),
             });
         }
-        let public = u32::try_from(layout.public_rows()).map_err(|_| KeyError::TooLarge)?;
+        let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
         let circuit = InferenceCircuit::new(layout, shape);
         let constraints = circuit.constraints();
         let sheet = circuit.sheet();
@@ -96,7 +118,8 @@ impl InferenceKeys {
     }
 
     /// Proves one inference; `prefix` is the first word of the transcript
-    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`.
+    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`, and so do the salts of
+    /// hidden values.
     ///
     /// # Errors
     ///
@@ -109,7 +132,24 @@ impl InferenceKeys {
         prefix: &Digest32,
         mut rng: impl RngCore + CryptoRng,
     ) -> Result<InferenceProof, InferenceError> {
-        let (circuit, outputs) = self.circuit.with_witness(params, inputs)?;
+        let layout = self.circuit.layout();
+        let mut salt = |role| match layout.seal(role) {
+            Some(_) => Fr::random(&mut rng),
+            None => Fr::ZERO,
+        };
+        let salts = Salts {
+            inputs: salt(Role::Input),
+            outputs: salt(Role::Output),
+        };
+        let (circuit, outputs) = self.circuit.with_witness(params, inputs, salts)?;
+        let seal = |role, salt: Fr| {
+            circuit.layout().seal(role).map(|seal| Seal {
+                digest: circuit.digest(seal).to_repr(),
+                salt: salt.to_repr(),
+            })
+        };
+        let input_seal = seal(Role::Input, salts.inputs);
+        let output_seal = seal(Role::Output, salts.outputs);
         let instance = circuit.instance();
         let proof = Vec::with_capacity(self.vk.proof_len());
         let mut transcript = Keccak::new(proof, prefix);
@@ -125,16 +165,10 @@ impl InferenceKeys {
         Ok(InferenceProof {
             inputs: inputs.to_vec(),
             outputs,
+            input_seal,
+            output_seal,
             proof: transcript.into_inner(),
             timings,
         })
     }
-}
-
-/// The instance column for inputs and outputs, as the verifier's field elements' bytes
-/// (little-endian).
-pub fn instance_bytes(inputs: &[i64], outputs: &[i64]) -> Vec<[u8; 32]> {
-    let count = inputs.len() as i64;
-    let values = inputs.iter().chain(outputs).chain([&count]);
-    values.map(|&value| field(value).to_repr()).collect()
 }
