@@ -274,6 +274,34 @@ impl Flow {
         }
     }
 
+    /// The table of an embedding whose transpose these weights are: many language models score words
+    /// with the matrix that embeds them.
+    pub(crate) fn tied_table(&self, weights: ValueId) -> Option<ValueId> {
+        let &[inner, columns] = self.shape(weights) else {
+            return None;
+        };
+        let values = self.constant(weights)?.floats()?;
+        let tables = self.values.iter().filter(|value| value.op == Op::Embed);
+        let mut tables = tables.map(|value| value.inputs[0]);
+        tables.find(|&table| {
+            let same = |table: &[f32]| {
+                (0..columns).all(|row| {
+                    let row_values = &table[row * inner..][..inner];
+                    let column = values[row..].iter().step_by(columns);
+                    row_values
+                        .iter()
+                        .zip(column)
+                        .all(|(a, b)| a.to_bits() == b.to_bits())
+                })
+            };
+            self.shape(table) == [columns, inner]
+                && self
+                    .constant(table)
+                    .and_then(|t| t.floats())
+                    .is_some_and(same)
+        })
+    }
+
     /// The number behind a constant with one element.
     pub(crate) fn scalar(&self, id: ValueId) -> Option<f64> {
         self.constant(id).and_then(|tensor| tensor.single())

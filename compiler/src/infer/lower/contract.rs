@@ -4,7 +4,7 @@ use super::map::linear;
 use super::{Lower, Quant, dims, rounded};
 use crate::infer::error::Result;
 use crate::infer::flow::{Op, ValueId};
-use nascent_ir::{Conv, MatMul, Multiplier, Op as Node, Pre, Range};
+use nascent_ir::{Conv, MatMul, Multiplier, Op as Node, Pre, Range, TensorId};
 
 /// Least multiplier: keeps channels of tiny weights from losing their precision to rounding, and
 /// biases in their range.
@@ -17,6 +17,8 @@ pub(super) struct Contraction {
     factor: i32,
     bias: Option<Vec<i32>>,
     multipliers: Vec<i32>,
+    /// The table that the weights are the transpose of.
+    tied: Option<TensorId>,
     /// Bounds on `q` for these weights and any inputs in their range.
     pub(super) reached: Range,
 }
@@ -60,7 +62,13 @@ impl Contraction {
         let most = lower.most() as f64;
         let top = f64::from((1 << (lower.options.weight_bits - 1)) - 1);
         let floor = LEAST_MULTIPLIER * step / (x.scale * full);
-        let scales: Vec<f64> = peaks.iter().map(|peak| (peak / top).max(floor)).collect();
+        let tied = lower
+            .tied(value.inputs[1])
+            .filter(|tied| tied.scale >= floor);
+        let scales: Vec<f64> = match tied {
+            Some(tied) => vec![tied.scale; channels],
+            None => peaks.iter().map(|peak| (peak / top).max(floor)).collect(),
+        };
         let ratio = scales.iter().copied().fold(0.0, f64::max) * x.scale / step * full;
         let mut factor = 1;
         while ratio / f64::from(factor) > most {
@@ -109,6 +117,7 @@ impl Contraction {
             factor,
             bias,
             multipliers,
+            tied: tied.map(|tied| tied.id),
             reached,
         })
     }
@@ -168,7 +177,10 @@ impl Lower<'_> {
         let value = &flow.values[y];
         let shape = flow.shape(value.inputs[1]).to_vec();
         let bits = u32::from(self.options.weight_bits);
-        let w = self.push_weights(&format!("{name}.weight"), &shape, plan.weights, bits)?;
+        let w = match plan.tied {
+            Some(table) => table,
+            None => self.push_weights(&format!("{name}.weight"), &shape, plan.weights, bits)?,
+        };
         let op = match &value.op {
             Op::Conv(attrs) => Node::Conv(Conv {
                 x: x.id,
@@ -185,7 +197,7 @@ impl Lower<'_> {
             _ => Node::MatMul(MatMul {
                 a: x.id,
                 b: w,
-                transpose_b: false,
+                transpose_b: plan.tied.is_some(),
             }),
         };
         let product = self.builder.push(&format!("{name}.product"), op)?;
@@ -216,13 +228,19 @@ impl Lower<'_> {
         ))
     }
 
-    fn push_weights(
+    /// The table that weights are the transpose of, if it was lowered as one.
+    fn tied(&self, weights: ValueId) -> Option<Quant> {
+        let table = self.flow.tied_table(weights)?;
+        self.tables.get(&table).copied()
+    }
+
+    pub(super) fn push_weights(
         &mut self,
         name: &str,
         shape: &[usize],
         values: Vec<i32>,
         bits: u32,
-    ) -> Result<nascent_ir::TensorId> {
+    ) -> Result<TensorId> {
         let id = self
             .builder
             .param(name, &dims(shape), Range::signed(bits))?;
