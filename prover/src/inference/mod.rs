@@ -8,12 +8,12 @@ use nascent_circuits::inference::plan::layout::Layout;
 use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Shape};
 use nascent_ir::Params;
 use nascent_params::Srs;
-use nascent_verifier::{Digest32, VerifyingKey};
+use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
 use rayon::prelude::*;
 
 use crate::error::{KeyError, ProveError};
-use crate::export::{self, export};
+use crate::export::{self, export, export_weights};
 use crate::fast::{self, Key};
 use crate::transcript::Keccak;
 
@@ -80,7 +80,16 @@ impl InferenceKeys {
             fixed: &commitments,
             permutation: &[],
         };
-        let vk = export(&exported, &[public], None)?;
+        let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
+        let columns: Vec<u32> = columns
+            .collect::<Result<_, _>>()
+            .map_err(|_| KeyError::TooLarge)?;
+        let vk = if columns.is_empty() {
+            export(&exported, &[public], None)?
+        } else {
+            let rows = circuit.layout().parameter_rows() as u64;
+            export_weights(&exported, &[public], vec![WeightColumns { columns, rows }])?
+        };
         let key = Key::new(constraints, circuit.shape().k, column)?;
         Ok(Self { circuit, key, vk })
     }
@@ -96,7 +105,8 @@ impl InferenceKeys {
     }
 
     /// Proves one inference; `prefix` is the first word of the transcript
-    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`.
+    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`; of a proof that is to
+    /// be linked, that is [`crate::link::Blinding::generator`].
     ///
     /// # Errors
     ///
