@@ -7,6 +7,7 @@ use crate::output::{self, Context, Outcome, count};
 use nascent_compiler::{Architecture, Limits};
 use nascent_params::SrsCache;
 use nascent_prover::derive::SafetensorsFile;
+use nascent_prover::link::Opening;
 use nascent_verifier::InferenceBundle;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
@@ -76,6 +77,7 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         Some("verifier SRS") => verifier_srs(context, path)?,
         Some("weight commitment") => commitment(context, path)?,
         Some("file of links") => links(context, path)?,
+        Some("SECRET opening of a commitment") => opening(context, path)?,
         Some("cached SRS") => cached_srs(context, path)?,
         _ => return foreign(context, path, start),
     };
@@ -161,6 +163,7 @@ fn commitment(context: &Context, path: &Path) -> Result<Value> {
     let digest = hex::encode(data.digest().or_fail(Kind::Input)?);
     line("digest", digest.clone());
     line("SRS", common::srs_words(&data.srs_digest));
+    line("secret", hex::encode(data.opening));
     let mut parts = Vec::new();
     for part in &data.parts {
         let (columns, key) = (part.points.len(), hex::encode(part.vk_digest));
@@ -201,6 +204,7 @@ fn commitment(context: &Context, path: &Path) -> Result<Value> {
         "digest": digest,
         "srs": hex::encode(data.srs_digest),
         "development_srs": common::is_development(&data.srs_digest),
+        "opening": hex::encode(data.opening),
         "parts": parts,
     }))
 }
@@ -215,6 +219,14 @@ fn links(context: &Context, path: &Path) -> Result<Value> {
         links.push(json!({ "proof": proof, "other": other, "bytes": link.bytes.len() }));
     }
     Ok(json!({ "links": links }))
+}
+
+/// Which commitments the secret belongs to, and nothing else of it.
+fn opening(context: &Context, path: &Path) -> Result<Value> {
+    let opening: Opening = files::read(path)?;
+    let id = hex::encode(opening.id());
+    context.result(format!("{:<18}commitments that name {id}", "belongs to"));
+    Ok(json!({ "id": id }))
 }
 
 /// Reads a verifying key.

@@ -46,9 +46,6 @@ pub enum OpenError {
         /// Position.
         column: usize,
     },
-    /// The tail points cannot be made.
-    #[error("tail: {0}")]
-    Tail(#[from] LinkKeyError),
 }
 
 /// An SRS prepared for committing to columns of small integers.

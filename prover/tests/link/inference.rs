@@ -6,6 +6,7 @@ use halo2curves::bn256::G1Affine;
 use nascent_ir::Params;
 use nascent_prover::link::{OpenError, Opening, ProveLinkError, Proved, prove};
 use nascent_verifier::link::{Link, LinkError, LinkKey, Links, TailPoints, link_len, tail_rows};
+use nascent_verifier::{CircuitKind, VerifyingKey, VkData, WeightColumns};
 
 fn tail(model: &Model) -> usize {
     tail_rows(model.vk(), 0).expect("room")
@@ -244,5 +245,42 @@ fn keys_name_their_parameter_columns() {
             let mut before = before.map(|(a, b)| (&a[..rows], &b[..rows]));
             assert!(before.any(|(a, b)| a != b), "{tensor}, element {index}");
         }
+    }
+}
+
+#[test]
+fn lists_of_weight_columns_are_checked() {
+    let model = Model::get();
+    let good = model.vk().data();
+    let lists = |lists: Vec<WeightColumns>| {
+        let kind = CircuitKind::Weights(lists);
+        VerifyingKey::new(VkData {
+            kind,
+            ..good.clone()
+        })
+    };
+    let list = |columns: &[u32], rows: u64| WeightColumns {
+        columns: columns.to_vec(),
+        rows,
+    };
+    let usable = (1 << good.k) - u64::from(good.blinding_factors) - 1;
+    let key = lists(vec![list(&[1, 0], usable), list(&[2], 1)]).expect("two lists");
+    assert_eq!(key.weights(0).expect("first").columns, [1, 0]);
+    assert_ne!(key.digest(), model.vk().digest());
+    // Another list is another key: a prover cannot choose what a link is about.
+    let later = good.advice_phases.iter().position(|&phase| phase > 0);
+    let later = later.expect("later phases") as u32;
+    let columns = good.advice_phases.len() as u32;
+    for bad in [
+        vec![],
+        vec![list(&[], 1)],
+        vec![list(&[0], usable + 1)],
+        vec![list(&[0, 0], 1)],
+        vec![list(&[later], 1)],
+        vec![list(&[columns], 1)],
+        vec![list(&[0], 1), list(&[u32::MAX], 1)],
+        vec![list(&[0], 1); 65],
+    ] {
+        lists(bad.clone()).expect_err(&format!("{:?}", bad.first()));
     }
 }
