@@ -51,11 +51,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         let data = CommitmentData {
             srs_digest: *srs.identity(),
-            opening: opening.id(),
             tails: vec![tail.clone()],
             parts: vec![PartData {
                 subject: of.subject,
                 vk_digest: of.vk_digest,
+                opening: opening.id(),
                 tail: 0,
                 points,
             }],

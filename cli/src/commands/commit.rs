@@ -80,7 +80,7 @@ impl Committed {
     pub fn load(commitment: &Path, opening: &Path) -> Result<Self> {
         let data: CommitmentData = files::read(commitment)?;
         let secret = read_opening(opening)?;
-        if secret.id() != data.opening {
+        if data.parts.iter().all(|part| part.opening != secret.id()) {
             let message = format!(
                 "{} belongs to another commitment than {}",
                 opening.display(),
@@ -155,11 +155,11 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     let opening = obtain_opening(&args.opening)?;
     let data = CommitmentData {
         srs_digest: identity,
-        opening: opening.id(),
         tails: vec![committer.tail_points().or_fail(Kind::Internal)?],
         parts: vec![PartData {
             subject: columns.subject,
             vk_digest: columns.vk_digest,
+            opening: opening.id(),
             tail: 0,
             points: committer
                 .commit(&columns, &cells, &opening)

@@ -163,7 +163,6 @@ fn commitment(context: &Context, path: &Path) -> Result<Value> {
     let digest = hex::encode(data.digest().or_fail(Kind::Input)?);
     line("digest", digest.clone());
     line("SRS", common::srs_words(&data.srs_digest));
-    line("secret", hex::encode(data.opening));
     let mut parts = Vec::new();
     for part in &data.parts {
         let (columns, key) = (part.points.len(), hex::encode(part.vk_digest));
@@ -196,6 +195,11 @@ fn commitment(context: &Context, path: &Path) -> Result<Value> {
         };
         line("weights", words);
         line("", format!("{columns} columns of the key {key}"));
+        line(
+            "",
+            format!("opened by the secret {}", hex::encode(part.opening)),
+        );
+        details["opening"] = hex::encode(part.opening).into();
         details["columns"] = columns.into();
         details["key"] = key.into();
         parts.push(details);
@@ -204,7 +208,6 @@ fn commitment(context: &Context, path: &Path) -> Result<Value> {
         "digest": digest,
         "srs": hex::encode(data.srs_digest),
         "development_srs": common::is_development(&data.srs_digest),
-        "opening": hex::encode(data.opening),
         "parts": parts,
     }))
 }
@@ -225,7 +228,10 @@ fn links(context: &Context, path: &Path) -> Result<Value> {
 fn opening(context: &Context, path: &Path) -> Result<Value> {
     let opening: Opening = files::read(path)?;
     let id = hex::encode(opening.id());
-    context.result(format!("{:<18}commitments that name {id}", "belongs to"));
+    context.result(format!(
+        "{:<18}commitments of the secret {id}",
+        "belongs to"
+    ));
     Ok(json!({ "id": id }))
 }
 

@@ -44,7 +44,6 @@ pub enum TileLinkError {
 /// A tile's commitment and the link of its proof, as they are kept in the job's directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LinkedTile {
-    opening: Digest32,
     tail: TailPoints,
     part: PartData,
     link: Link,
@@ -71,7 +70,7 @@ impl LinkedTile {
         srs: &VerifierSrs,
     ) -> Result<(), TileLinkError> {
         let foreign = |what| TileLinkError::Foreign { what };
-        if self.opening != opening.id() {
+        if self.part.opening != opening.id() {
             return Err(foreign("secret"));
         }
         if self.part.subject != *subject || self.link.proof != *weights.context() {
@@ -90,7 +89,6 @@ impl LinkedTile {
     fn commitment(&self, srs: &VerifierSrs) -> Result<WeightCommitment, TileLinkError> {
         let data = CommitmentData {
             srs_digest: srs.digest(),
-            opening: self.opening,
             tails: vec![self.tail.clone()],
             parts: vec![self.part.clone()],
         };
@@ -132,11 +130,11 @@ impl<'s> Linker<'s> {
             vk_digest: *vk.digest(),
         };
         let mut linked = LinkedTile {
-            opening: self.opening.id(),
             tail: self.tail.clone(),
             part: PartData {
                 subject,
                 vk_digest: columns.vk_digest,
+                opening: self.opening.id(),
                 tail: 0,
                 points: self.committer.commit(&columns, cells, self.opening)?,
             },
@@ -165,12 +163,10 @@ impl<'s> Linker<'s> {
 /// One commitment file and one file of links for all tiles.
 pub(super) fn assemble(
     srs_digest: Digest32,
-    opening: &Opening,
     tiles: impl Iterator<Item = LinkedTile>,
 ) -> (CommitmentData, Links) {
     let mut data = CommitmentData {
         srs_digest,
-        opening: opening.id(),
         tails: Vec::new(),
         parts: Vec::new(),
     };

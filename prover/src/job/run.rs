@@ -109,7 +109,7 @@ impl Job<'_> {
                 .map_err(link_error(*tile))?;
         }
         let linked = linked.into_values();
-        Ok(Some(assemble(self.srs_identity, opening, linked)))
+        Ok(Some(assemble(self.srs_identity, linked)))
     }
 
     fn check_link(

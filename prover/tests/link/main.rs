@@ -55,11 +55,11 @@ impl Published {
         let points = committer.commit(columns, cells, &opening);
         let data = CommitmentData {
             srs_digest: *srs.identity(),
-            opening: opening.id(),
             tails: vec![committer.tail_points().expect("a tail")],
             parts: vec![PartData {
                 subject: columns.subject,
                 vk_digest: columns.vk_digest,
+                opening: opening.id(),
                 tail: 0,
                 points: points.expect("committed"),
             }],

@@ -69,6 +69,8 @@ pub struct PartData {
     /// The verifying key whose weight columns they are: it fixes which weight stands in which
     /// cell.
     pub vk_digest: Digest32,
+    /// Identity of the secret that its maker links and opens it with.
+    pub opening: Digest32,
     /// Which of the file's tails.
     pub tail: u8,
     /// A commitment for each column.
@@ -81,8 +83,6 @@ pub struct PartData {
 pub struct CommitmentData {
     /// Digest of the SRS.
     pub srs_digest: Digest32,
-    /// Identity of the secret that its maker links and opens it with.
-    pub opening: Digest32,
     /// Tail points for each size that occurs, ascending.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_TAILS>")]
     pub tails: Vec<TailPoints>,
@@ -245,8 +245,13 @@ impl WeightCommitment {
 impl Part {
     fn new(data: &PartData, key: LinkKey, points: Vec<G1Affine>) -> Self {
         let subject = data.subject.digest();
-        let mut words: Vec<&[u8]> = Vec::with_capacity(data.points.len().saturating_add(3));
-        words.extend([subject.as_slice(), &data.vk_digest, key.digest()]);
+        let mut words: Vec<&[u8]> = Vec::with_capacity(data.points.len().saturating_add(4));
+        words.extend([
+            subject.as_slice(),
+            &data.vk_digest,
+            &data.opening,
+            key.digest(),
+        ]);
         words.extend(data.points.iter().map(<[u8; 32]>::as_slice));
         let digest = tagged("nascent weight commitment part v1", &words);
         Self {

@@ -379,6 +379,7 @@ fn published(toy: &Toy) -> CommitmentData {
             index,
         },
         vk_digest: [tail; 32],
+        opening: [8; 32],
         tail,
         points: (1..4_u64)
             .map(|i| point_to_bytes(&multiple(Fr::from(i + index))))
@@ -392,7 +393,6 @@ fn published(toy: &Toy) -> CommitmentData {
     };
     CommitmentData {
         srs_digest: toy.srs.digest(),
-        opening: [8; 32],
         tails: vec![toy.tail(K), toy.tail(K + 1)],
         parts: vec![part(1, 0), part(0, 1), parameters],
     }
@@ -415,6 +415,11 @@ fn commitments_are_canonical_files() {
     let fewer = WeightCommitment::new(&fewer, &toy.srs).unwrap();
     assert_ne!(fewer.digest(), checked.digest());
     assert_eq!(fewer.part(&subject).unwrap().digest(), part.digest());
+    // And everything in a part enters it.
+    let mut other = data.clone();
+    other.parts[1].opening[0] ^= 1;
+    let other = WeightCommitment::new(&other, &toy.srs).unwrap();
+    assert_ne!(other.part(&subject).unwrap().digest(), part.digest());
     let digests: Vec<_> = checked.parts().iter().map(|part| part.digest()).collect();
     assert!(digests[0] != digests[1] && digests[1] != digests[2]);
     // Damage: an error, or another value whose only encoding it is.
