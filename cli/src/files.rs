@@ -58,7 +58,7 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 9] = [
+const KINDS: [([u8; 8], &str); 12] = [
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
     (*b"nsc.parm", "parameter file"),
@@ -67,6 +67,9 @@ const KINDS: [([u8; 8], &str); 9] = [
     (*b"nsc.modl", "model specification"),
     (*b"nsc.vkey", "verifying key"),
     (*b"nsc.srs2", "verifier SRS"),
+    (*b"nsc.wcom", "weight commitment"),
+    (*b"nsc.link", "file of links"),
+    (*b"nsc.open", "SECRET opening of a commitment"),
     (*b"NASCSRS\0", "cached SRS"),
 ];
 
@@ -113,6 +116,47 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write()
         .or_fail(Kind::Environment)
         .doing(format!("writing {}", path.display()))
+}
+
+/// Writes a new file that only its owner can read, whole or not at all. Never replaces one.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = parent(path);
+    let write = || -> std::io::Result<()> {
+        // Temporary files are their owner's alone.
+        let mut file = tempfile::Builder::new()
+            .prefix(".nascent-")
+            .suffix(".tmp")
+            .tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write()
+        .or_fail(Kind::Environment)
+        .doing(format!("writing {}", path.display()))
+        .help("a secret is never replaced: give another name")
+}
+
+/// Refuses a file that others can read.
+pub fn check_private(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = std::fs::metadata(path)
+            .or_fail(Kind::Environment)
+            .doing(format!("reading {}", path.display()))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let message = format!("{} can be read by others (mode {mode:o})", path.display());
+            return Err(Failure::new(Kind::Environment, message).help(format!(
+                "chmod 600 {}; if others had access, make a new secret",
+                path.display()
+            )));
+        }
+    }
+    let _ = path;
+    Ok(())
 }
 
 /// Refuses to replace a file unless asked to.

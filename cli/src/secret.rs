@@ -72,7 +72,7 @@ impl Secret {
 
     /// Reads a secret.
     pub fn read(path: &Path) -> Result<Self> {
-        check_private(path)?;
+        files::check_private(path)?;
         let bytes = files::read_bounded(path, MAX_BYTES)?;
         Self::parse(&bytes)
             .ok_or_else(|| {
@@ -130,27 +130,6 @@ fn create_private(path: &Path) -> std::io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-/// Refuses a file that others can read.
-fn check_private(path: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let metadata = std::fs::metadata(path)
-            .or_fail(Kind::Environment)
-            .doing(format!("reading {}", path.display()))?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let message = format!("{} can be read by others (mode {mode:o})", path.display());
-            return Err(Failure::new(Kind::Environment, message).help(format!(
-                "chmod 600 {}; if others had access, make a new secret",
-                path.display()
-            )));
-        }
-    }
-    let _ = path;
-    Ok(())
 }
 
 #[cfg(test)]

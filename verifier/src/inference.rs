@@ -1,10 +1,11 @@
 //! One inference: its file, its statement, its check.
 
-use crate::batch::verify_proof;
+use crate::batch::verify_proof_weights;
 use crate::bundle::MAX_PROOF_BYTES;
 use crate::codec::Format;
 use crate::digest::{Digest32, tagged};
 use crate::encoding::scalar_from_bytes;
+use crate::link::ProvedWeights;
 use crate::proof::ProofError;
 use crate::srs::Srs;
 use crate::statement::transcript_prefix;
@@ -214,6 +215,20 @@ pub fn verify_inference(
     vk: &VerifyingKey,
     srs: &Srs,
 ) -> Result<InferenceReport, InferenceError> {
+    verify_inference_weights(bundle, vk, srs).map(|(report, _)| report)
+}
+
+/// [`verify_inference`], which also hands out the commitments to the parameters, for links; none
+/// for keys that do not name them.
+///
+/// # Errors
+///
+/// As [`verify_inference`].
+pub fn verify_inference_weights(
+    bundle: &InferenceBundle,
+    vk: &VerifyingKey,
+    srs: &Srs,
+) -> Result<(InferenceReport, Option<ProvedWeights>), InferenceError> {
     bundle.validate()?;
     if *vk.digest() != bundle.vk_digest {
         return Err(InferenceError::Key {
@@ -230,8 +245,8 @@ pub fn verify_inference(
     }
     let instance = bundle.instance()?;
     let prefix = bundle.transcript_prefix();
-    verify_proof(vk, srs, &prefix, &[instance], &bundle.proof)?;
-    Ok(InferenceReport {
+    let weights = verify_proof_weights(vk, srs, &prefix, &[instance], &bundle.proof)?;
+    let report = InferenceReport {
         architecture: bundle.architecture,
         vk_digest: bundle.vk_digest,
         srs_digest: identity,
@@ -241,5 +256,6 @@ pub fn verify_inference(
         hidden_inputs: bundle.hidden_inputs,
         hidden_outputs: bundle.hidden_outputs,
         proof_bytes: bundle.proof.len(),
-    })
+    };
+    Ok((report, weights.into_iter().next()))
 }

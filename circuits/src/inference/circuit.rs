@@ -15,7 +15,7 @@ use super::check::{CheckError, check};
 use super::claim::{Channel, Points};
 use super::config::InferenceConfig;
 use super::contraction::Operand;
-use super::execute::{ExecuteError, execute};
+use super::execute::{ExecuteError, execute, place_params};
 use super::fraction::Randomness;
 use super::linear::field;
 use super::plan::layout::{ClaimPlan, Layout, Left, Role, SealPlan, Selection};
@@ -81,6 +81,30 @@ impl InferenceCircuit {
         let mut meta = ConstraintSystem::default();
         InferenceConfig::configure(&mut meta, &self.shape);
         meta
+    }
+
+    /// Indices of the advice columns that commit to the parameters.
+    pub fn parameter_columns(&self) -> Vec<usize> {
+        let mut meta = ConstraintSystem::default();
+        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let columns = config.params.committed();
+        columns.iter().map(|column| column.index()).collect()
+    }
+
+    /// The cells of [`Self::parameter_columns`], offsets included, without the random rows: what a
+    /// proof about these parameters commits to.
+    ///
+    /// # Errors
+    ///
+    /// If the parameters do not fit the layout.
+    pub fn parameter_cells(&self, params: &Params) -> Result<Vec<Vec<i64>>, ExecuteError> {
+        let mut meta = ConstraintSystem::default();
+        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let mut sheet = Sheet::new(&meta, config.first_phase().len(), self.shape.rows());
+        place_params(&config, &self.layout, &mut sheet, params)?;
+        let columns = config.params.committed();
+        let cells = columns.iter().map(|&column| sheet.advice(column).to_vec());
+        Ok(cells.collect())
     }
 
     /// Checks the fixed columns by themselves, see [`super::check`].

@@ -105,6 +105,20 @@ pub fn execute(
     Ok(outputs)
 }
 
+/// Fills the columns of parameters, and nothing else, of a sheet without a witness.
+///
+/// # Errors
+///
+/// If the parameters do not fit the layout.
+pub fn place_params(
+    config: &InferenceConfig,
+    layout: &Layout,
+    sheet: &mut Sheet,
+    params: &Params,
+) -> Result<(), ExecuteError> {
+    Machine { config, layout }.place_params(sheet, params)
+}
+
 struct Machine<'a> {
     config: &'a InferenceConfig,
     layout: &'a Layout,

@@ -28,6 +28,7 @@ use halo2_proofs::{
     },
 };
 use halo2curves::bn256::Fr;
+use rand_core::{CryptoRng, RngCore};
 
 use super::fraction::{Fraction, Tuple};
 use super::linear::{Cell, Linear, field};
@@ -45,6 +46,14 @@ pub struct Salts {
     pub inputs: Fr,
     /// Of the outputs.
     pub outputs: Fr,
+}
+
+impl Salts {
+    /// Fresh ones.
+    pub fn draw(rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let [inputs, outputs] = std::array::from_fn(|_| Fr::random(&mut *rng));
+        Self { inputs, outputs }
+    }
 }
 
 /// Columns that stand in the integers of a circuit.

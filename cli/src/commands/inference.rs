@@ -1,5 +1,6 @@
 //! `nascent run`, `nascent prove inference`, and the verification of inferences.
 
+use super::commit::{self, Committed, Published};
 use super::common::{self, DEVELOPMENT_NOTICE};
 use super::compile::{GRAPH, PARAMS, read_ports};
 use super::inspect::{read_key, read_verifier_srs};
@@ -11,16 +12,21 @@ use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::secret;
-use nascent_circuits::inference::Shape;
 use nascent_circuits::inference::plan::layout::Layout;
 use nascent_circuits::inference::plan::{self, choose_hidden, plan_hidden};
+use nascent_circuits::inference::{Salts, Shape};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
 use nascent_prover::inference::{InferenceKeys, Seal};
+use nascent_prover::link::{Blinding, Proved};
 use nascent_verifier::codec::Format;
 use nascent_verifier::inference::prefix;
-use nascent_verifier::{Hidden, InferenceBundle, VerifyingKey, verify_inference};
+use nascent_verifier::link::CommittedTo;
+use nascent_verifier::{
+    Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, WeightCommitment,
+    verify_inference_weights,
+};
 use rand_core::OsRng;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -56,6 +62,12 @@ pub struct ProveArgs {
     /// The same for the output
     #[arg(long)]
     hide_output: bool,
+    /// Link the proof to this commitment (`nascent commit`); the link goes beside it
+    #[arg(long, value_name = "FILE", requires = "opening")]
+    commitment: Option<PathBuf>,
+    /// The secret that was made with the commitment
+    #[arg(long, value_name = "FILE", requires = "commitment")]
+    opening: Option<PathBuf>,
 }
 
 struct Loaded {
@@ -82,7 +94,7 @@ impl Subject {
     }
 }
 
-fn read_graph(path: &Path) -> Result<CheckedGraph> {
+pub fn read_graph(path: &Path) -> Result<CheckedGraph> {
     let bytes = files::read_bounded(path, <nascent_ir::Graph as Format>::MAX_BYTES)?;
     CheckedGraph::decode(&bytes)
         .or_fail(Kind::Input)
@@ -163,6 +175,10 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         }
     }
     let identity = args.srs.identity(context)?;
+    let committed = match (&args.commitment, &args.opening) {
+        (Some(commitment), Some(opening)) => Some(Committed::load(commitment, opening)?),
+        _ => None,
+    };
     let loaded = args.subject.load()?;
     let started = Instant::now();
     let hidden = plan::Hidden {
@@ -171,12 +187,25 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     };
     let (keys, srs) = keys(context, &loaded.graph, hidden, &identity)?;
     let key_time = started.elapsed();
+    let linked = match &committed {
+        // Before the long work.
+        Some(committed) => Some(Linked::new(&args, committed, &loaded, &keys, &srs)?),
+        None => None,
+    };
     let started = Instant::now();
     let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
     let prefix = prefix(&architecture, keys.verifying_key().digest(), &identity);
     let inputs: Vec<i64> = loaded.inputs.iter().flatten().map(|&x| x.into()).collect();
+    let blinding = Blinding::draw(&mut OsRng);
     let made = keys
-        .prove(&srs, &loaded.params, &inputs, &prefix, OsRng)
+        .prove(
+            &srs,
+            &loaded.params,
+            &inputs,
+            &prefix,
+            Salts::draw(&mut OsRng),
+            blinding.generator(),
+        )
         .or_fail(Kind::Input)?;
     let prove_time = started.elapsed();
     let (hidden_inputs, inputs) = disclosed(made.input_seal.as_ref(), made.inputs);
@@ -192,7 +221,12 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         proof: made.proof,
     };
     // What goes out was checked as its reader will check it.
-    verify_inference(&bundle, keys.verifying_key(), srs.verifier_srs()).or_fail(Kind::Internal)?;
+    let (_, weights) = verify_inference_weights(&bundle, keys.verifying_key(), srs.verifier_srs())
+        .or_fail(Kind::Internal)?;
+    let links = match &linked {
+        Some(linked) => Some(linked.link(&keys, weights.as_ref(), &blinding, &args.out)?),
+        None => None,
+    };
     let key_path = key_file(&args.out, &bundle.vk_digest);
     files::write(
         &key_path,
@@ -217,8 +251,22 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         output::duration(prove_time),
         output::duration(key_time),
     ));
+    if let Some((path, bytes)) = &links {
+        context.result(format!(
+            "link              {} bytes to {}, in {}",
+            count(*bytes as u64),
+            args.commitment
+                .as_deref()
+                .unwrap_or(Path::new(""))
+                .display(),
+            path.display()
+        ));
+    }
+    let commitment = args.commitment.as_deref().map_or_else(String::new, |path| {
+        format!(" --commitment {}", path.display())
+    });
     context.note(format!(
-        "Verify: nascent verify {} --architecture {}{}",
+        "Verify: nascent verify {} --architecture {}{commitment}{}",
         args.out.display(),
         args.subject.folder.join(GRAPH).display(),
         if common::is_development(&identity) {
@@ -242,8 +290,69 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         "key_seconds": key_time.as_secs_f64(),
         "prove_seconds": prove_time.as_secs_f64(),
         "peak_memory_bytes": machine::peak_memory(),
+        "links": links.as_ref().map(|(path, _)| path),
+        "link_bytes": links.as_ref().map(|(_, bytes)| bytes),
         "outputs": shown,
     })))
+}
+
+/// A proof that is to be linked to a published commitment.
+struct Linked<'a> {
+    committed: &'a Committed,
+    commitment: WeightCommitment,
+    subject: CommittedTo,
+    cells: Vec<Vec<i64>>,
+}
+
+impl<'a> Linked<'a> {
+    /// Checks that the commitment is to these parameters.
+    fn new(
+        args: &ProveArgs,
+        committed: &'a Committed,
+        loaded: &Loaded,
+        keys: &InferenceKeys,
+        srs: &Srs,
+    ) -> Result<Self> {
+        let path = args.commitment.as_deref().unwrap_or(Path::new(""));
+        let cells = keys.circuit().parameter_cells(&loaded.params);
+        let cells = cells.or_fail(Kind::Input)?;
+        commit::check_open(path, committed, &loaded.graph, &cells, srs)?;
+        let commitment = WeightCommitment::new(&committed.data, srs.verifier_srs());
+        let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
+        Ok(Self {
+            committed,
+            commitment: commitment.or_fail(Kind::Input)?,
+            subject: CommittedTo::Parameters { architecture },
+            cells,
+        })
+    }
+
+    /// Writes the link beside the proof; gives the file and the link's length.
+    fn link(
+        &self,
+        keys: &InferenceKeys,
+        weights: Option<&ProvedWeights>,
+        blinding: &Blinding,
+        out: &Path,
+    ) -> Result<(PathBuf, usize)> {
+        let missing = || Failure::new(Kind::Input, "the commitment or the key names no parameters");
+        let part = self.commitment.part(&self.subject).ok_or_else(missing)?;
+        let proved = Proved {
+            vk: keys.verifying_key(),
+            list: 0,
+            weights: weights.ok_or_else(missing)?,
+            cells: &self.cells,
+            blinding,
+        };
+        let link = proved
+            .link_to(part, &self.committed.opening, OsRng)
+            .or_fail(Kind::Input)?;
+        let bytes = link.bytes.len();
+        let links = Links { links: vec![link] };
+        let path = commit::links_file(out);
+        files::write(&path, &links.encode().or_fail(Kind::Internal)?)?;
+        Ok((path, bytes))
+    }
 }
 
 /// The salt's file, beside the proof.
@@ -273,7 +382,7 @@ pub fn lay_out(graph: &CheckedGraph, hidden: plan::Hidden) -> Result<(Layout, Sh
 }
 
 /// Keys of an architecture: a function of it, of what is hidden and of the SRS alone.
-fn keys(
+pub fn keys(
     context: &Context,
     graph: &CheckedGraph,
     hidden: plan::Hidden,
@@ -293,6 +402,8 @@ pub struct VerifyArgs<'a> {
     pub key: Option<&'a Path>,
     pub srs: Option<&'a Path>,
     pub development_srs: bool,
+    pub commitment: Option<&'a Path>,
+    pub links: Option<&'a Path>,
 }
 
 /// `nascent verify` of an inference.
@@ -312,11 +423,19 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         None => srs::smallest(context, &bundle.srs_digest)?,
     };
     let (key, rederived) = find_key(context, args, &bundle)?;
+    let published = args
+        .commitment
+        .map(|path| Published::load(path, args.links, args.file, &srs))
+        .transpose()?;
     let started = Instant::now();
-    let report = verify_inference(&bundle, &key, &srs)
+    let (report, weights) = verify_inference_weights(&bundle, &key, &srs)
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;
+    if let Some(published) = &published {
+        let architecture = bundle.architecture;
+        published.check(&CommittedTo::Parameters { architecture }, weights.as_ref())?;
+    }
     let time = started.elapsed();
     let of = |hidden: Option<&Hidden>| {
         if hidden.is_some() {
@@ -331,6 +450,16 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         of(report.hidden_inputs.as_ref()),
     ));
     context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to");
+    if let Some(published) = &published {
+        context.result("linked: these are the parameters that were committed, number for number: every proof linked");
+        context.result(
+            "        to this commitment is about the same ones, and none tells what they are",
+        );
+        context.result(format!(
+            "commitment        {}",
+            hex::encode(published.digest())
+        ));
+    }
     context.result(format!(
         "architecture      {}",
         hex::encode(report.architecture)
@@ -379,6 +508,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "inputs": bundle.inputs,
         "outputs": bundle.outputs,
         "proof_bytes": report.proof_bytes,
+        "commitment": published.as_ref().map(|published| hex::encode(published.digest())),
         "verify_seconds": time.as_secs_f64(),
     })))
 }

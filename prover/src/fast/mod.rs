@@ -13,7 +13,7 @@
 
 mod interpolation;
 mod key;
-mod msm;
+pub(crate) mod msm;
 mod opening;
 mod program;
 mod quotient;

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use ff::{Field, PrimeField};
+use ff::PrimeField;
 use halo2curves::bn256::Fr;
 use nascent_circuits::inference::linear::field;
 use nascent_circuits::inference::plan::layout::{Layout, Role};
 use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Salts, Shape};
 use nascent_ir::Params;
 use nascent_params::Srs;
-use nascent_verifier::{Digest32, VerifyingKey};
+use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
 use rayon::prelude::*;
 
 use crate::error::{KeyError, ProveError};
-use crate::export::{self, export};
+use crate::export::{self, export, export_weights};
 use crate::fast::{self, Key};
 use crate::transcript::Keccak;
 
@@ -102,7 +102,16 @@ impl InferenceKeys {
             fixed: &commitments,
             permutation: &[],
         };
-        let vk = export(&exported, &[public], None)?;
+        let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
+        let columns: Vec<u32> = columns
+            .collect::<Result<_, _>>()
+            .map_err(|_| KeyError::TooLarge)?;
+        let vk = if columns.is_empty() {
+            export(&exported, &[public], None)?
+        } else {
+            let rows = circuit.layout().parameter_rows() as u64;
+            export_weights(&exported, &[public], vec![WeightColumns { columns, rows }])?
+        };
         let key = Key::new(constraints, circuit.shape().k, column)?;
         Ok(Self { circuit, key, vk })
     }
@@ -118,8 +127,9 @@ impl InferenceKeys {
     }
 
     /// Proves one inference; `prefix` is the first word of the transcript
-    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`, and so do the salts of
-    /// hidden values.
+    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`; of a proof that is to
+    /// be linked, that is [`crate::link::Blinding::generator`]. `salts` hide the values that the layout
+    /// hides, and must be fresh.
     ///
     /// # Errors
     ///
@@ -130,17 +140,9 @@ impl InferenceKeys {
         params: &Params,
         inputs: &[i64],
         prefix: &Digest32,
+        salts: Salts,
         mut rng: impl RngCore + CryptoRng,
     ) -> Result<InferenceProof, InferenceError> {
-        let layout = self.circuit.layout();
-        let mut salt = |role| match layout.seal(role) {
-            Some(_) => Fr::random(&mut rng),
-            None => Fr::ZERO,
-        };
-        let salts = Salts {
-            inputs: salt(Role::Input),
-            outputs: salt(Role::Output),
-        };
         let (circuit, outputs) = self.circuit.with_witness(params, inputs, salts)?;
         let seal = |role, salt: Fr| {
             circuit.layout().seal(role).map(|seal| Seal {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ff::PrimeField;
 use graphs::{Case, cases};
+use nascent_circuits::inference::Salts;
 use nascent_circuits::inference::plan::plan_hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_params::Srs;
@@ -41,11 +42,12 @@ impl Setting {
 
     fn prove(&self, case: &Case) -> InferenceProof {
         let inputs: Vec<i64> = case.inputs.iter().map(|&x| x.into()).collect();
-        let rng = ChaCha20Rng::seed_from_u64(1);
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let salts = Salts::draw(&mut rng);
         let key = self.keys.verifying_key().digest();
         let prefix = prefix(&[1; 32], key, self.srs.identity());
         self.keys
-            .prove(&self.srs, &case.params, &inputs, &prefix, rng)
+            .prove(&self.srs, &case.params, &inputs, &prefix, salts, rng)
             .expect("proved")
     }
 

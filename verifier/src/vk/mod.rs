@@ -5,13 +5,16 @@ mod data;
 mod error;
 mod openings;
 
-pub use data::{ColumnKind, Node, PermutationColumn, Query, TileShape, VkData};
+pub use data::{
+    CircuitKind, ColumnKind, Node, PermutationColumn, Query, TileShape, VkData, WeightColumns,
+};
 pub use error::VkError;
 pub(crate) use openings::{Layout, OpeningSet, Openings, Source};
 
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged};
 use crate::encoding::{EncodingError, point_from_bytes, scalar_from_bytes};
+use crate::statement::tile_rows;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ark_bn254::{Fr, G1Affine};
@@ -132,7 +135,10 @@ impl VerifyingKey {
 
     /// What the circuit is, when it is an initialization tile.
     pub fn tile(&self) -> Option<&TileShape> {
-        self.data.tile.as_ref()
+        match &self.data.kind {
+            CircuitKind::Tile(tile) => Some(tile),
+            CircuitKind::Other | CircuitKind::Weights(_) => None,
+        }
     }
 
     /// Whether the circuit is a tile that also computes the weight digest: its instance has three
@@ -156,6 +162,18 @@ impl VerifyingKey {
         let (words, _) = proof.as_chunks::<32>();
         let word = |column: &u32| words.get(*self.layout.advice.get(index(*column))?).copied();
         columns.iter().filter_map(word).collect()
+    }
+
+    /// A list of weight columns. A tile has one, list 0: its lanes.
+    pub fn weights(&self, list: u16) -> Option<WeightColumns> {
+        match &self.data.kind {
+            CircuitKind::Other => None,
+            CircuitKind::Tile(tile) => (list == 0).then(|| WeightColumns {
+                columns: tile.weight_columns.clone(),
+                rows: tile_rows(tile.blocks),
+            }),
+            CircuitKind::Weights(lists) => lists.get(usize::from(list)).cloned(),
+        }
     }
 
     /// Columns of a permutation set.

@@ -243,14 +243,18 @@ impl Layout {
         self.seals.iter().find(|seal| seal.role == role)
     }
 
+    /// Rows that carry parameters.
+    pub fn parameter_rows(&self) -> usize {
+        let vectors = self.params.len().div_ceil(self.lanes.params.max(1));
+        self.weight_rows.max(vectors)
+    }
+
     /// Rows that the sections need, tables aside.
     pub fn rows(&self) -> usize {
-        let params = self.params.len().div_ceil(self.lanes.params.max(1));
         [
             self.units.len(),
             self.folds.len(),
-            self.weight_rows,
-            params,
+            self.parameter_rows(),
             self.vector_rows,
             self.index_rows,
             self.instance_rows(),
