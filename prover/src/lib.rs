@@ -10,5 +10,6 @@ mod files;
 pub mod inference;
 pub mod job;
 pub mod keys;
+pub mod relayout;
 pub mod tile;
 pub mod transcript;

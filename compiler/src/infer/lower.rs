@@ -16,8 +16,8 @@ use super::error::{InferError, Result};
 use super::flow::{Flow, Op, ValueId};
 use super::options::Options;
 use nascent_ir::{
-    Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Params, Pre, Range, Scale,
-    Table, TensorId,
+    Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Origin, Params, Pre, Range,
+    Scale, Table, TensorId,
 };
 
 /// An integer tensor with its scale.
@@ -46,6 +46,8 @@ pub(crate) struct Lowered {
     pub(crate) inputs: Vec<Quant>,
     pub(crate) outputs: Vec<Quant>,
     pub(crate) layers: Vec<Layer>,
+    /// Parameters that are deviates of a plan.
+    pub(crate) origins: Vec<Origin>,
 }
 
 /// Most coarse steps of a table's argument, against those of its result.
@@ -65,6 +67,7 @@ pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<L
         .iter()
         .any(|value| matches!(value.op, Op::Softmax | Op::Normalize { .. }));
     let least = if special { 14 } else { 12 };
+    let least = options.weight_bits.clamp(least, 16);
     for bits in least..16 {
         if let Ok(lowered) = lower_at(flow, stats, options, bits) {
             let worst = lowered.layers.iter().map(|layer| layer.headroom);
@@ -98,6 +101,7 @@ fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result
         params: Params::default(),
         made: vec![None; flow.values.len()],
         layers: Vec::new(),
+        origins: Vec::new(),
     };
     let needed = lower.needed();
     for (id, needed) in needed.into_iter().enumerate() {
@@ -120,6 +124,7 @@ pub(crate) struct Lower<'a> {
     params: Params,
     made: Vec<Option<Quant>>,
     layers: Vec<Layer>,
+    origins: Vec<Origin>,
 }
 
 impl Lower<'_> {
@@ -205,6 +210,7 @@ impl Lower<'_> {
             inputs,
             outputs,
             layers: self.layers,
+            origins: self.origins,
         })
     }
 
