@@ -117,8 +117,8 @@ fn overlapping_addresses_are_refused() {
         );
     };
     let own = at(&model, config.tiles[0].base, row);
-    twice(overlap(0, own + 31));
-    twice(overlap(0, own + 1));
+    twice(overlap(0, own - 31));
+    twice(overlap(0, own - 1));
     twice(overlap(2, own));
     let weights = &config.weights;
     let rows: Vec<usize> = (0..model.last())

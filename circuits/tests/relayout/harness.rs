@@ -21,7 +21,7 @@ pub const K: u32 = 8;
 /// Rows of deviates of a tile.
 const TILE_ROWS: usize = 13 * 15;
 
-/// A model with two streams: 7,200 normal deviates in rows of 31, two tiles; 1,080 uniform ones in
+/// A model with two streams: 7,200 normal deviates in rows of 31, two tiles; 990 uniform ones in
 /// rows of 36.
 pub fn spec() -> ModelSpec {
     let sampled = |stream, first_row| Fill::Sampled {
@@ -49,13 +49,13 @@ pub fn spec() -> ModelSpec {
         rules_digest: [2; 32],
         streams: vec![
             stream(Distribution::Normal, 8, 4, 1 + 233),
-            stream(Distribution::Uniform, 7, 0, 30),
+            stream(Distribution::Uniform, 7, 0, 28),
         ],
         tensors: vec![
             tensor("unused", &[5], sampled(0, 0)),
             tensor("w1", &[90, 80], sampled(0, 1)),
             tensor("b1", &[90], Fill::Constant { bits: 0 }),
-            tensor("w2", &[90, 12], sampled(1, 0)),
+            tensor("w2", &[90, 11], sampled(1, 0)),
         ],
     }
 }
@@ -67,7 +67,7 @@ pub fn graph() -> (CheckedGraph, Vec<TensorId>) {
     let relu = b.table(Table::relu(domain, 3, Range::new(0, 15)));
     let mut x = b.input("x", &[1, 80], Range::new(-8, 7)).expect("valid");
     let mut params = Vec::new();
-    for (name, shape) in [("w1", [80, 90]), ("w2", [90, 12]), ("w3", [12, 9])] {
+    for (name, shape) in [("w1", [80, 90]), ("w2", [90, 11]), ("w3", [11, 9])] {
         let w = b.param(name, &shape, Range::signed(8)).expect("valid");
         params.push(w);
         let product = MatMul {
@@ -101,8 +101,8 @@ pub fn origins(spec: &ModelSpec, graph: &CheckedGraph, params: &[TensorId]) -> O
         architecture: graph.digest().expect("valid"),
         params: vec![
             origin(0, 1, 0, [1, 80]),
-            origin(1, 3, 0, [12, 1]),
-            origin(2, 3, 3, [24, 1]),
+            origin(1, 3, 0, [11, 1]),
+            origin(2, 3, 81, [90, 1]),
         ],
     }
 }
@@ -163,10 +163,10 @@ pub fn setting() -> Setting {
         .insert(ids[0], values(80, 90, &|i, j| w1(j * 80 + i)));
     params
         .values
-        .insert(ids[1], values(90, 12, &|i, j| w2(i * 12 + j)));
+        .insert(ids[1], values(90, 11, &|i, j| w2(i * 11 + j)));
     params
         .values
-        .insert(ids[2], values(12, 9, &|i, j| w2(3 + i * 24 + j)));
+        .insert(ids[2], values(11, 9, &|i, j| w2(81 + i * 90 + j)));
     let mut tiles: Vec<Vec<u32>> = normal.chunks(TILE_ROWS * 31).map(<[u32]>::to_vec).collect();
     tiles.push(uniform);
     let witness = circuit.with_witness(&tiles, &params).expect("equal");
@@ -288,7 +288,7 @@ impl Model {
     /// Cell of a weight: matrix row and column of the parameter at this position in the graph.
     pub fn weight(&self, param: usize, row: usize, column: usize) -> Cell {
         let plan = &self.witness.layout().inference.weights[param];
-        let (width, height) = [(80, 90), (90, 12), (12, 9)].map(|(r, c)| (c, r))[param];
+        let (width, height) = [(80, 90), (90, 11), (11, 9)].map(|(r, c)| (c, r))[param];
         assert!(row < height && column < width);
         let element = (row * width + column) as u32;
         let index = plan.elements.iter().position(|&e| e == element);
