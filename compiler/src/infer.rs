@@ -132,8 +132,6 @@ pub struct Derived {
     pub compiled: Compiled,
     /// Which deviate each weight is.
     pub origins: Origins,
-    /// Sampled tensors that no node of the file reads.
-    pub unused: Vec<String>,
 }
 
 /// Quantizes a model.
@@ -147,7 +145,7 @@ pub struct Derived {
 pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Result<Compiled> {
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
-    let (compiled, _, _) = quantize(&graph, options, samples, None)?;
+    let (compiled, _) = quantize(&graph, options, samples, None)?;
     Ok(compiled)
 }
 
@@ -182,7 +180,7 @@ pub fn compile_derived(
             ),
         });
     }
-    let (compiled, params, unused) = quantize(&graph, &options, samples, Some(&derivation))?;
+    let (compiled, params) = quantize(&graph, &options, samples, Some(&derivation))?;
     let model = spec.digest().map_err(|error| InferError::Plan {
         reason: error.to_string(),
     })?;
@@ -196,19 +194,16 @@ pub fn compile_derived(
             architecture,
             params,
         },
-        unused,
     })
 }
 
-/// The model, its parameters that are deviates, and sampled tensors that nothing reads.
-type Quantized = (Compiled, Vec<Origin>, Vec<String>);
-
+/// The model, and its parameters that are deviates.
 fn quantize(
     graph: &Graph,
     options: &Options,
     samples: &Samples,
     derivation: Option<&Derivation<'_>>,
-) -> Result<Quantized> {
+) -> Result<(Compiled, Vec<Origin>)> {
     let flow = build::build(graph, options, derivation)?;
     derived::check(&flow)?;
     let (inputs, warning) = samples::bind(&flow, samples, options)?;
@@ -237,8 +232,7 @@ fn quantize(
         outputs,
         report,
     };
-    let unused = derivation.map_or(Vec::new(), |derivation| derivation.unused(&flow));
-    Ok((compiled, lowered.origins, unused))
+    Ok((compiled, lowered.origins))
 }
 
 /// Runs the float model: the reference of the report.

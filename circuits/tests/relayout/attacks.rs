@@ -15,7 +15,7 @@ fn becomes(model: &Model, at: Cell, value: Fr) -> (Cell, Fr) {
 #[test]
 fn changed_weight() {
     let model = Model::new();
-    for (param, row, column) in [(0, 0, 0), (0, 79, 89), (1, 89, 10), (2, 0, 0)] {
+    for (param, row, column) in [(0, 0, 0), (0, 39, 49), (1, 49, 10), (2, 0, 0)] {
         let at = model.weight(param, row, column);
         for off in [Fr::ONE, -Fr::ONE, field(1 << 8), field(1 << 40)] {
             assert_eq!(model.verdict([(at, off)]), sum(), "{param} {row} {column}");
@@ -70,8 +70,8 @@ fn weights_of_another_tensor() {
 #[test]
 fn two_uses_of_one_deviate() {
     let model = Model::new();
-    // Element 81 of the tensor: row 7, column 4 of the one, the first of the other.
-    let (first, second) = (model.weight(1, 7, 4), model.weight(2, 0, 0));
+    // Element 41 of the tensor: row 3, column 8 of the one, the first of the other.
+    let (first, second) = (model.weight(1, 3, 8), model.weight(2, 0, 0));
     assert_eq!(model.value(first), model.value(second));
     assert_eq!(model.verdict([(second, Fr::ONE)]), sum());
     assert_eq!(model.verdict([(first, Fr::ONE), (second, Fr::ONE)]), sum());
@@ -89,8 +89,7 @@ fn weight_and_deviate_changed_together() {
     let offsets = model.value(weight) - model.value(deviate);
     assert_eq!(offsets, Fr::ZERO, "the offsets are the same");
     assert_eq!(model.verdict([(weight, Fr::ONE), (deviate, Fr::ONE)]), []);
-    // The uniform's deviates go in steps of two.
-    // The tensor's first row, where no element is used twice.
+    // The uniform's deviates go in steps of two; the first row has no element that is used twice.
     let (weight, deviate) = (model.weight(1, 0, 4), model.config.tiles[2].values[4]);
     let deviate = cell(deviate, 45);
     let two = Fr::from(2);
@@ -125,13 +124,13 @@ fn weights_chosen_for_known_challenges() {
     let challenge = |grid: &Grid, at: usize| grid.challenges[at];
     let (alpha, beta) = (randomness.alpha.index(), randomness.beta.index());
     let offset = field(model.witness.layout().shape.weight_offset);
-    // Elements 0 and 80 of the second tensor of the first stream, whose first row is its second.
+    // Elements 0 and 40 of the second tensor of the first stream, whose first row is its second.
     let denominator = |grid: &Grid, address: i64, cell: Fr| {
         let beta = challenge(grid, beta);
         challenge(grid, alpha) + field(address) + beta * (cell - offset) + beta.cube()
     };
     let mut grid = model.honest.clone();
-    let [a, b] = [(31, first), (31 + 80, second)]
+    let [a, b] = [(31, first), (31 + 40, second)]
         .map(|(address, cell)| denominator(&grid, address, model.value(cell)));
     let inverse = |value: Fr| value.invert().expect("not zero");
     let wrong = denominator(&grid, 31, model.value(first) + Fr::ONE);

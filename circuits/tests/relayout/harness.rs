@@ -17,11 +17,11 @@ use nascent_ir::{
 use nascent_verifier::{Distribution, Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
 
 /// Size of all circuits.
-pub const K: u32 = 8;
+pub const K: u32 = 7;
 /// Rows of deviates of a tile.
-const TILE_ROWS: usize = 13 * 15;
+const TILE_ROWS: usize = 4 * 15;
 
-/// A model with two streams: 7,200 normal deviates in rows of 31, two tiles; 990 uniform ones in
+/// A model with two streams: 2,000 normal deviates in rows of 31, two tiles; 550 uniform ones in
 /// rows of 36.
 pub fn spec() -> ModelSpec {
     let sampled = |stream, first_row| Fill::Sampled {
@@ -48,14 +48,14 @@ pub fn spec() -> ModelSpec {
         graph_digest: [1; 32],
         rules_digest: [2; 32],
         streams: vec![
-            stream(Distribution::Normal, 8, 4, 1 + 233),
-            stream(Distribution::Uniform, 7, 0, 28),
+            stream(Distribution::Normal, 8, 4, 1 + 65),
+            stream(Distribution::Uniform, 7, 0, 16),
         ],
         tensors: vec![
             tensor("unused", &[5], sampled(0, 0)),
-            tensor("w1", &[90, 80], sampled(0, 1)),
-            tensor("b1", &[90], Fill::Constant { bits: 0 }),
-            tensor("w2", &[90, 11], sampled(1, 0)),
+            tensor("w1", &[50, 40], sampled(0, 1)),
+            tensor("b1", &[50], Fill::Constant { bits: 0 }),
+            tensor("w2", &[50, 11], sampled(1, 0)),
         ],
     }
 }
@@ -65,9 +65,9 @@ pub fn graph() -> (CheckedGraph, Vec<TensorId>) {
     let mut b = Builder::new("g", 8).weight_bits(8);
     let domain = Range::new(-128, 127);
     let relu = b.table(Table::relu(domain, 3, Range::new(0, 15)));
-    let mut x = b.input("x", &[1, 80], Range::new(-8, 7)).expect("valid");
+    let mut x = b.input("x", &[1, 40], Range::new(-8, 7)).expect("valid");
     let mut params = Vec::new();
-    for (name, shape) in [("w1", [80, 90]), ("w2", [90, 11]), ("w3", [11, 9])] {
+    for (name, shape) in [("w1", [40, 50]), ("w2", [50, 11]), ("w3", [11, 9])] {
         let w = b.param(name, &shape, Range::signed(8)).expect("valid");
         params.push(w);
         let product = MatMul {
@@ -100,9 +100,9 @@ pub fn origins(spec: &ModelSpec, graph: &CheckedGraph, params: &[TensorId]) -> O
         model: spec.digest().expect("valid"),
         architecture: graph.digest().expect("valid"),
         params: vec![
-            origin(0, 1, 0, [1, 80]),
+            origin(0, 1, 0, [1, 40]),
             origin(1, 3, 0, [11, 1]),
-            origin(2, 3, 81, [90, 1]),
+            origin(2, 3, 41, [50, 1]),
         ],
     }
 }
@@ -160,13 +160,13 @@ pub fn setting() -> Setting {
     };
     params
         .values
-        .insert(ids[0], values(80, 90, &|i, j| w1(j * 80 + i)));
+        .insert(ids[0], values(40, 50, &|i, j| w1(j * 40 + i)));
     params
         .values
-        .insert(ids[1], values(90, 11, &|i, j| w2(i * 11 + j)));
+        .insert(ids[1], values(50, 11, &|i, j| w2(i * 11 + j)));
     params
         .values
-        .insert(ids[2], values(11, 9, &|i, j| w2(81 + i * 90 + j)));
+        .insert(ids[2], values(11, 9, &|i, j| w2(41 + i * 50 + j)));
     let mut tiles: Vec<Vec<u32>> = normal.chunks(TILE_ROWS * 31).map(<[u32]>::to_vec).collect();
     tiles.push(uniform);
     let witness = circuit.with_witness(&tiles, &params).expect("equal");
@@ -288,7 +288,7 @@ impl Model {
     /// Cell of a weight: matrix row and column of the parameter at this position in the graph.
     pub fn weight(&self, param: usize, row: usize, column: usize) -> Cell {
         let plan = &self.witness.layout().inference.weights[param];
-        let (width, height) = [(80, 90), (90, 11), (11, 9)].map(|(r, c)| (c, r))[param];
+        let (width, height) = [(40, 50), (50, 11), (11, 9)].map(|(r, c)| (c, r))[param];
         assert!(row < height && column < width);
         let element = (row * width + column) as u32;
         let index = plan.elements.iter().position(|&e| e == element);

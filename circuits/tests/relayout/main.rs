@@ -37,7 +37,7 @@ fn layout_is_the_intended_one() {
     let tiles: Vec<_> = layout.tiles.iter().map(|t| (t.stream, t.index)).collect();
     assert_eq!(tiles, [(0, 0), (0, 1), (1, 0)]);
     let weights: usize = layout.weights.iter().map(|row| row.lanes).sum();
-    assert_eq!(weights, 80 * 90 + 90 * 11 + 11 * 9);
+    assert_eq!(weights, 40 * 50 + 50 * 11 + 11 * 9);
     let most = |tile: usize| layout.tiles[tile].uses.iter().copied().max();
     assert_eq!([most(0), most(1), most(2)], [Some(1), Some(1), Some(2)]);
     assert!(layout.rest.iter().any(|rest| rest.count == 2));

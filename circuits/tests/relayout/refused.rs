@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nascent_circuits::inference::{self, plan::rows::Lanes};
 use nascent_circuits::relayout::{self, Layout, PlanError, RelayoutCircuit, WitnessError};
 use nascent_ir::{Origin, Origins, OriginsError, TensorId};
 use nascent_verifier::ModelSpec;
@@ -73,7 +74,7 @@ fn origins_that_do_not_fit() {
             },
         ),
         (
-            &|o| o.params[0].strides[1] = -80,
+            &|o| o.params[0].strides[1] = -40,
             OriginsError::Outside {
                 param: w1,
                 tensor: 1,
@@ -101,8 +102,14 @@ fn layouts_that_there_are_not() {
         &shape,
     );
     assert!(matches!(small, Err(PlanError::Tile { stream: 0, .. })));
-    shape.k = 7;
-    let inference = Arc::clone(&setting.inference);
+    // Fewer lanes, more rows.
+    let lanes = Lanes {
+        weights: 20,
+        ..setting.inference.lanes
+    };
+    let inference = Arc::new(inference::plan(&setting.graph, lanes).expect("planned"));
+    let mut shape = inference.shape(Some(K + 1)).expect("fits");
+    shape.k = K;
     let small = relayout::plan(
         &setting.spec,
         &setting.origins,
@@ -138,7 +145,7 @@ fn witnesses_that_do_not_fit() {
     let mut tiles = setting.tiles.clone();
     tiles[1].pop();
     let error = circuit.with_witness(&tiles, &setting.params);
-    assert!(matches!(error, Err(WitnessError::Count { got: 6044, .. })));
+    assert!(matches!(error, Err(WitnessError::Count { got: 1859, .. })));
     let mut params = setting.params.clone();
     let origin: &Origin = &setting.origins.params[2];
     params.values.get_mut(&origin.param).expect("there")[7] += 1;

@@ -150,17 +150,6 @@ impl<'a> Derivation<'a> {
         };
         Ok(Some(Source::Exact(Arc::new(sampled), Arc::new(elements))))
     }
-
-    /// Names of sampled tensors that no node of the graph reads.
-    pub(crate) fn unused(&self, flow: &Flow) -> Vec<String> {
-        let specs = self.spec.tensors.iter();
-        let sampled = specs.filter(|spec| matches!(spec.fill, Fill::Sampled { .. }));
-        let read = |name: &str| flow.sampled.iter().any(|sampled| sampled.name == name);
-        sampled
-            .map(|spec| spec.name.clone())
-            .filter(|name| !read(name))
-            .collect()
-    }
 }
 
 /// Bits of a deviate, sign included: of all there can be, not of those drawn.
