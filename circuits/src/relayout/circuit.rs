@@ -116,6 +116,13 @@ impl RelayoutCircuit {
         })
     }
 
+    /// Columns and gates.
+    pub fn constraints(&self) -> ConstraintSystem<Fr> {
+        let mut meta = ConstraintSystem::default();
+        RelayoutConfig::configure(&mut meta, &self.layout.shape);
+        meta
+    }
+
     /// Checks the fixed columns by themselves, see [`mod@super::check`].
     ///
     /// # Errors

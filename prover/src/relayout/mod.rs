@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use halo2_proofs::plonk::{ProvingKey, keygen_pk2};
-use halo2curves::bn256::G1Affine;
+use nascent_circuits::inference::linear::field;
 use nascent_circuits::relayout::plan::TilePlan;
 use nascent_circuits::relayout::{Layout, RelayoutCircuit, WitnessError};
 use nascent_ir::{Origins, Params};
@@ -12,11 +11,12 @@ use nascent_verifier::{
     RelayoutBundle, RelayoutError, RelayoutStatement, RelayoutTile, VerifyingKey, verify_relayout,
 };
 use rand_core::{CryptoRng, RngCore};
+use rayon::prelude::*;
 
 use crate::derive::{DeriveError, Deriver};
 use crate::error::{KeyError, ProveError};
-use crate::export::export;
-use crate::fast;
+use crate::export::{self, export};
+use crate::fast::{self, Key};
 use crate::transcript::Keccak;
 
 /// Keys of one relayout.
@@ -24,7 +24,7 @@ use crate::transcript::Keccak;
 pub struct RelayoutKeys {
     circuit: RelayoutCircuit,
     statement: RelayoutStatement,
-    pk: ProvingKey<G1Affine>,
+    key: Key,
     vk: VerifyingKey,
 }
 
@@ -120,12 +120,26 @@ impl RelayoutKeys {
             return Err(KeyError::SrsSize { expected, got }.into());
         }
         let circuit = RelayoutCircuit::new(layout);
-        let pk = keygen_pk2(srs.params(), &circuit, false).map_err(KeyError::from)?;
-        let vk = export(pk.get_vk(), &[], None).map_err(KeyError::from)?;
+        let (constraints, sheet) = (circuit.constraints(), circuit.sheet());
+        let column = |index: usize| {
+            sheet.fixed_columns()[index]
+                .par_iter()
+                .map(|&value| field(value))
+                .collect()
+        };
+        let commitments = fast::commit(srs, constraints.num_fixed_columns(), column);
+        let exported = export::Circuit {
+            constraints: &constraints,
+            k: expected,
+            fixed: &commitments,
+            permutation: &[],
+        };
+        let vk = export(&exported, &[], None).map_err(KeyError::from)?;
+        let key = Key::new(constraints, expected, column).map_err(KeyError::from)?;
         Ok(Self {
             circuit,
             statement,
-            pk,
+            key,
             vk,
         })
     }
@@ -167,7 +181,7 @@ impl RelayoutKeys {
         };
         let proof = Vec::with_capacity(self.vk.proof_len());
         let mut transcript = Keccak::new(proof, &bundle.transcript_prefix());
-        let timings = fast::create_proof(srs, &self.pk, &circuit, &[], &mut rng, &mut transcript)
+        let timings = fast::create_proof(srs, &self.key, &circuit, &[], &mut rng, &mut transcript)
             .map_err(ProveError::from)?;
         bundle.proof = transcript.into_inner();
         verify_relayout(&bundle, &self.vk, srs.verifier_srs())?;
