@@ -74,7 +74,8 @@ impl Subject {
     }
 }
 
-fn read_graph(path: &Path) -> Result<CheckedGraph> {
+/// Reads an architecture.
+pub fn read_graph(path: &Path) -> Result<CheckedGraph> {
     let bytes = files::read_bounded(path, <nascent_ir::Graph as Format>::MAX_BYTES)?;
     CheckedGraph::decode(&bytes)
         .or_fail(Kind::Input)

@@ -6,7 +6,7 @@
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
 use super::inspect::{read_key, read_verifier_srs};
 use super::prove::key_file;
-use super::{inference, keys, srs};
+use super::{inference, keys, relayout, srs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
@@ -14,8 +14,8 @@ use crate::pool::Pool;
 use nascent_circuits::tile::TileParams;
 use nascent_verifier::codec::Format;
 use nascent_verifier::{
-    InferenceBundle, InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError,
-    VerifyingKey, verify_init_with,
+    InferenceBundle, InitBundle, NotProved, Plan, RelayoutBundle, Report, Seed, Srs, StreamReport,
+    VerifyError, VerifyingKey, verify_init_with,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proof bundle of an initialization, or an inference
+    /// The proof bundle of an initialization, an inference, or a relayout
     bundle: PathBuf,
     /// The plan as it was published; the bundle's must be the same
     #[arg(long, value_name = "FILE")]
@@ -47,6 +47,10 @@ pub struct Args {
     /// Of an inference: the architecture (`model.graph`), from which the key is derived
     #[arg(long, value_name = "FILE")]
     architecture: Option<PathBuf>,
+    /// Of a relayout: the list of origins (`model.origins`); with plan and architecture the key is
+    /// derived from it
+    #[arg(long, value_name = "FILE")]
+    origins: Option<PathBuf>,
     /// Make the verifying keys anew from the circuit's source, and compare
     #[arg(long)]
     rederive_key: bool,
@@ -107,6 +111,20 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             &inference::VerifyArgs {
                 file: &args.bundle,
                 architecture: args.architecture.as_deref(),
+                key: args.key.first().map(PathBuf::as_path),
+                srs: args.srs.as_deref(),
+                development_srs: args.development_srs,
+            },
+        );
+    }
+    if files::starts_with(&args.bundle, &RelayoutBundle::MAGIC)? {
+        return relayout::verify(
+            context,
+            &relayout::VerifyArgs {
+                file: &args.bundle,
+                plan: args.plan.as_deref(),
+                architecture: args.architecture.as_deref(),
+                origins: args.origins.as_deref(),
                 key: args.key.first().map(PathBuf::as_path),
                 srs: args.srs.as_deref(),
                 development_srs: args.development_srs,
