@@ -1,16 +1,19 @@
 //! `nascent inspect`: what a file is, how large, and what it holds.
 
-use super::common;
+use super::{common, relayout};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_compiler::{Architecture, Limits};
+use nascent_ir::Origins;
 use nascent_params::SrsCache;
 use nascent_prover::derive::SafetensorsFile;
 use nascent_verifier::InferenceBundle;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
-use nascent_verifier::{InitBundle, ModelSpec, Plan, Srs, VerifyingKey, weight_digest};
+use nascent_verifier::{
+    InitBundle, ModelSpec, Plan, RelayoutBundle, Srs, VerifyingKey, weight_digest,
+};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -72,6 +75,12 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         Some("verifying key") => key(context, path)?,
         Some("verifier SRS") => verifier_srs(context, path)?,
         Some("cached SRS") => cached_srs(context, path)?,
+        Some("relayout") => {
+            let bundle: RelayoutBundle = files::read(path)?;
+            relayout::print_statement(context, &bundle.statement);
+            relayout::statement_json(&bundle)
+        }
+        Some("list of origins") => origins(context, path)?,
         _ => return foreign(context, path, start),
     };
     Ok((kind.unwrap_or_default(), details))
@@ -148,6 +157,27 @@ fn key(context: &Context, path: &Path) -> Result<Value> {
         context.result(line);
     }
     Ok(key_json(&key))
+}
+
+fn origins(context: &Context, path: &Path) -> Result<Value> {
+    let origins: Origins = files::read(path)?;
+    let fields = [
+        (
+            "digest",
+            hex::encode(origins.digest().or_fail(Kind::Input)?),
+        ),
+        ("model digest", hex::encode(origins.model)),
+        ("architecture", hex::encode(origins.architecture)),
+        ("parameters", origins.params.len().to_string()),
+    ];
+    for (name, value) in &fields {
+        context.result(format!("{name:<18}{value}"));
+    }
+    let fields = fields.into_iter();
+    Ok(fields
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into())
 }
 
 /// Reads a verifying key.

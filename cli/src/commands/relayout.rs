@@ -134,7 +134,8 @@ fn proof_failure(error: RelayoutProofError) -> Failure {
     Failure::from_error(kind, error)
 }
 
-fn print_statement(context: &Context, statement: &RelayoutStatement) {
+/// What a relayout is about, in words.
+pub fn print_statement(context: &Context, statement: &RelayoutStatement) {
     let line = |name: &str, value: String| context.result(format!("{name:<18}{value}"));
     line("model digest", hex::encode(statement.model));
     line("architecture", hex::encode(statement.architecture));
@@ -151,7 +152,8 @@ fn print_statement(context: &Context, statement: &RelayoutStatement) {
     );
 }
 
-fn statement_json(bundle: &RelayoutBundle) -> Value {
+/// What a relayout is about, for `--json`.
+pub fn statement_json(bundle: &RelayoutBundle) -> Value {
     let statement = &bundle.statement;
     let tiles = statement.tiles.iter();
     let tiles = tiles.map(|tile| json!({ "stream": tile.stream, "index": tile.index }));

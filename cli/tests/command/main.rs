@@ -7,6 +7,7 @@ mod chain;
 mod digest;
 mod inference;
 mod lies;
+mod relayout;
 #[cfg(unix)]
 mod signals;
 mod support;

@@ -75,7 +75,7 @@ fn tables(bits: u8) -> Options {
 
 fn refused(net: &Net, rules: &str) -> String {
     let result = derived_with(net, rules, &Options::default());
-    result.err().expect("refused").to_string()
+    result.expect_err("refused").to_string()
 }
 
 fn position(spec: &ModelSpec, name: &str) -> usize {
@@ -305,7 +305,7 @@ fn values_that_the_plan_cannot_have_derived_are_refused() {
     let compile = |spec: &ModelSpec| {
         let options = Options::default();
         let made = compile_derived(&Model::new(&bytes), &options, &samples(), spec);
-        made.err().expect("refused").to_string()
+        made.expect_err("refused").to_string()
     };
     let edited = |name: &str, edit: &dyn Fn(&mut u32, &mut u32)| {
         let mut spec = spec.clone();
@@ -343,7 +343,7 @@ fn values_that_the_plan_cannot_have_derived_are_refused() {
     // The file before its weights were derived.
     let options = Options::default();
     let made = compile_derived(&Model::new(&net.bytes()), &options, &samples(), &spec);
-    let message = made.err().expect("refused").to_string();
+    let message = made.expect_err("refused").to_string();
     assert!(message.contains("the plan fills it"), "{message}");
 }
 
@@ -355,7 +355,7 @@ fn deviates_that_do_not_fit_are_refused() {
     assert!(message.contains("17 bits"), "{message}");
     let options = tables(12);
     let wide = "precision = { limb_bits = 16, fraction_bits = 11 }\npreset = \"he-normal\"";
-    let message = derived_with(&net, wide, &options).err().expect("refused");
+    let message = derived_with(&net, wide, &options).expect_err("refused");
     assert!(
         message.to_string().contains("expected 15 to 16"),
         "{message}"
