@@ -86,7 +86,7 @@ fn columns_stand_as_the_statement_says() {
     let offset = setting.shape.weight_offset();
     let last = setting.shape.last_row();
     let column = model.config.weights.values[39];
-    let cells = &setting.witness.sheet().advice(column)[..];
+    let cells = setting.witness.sheet().advice(column);
     assert!(
         cells[..last]
             .iter()

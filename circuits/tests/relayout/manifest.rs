@@ -63,7 +63,7 @@ fn every_column_is_bound() {
         let counts = &model.honest.fixed[count.index()];
         let mut rows = (0..model.last()).filter(|&row| counts[row] != Fr::ZERO);
         let first = rows.next().expect("a cell that counts");
-        let last = rows.last().unwrap_or(first);
+        let last = rows.next_back().unwrap_or(first);
         for row in [first, last] {
             let verdict = model.verdict([(cell(value, row), -Fr::ONE)]);
             assert_eq!(verdict, sum(), "{value:?} on row {row}");

@@ -20,6 +20,9 @@ fn plan(
     relayout::plan(spec, &origins, &setting.graph, inference, &setting.shape)
 }
 
+/// A change of the list of origins.
+type Edit<'a> = &'a dyn Fn(&mut Origins);
+
 fn origins_error(setting: &Setting, edit: impl FnOnce(&mut Origins)) -> OriginsError {
     match plan(setting, &setting.spec, edit) {
         Err(PlanError::Origins(error)) => error,
@@ -39,7 +42,7 @@ fn origins_that_do_not_fit() {
     let error = plan(&setting, &spec, |_| ()).expect_err("another model");
     let expected = OriginsError::Other { what: "model" };
     assert!(matches!(error, PlanError::Origins(e) if e == expected));
-    let cases: [(&dyn Fn(&mut Origins), OriginsError); 7] = [
+    let cases: [(Edit<'_>, OriginsError); 7] = [
         (
             &|o| o.architecture[0] ^= 1,
             OriginsError::Other {
