@@ -181,7 +181,7 @@ impl RelayoutKeys {
         };
         let proof = Vec::with_capacity(self.vk.proof_len());
         let mut transcript = Keccak::new(proof, &bundle.transcript_prefix());
-        let timings = fast::create_proof(srs, &self.key, &circuit, &[], &mut rng, &mut transcript)
+        let timings = fast::create_proof(srs, &self.key, circuit, &[], &mut rng, &mut transcript)
             .map_err(ProveError::from)?;
         bundle.proof = transcript.into_inner();
         verify_relayout(&bundle, &self.vk, srs.verifier_srs())?;
