@@ -2,6 +2,7 @@
 //!
 //! - [`digest`]: the hash chain over a stream's weights, natively;
 //! - [`poseidon2`]: the permutation, its parameters and its chip;
+//! - [`relayout`]: the deviates of tiles are the weights of an inference;
 //! - [`sampling`]: deviates of a limb, and the exact distribution they have;
 //! - [`seal`]: the digest of values that stay hidden;
 //! - [`seed`]: from a publisher's secret and a beacon to the stream key;
@@ -13,6 +14,7 @@ pub mod grid;
 pub mod inference;
 pub mod logup;
 pub mod poseidon2;
+pub mod relayout;
 pub mod sampling;
 pub mod seal;
 pub mod seed;

@@ -58,10 +58,12 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 12] = [
+const KINDS: [([u8; 8], &str); 14] = [
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
     (*b"nsc.parm", "parameter file"),
+    (*b"nsc.orig", "list of origins"),
+    (*b"nsc.rlay", "relayout"),
     (*b"nsc.plan", "plan"),
     (*b"nsc.init", "proof bundle"),
     (*b"nsc.modl", "model specification"),

@@ -11,5 +11,6 @@ pub mod inference;
 pub mod job;
 pub mod keys;
 pub mod link;
+pub mod relayout;
 pub mod tile;
 pub mod transcript;

@@ -54,6 +54,7 @@ mod openings;
 pub mod plan;
 pub mod proof;
 mod quotient;
+pub mod relayout;
 pub mod report;
 pub mod spec;
 pub mod srs;
@@ -76,6 +77,9 @@ pub use init::{VerifyError, verify_init, verify_init_weights, verify_init_with};
 pub use link::{CommitmentData, Links, ProvedWeights, WeightCommitment};
 pub use plan::{Beacon, PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
+pub use relayout::{
+    RelayoutBundle, RelayoutError, RelayoutReport, RelayoutStatement, RelayoutTile, verify_relayout,
+};
 pub use report::{NotProved, Proved, Report, Seed, StreamReport};
 pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec};
 pub use srs::{Srs, SrsError};

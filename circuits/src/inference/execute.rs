@@ -119,6 +119,49 @@ pub fn place_params(
     Machine { config, layout }.place_params(sheet, params)
 }
 
+/// Fills the columns of matrix parameters on the rows before the last.
+pub(crate) fn place_weights(
+    layout: &Layout,
+    params: &Params,
+    sheet: &mut Sheet,
+    columns: &[Column<Advice>],
+    offset: i64,
+    last: usize,
+) -> Result<(), ExecuteError> {
+    // Lanes without a parameter hold zero.
+    for &column in columns {
+        sheet.advice_mut(column)[..last].fill(offset);
+    }
+    for plan in &layout.weights {
+        for (index, &element) in plan.elements.iter().enumerate() {
+            let width = plan.matrix.columns;
+            let (row, lane) = plan.matrix.at(index / width, index % width);
+            let cell = within(value(params, plan.tensor, element)?, offset, row)?;
+            sheet.advice_mut(columns[lane])[row] = cell;
+        }
+    }
+    Ok(())
+}
+
+/// An element of a parameter.
+fn value(params: &Params, tensor: TensorId, element: u32) -> Result<i64, ExecuteError> {
+    let values = params.values.get(&tensor).map_or(&[][..], |v| v);
+    let value = values.get(element as usize).map(|&value| i64::from(value));
+    value.ok_or(ExecuteError::Params {
+        tensor,
+        expected: element as usize + 1,
+        got: values.len(),
+    })
+}
+
+/// The cell of a value that must lie in `-offset..offset`.
+fn within(value: i64, offset: i64, row: usize) -> Result<i64, ExecuteError> {
+    if (-offset..offset).contains(&value) {
+        return Ok(value + offset);
+    }
+    Err(ExecuteError::Range { value, row })
+}
+
 struct Machine<'a> {
     config: &'a InferenceConfig,
     layout: &'a Layout,
@@ -170,40 +213,14 @@ impl Machine<'_> {
 
     fn place_params(&self, sheet: &mut Sheet, params: &Params) -> Result<(), ExecuteError> {
         let shape = &self.config.shape;
-        let value = |tensor: TensorId, element: u32| {
-            let values = params.values.get(&tensor).map_or(&[][..], |v| v);
-            let value = values.get(element as usize).map(|&value| i64::from(value));
-            value.ok_or(ExecuteError::Params {
-                tensor,
-                expected: element as usize + 1,
-                got: values.len(),
-            })
-        };
-        let within = |value: i64, offset: i64, row: usize| {
-            let range = -offset..offset;
-            let error = ExecuteError::Range { value, row };
-            range
-                .contains(&value)
-                .then_some(value + offset)
-                .ok_or(error)
-        };
-        // Lanes without a parameter hold zero.
-        for column in &self.config.params.weights {
-            let rows = ..shape.last_row();
-            sheet.advice_mut(*column)[rows].fill(shape.weight_offset());
-        }
-        for plan in &self.layout.weights {
-            for (index, &element) in plan.elements.iter().enumerate() {
-                let columns = plan.matrix.columns;
-                let (row, lane) = plan.matrix.at(index / columns, index % columns);
-                let cell = within(value(plan.tensor, element)?, shape.weight_offset(), row)?;
-                sheet.advice_mut(self.config.params.weights[lane])[row] = cell;
-            }
-        }
+        let (offset, last) = (shape.weight_offset(), shape.last_row());
+        let weights = &self.config.params.weights;
+        place_weights(self.layout, params, sheet, weights, offset, last)?;
         let lanes = self.layout.lanes.params;
         for (index, &(tensor, element)) in self.layout.params.iter().enumerate() {
             let (row, lane) = (index / lanes, &self.config.params.lanes[index % lanes]);
-            let cell = within(value(tensor, element)?, shape.param_offset(), row)?;
+            let value = value(params, tensor, element)?;
+            let cell = within(value, shape.param_offset(), row)?;
             sheet.advice_mut(lane.value)[row] = cell;
             sheet.advice_mut(lane.high)[row] = cell >> shape.table_bits;
         }

@@ -94,6 +94,7 @@ impl Subject {
     }
 }
 
+/// Reads an architecture.
 pub fn read_graph(path: &Path) -> Result<CheckedGraph> {
     let bytes = files::read_bounded(path, <nascent_ir::Graph as Format>::MAX_BYTES)?;
     CheckedGraph::decode(&bytes)

@@ -1,10 +1,11 @@
 //! `nascent inspect`: what a file is, how large, and what it holds.
 
-use super::common;
+use super::{common, relayout};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_compiler::{Architecture, Limits};
+use nascent_ir::Origins;
 use nascent_params::SrsCache;
 use nascent_prover::derive::SafetensorsFile;
 use nascent_prover::link::Opening;
@@ -13,7 +14,8 @@ use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    CommitmentData, InitBundle, Links, ModelSpec, Plan, Srs, VerifyingKey, weight_digest,
+    CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, Srs, VerifyingKey,
+    weight_digest,
 };
 use serde_json::{Value, json};
 use std::io::Read;
@@ -79,6 +81,12 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         Some("file of links") => links(context, path)?,
         Some("SECRET opening of a commitment") => opening(context, path)?,
         Some("cached SRS") => cached_srs(context, path)?,
+        Some("relayout") => {
+            let bundle: RelayoutBundle = files::read(path)?;
+            relayout::print_statement(context, &bundle.statement);
+            relayout::statement_json(&bundle)
+        }
+        Some("list of origins") => origins(context, path)?,
         _ => return foreign(context, path, start),
     };
     Ok((kind.unwrap_or_default(), details))
@@ -233,6 +241,27 @@ fn opening(context: &Context, path: &Path) -> Result<Value> {
         "belongs to"
     ));
     Ok(json!({ "id": id }))
+}
+
+fn origins(context: &Context, path: &Path) -> Result<Value> {
+    let origins: Origins = files::read(path)?;
+    let fields = [
+        (
+            "digest",
+            hex::encode(origins.digest().or_fail(Kind::Input)?),
+        ),
+        ("model digest", hex::encode(origins.model)),
+        ("architecture", hex::encode(origins.architecture)),
+        ("parameters", origins.params.len().to_string()),
+    ];
+    for (name, value) in &fields {
+        context.result(format!("{name:<18}{value}"));
+    }
+    let fields = fields.into_iter();
+    Ok(fields
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into())
 }
 
 /// Reads a verifying key.

@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod keys;
 pub mod plan;
 pub mod prove;
+pub mod relayout;
 pub mod secret;
 pub mod srs;
 pub mod verify;

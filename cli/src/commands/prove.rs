@@ -68,6 +68,8 @@ pub struct Args {
 enum Subject {
     /// Prove a quantized model's answer on an input
     Inference(super::inference::ProveArgs),
+    /// Prove that a quantized model's weights are a plan's, element by element
+    Relayout(super::relayout::ProveArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,8 +112,10 @@ pub struct Task<'a> {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    if let Some(Subject::Inference(args)) = args.subject {
-        return super::inference::prove(context, args);
+    match args.subject {
+        Some(Subject::Inference(args)) => return super::inference::prove(context, args),
+        Some(Subject::Relayout(args)) => return super::relayout::prove(context, args),
+        None => {}
     }
     let plan = args.plan.as_deref().unwrap_or(Path::new(""));
     for out in args.out.iter().chain(&args.commit) {

@@ -7,7 +7,7 @@ use super::commit::Published;
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
 use super::inspect::{read_key, read_verifier_srs};
 use super::prove::key_file;
-use super::{inference, keys, srs};
+use super::{inference, keys, relayout, srs};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
@@ -16,8 +16,8 @@ use nascent_circuits::tile::TileParams;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    InferenceBundle, InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError,
-    VerifyingKey, verify_init_weights, verify_init_with,
+    InferenceBundle, InitBundle, NotProved, Plan, RelayoutBundle, Report, Seed, Srs, StreamReport,
+    VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proof bundle of an initialization, or an inference
+    /// The proof bundle of an initialization, an inference, or a relayout
     bundle: PathBuf,
     /// The plan as it was published; the bundle's must be the same
     #[arg(long, value_name = "FILE")]
@@ -55,6 +55,10 @@ pub struct Args {
     /// Links between the proofs and the commitment [default: the file beside the bundle]
     #[arg(long, value_name = "FILE", requires = "commitment")]
     links: Option<PathBuf>,
+    /// Of a relayout: the list of origins (`model.origins`); with plan and architecture the key is
+    /// derived from it
+    #[arg(long, value_name = "FILE")]
+    origins: Option<PathBuf>,
     /// Make the verifying keys anew from the circuit's source, and compare
     #[arg(long)]
     rederive_key: bool,
@@ -120,6 +124,20 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
                 development_srs: args.development_srs,
                 commitment: args.commitment.as_deref(),
                 links: args.links.as_deref(),
+            },
+        );
+    }
+    if files::starts_with(&args.bundle, &RelayoutBundle::MAGIC)? {
+        return relayout::verify(
+            context,
+            &relayout::VerifyArgs {
+                file: &args.bundle,
+                plan: args.plan.as_deref(),
+                architecture: args.architecture.as_deref(),
+                origins: args.origins.as_deref(),
+                key: args.key.first().map(PathBuf::as_path),
+                srs: args.srs.as_deref(),
+                development_srs: args.development_srs,
             },
         );
     }

@@ -8,6 +8,7 @@ mod digest;
 mod inference;
 mod lies;
 mod link;
+mod relayout;
 #[cfg(unix)]
 mod signals;
 mod support;

@@ -16,8 +16,8 @@ use super::error::{InferError, Result};
 use super::flow::{Flow, Op, ValueId};
 use super::options::Options;
 use nascent_ir::{
-    Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Params, Pre, Range, Scale,
-    Table, TensorId,
+    Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Origin, Params, Pre, Range,
+    Scale, Table, TensorId,
 };
 use std::collections::BTreeMap;
 
@@ -47,6 +47,8 @@ pub(crate) struct Lowered {
     pub(crate) inputs: Vec<Quant>,
     pub(crate) outputs: Vec<Quant>,
     pub(crate) layers: Vec<Layer>,
+    /// Parameters that are deviates of a plan.
+    pub(crate) origins: Vec<Origin>,
 }
 
 /// Most coarse steps of a table's argument, against those of its result.
@@ -66,6 +68,7 @@ pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<L
         .iter()
         .any(|value| matches!(value.op, Op::Softmax | Op::Normalize { .. }));
     let least = if special { 14 } else { 12 };
+    let least = options.weight_bits.clamp(least, 16);
     for bits in least..16 {
         if let Ok(lowered) = lower_at(flow, stats, options, bits) {
             let worst = lowered.layers.iter().map(|layer| layer.headroom);
@@ -100,6 +103,7 @@ fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result
         made: vec![None; flow.values.len()],
         tables: BTreeMap::new(),
         layers: Vec::new(),
+        origins: Vec::new(),
     };
     let needed = lower.needed();
     for (id, needed) in needed.into_iter().enumerate() {
@@ -124,6 +128,7 @@ pub(crate) struct Lower<'a> {
     /// Tables that also are weights, by their constants.
     tables: BTreeMap<ValueId, Quant>,
     layers: Vec<Layer>,
+    origins: Vec<Origin>,
 }
 
 impl Lower<'_> {
@@ -209,6 +214,7 @@ impl Lower<'_> {
             inputs,
             outputs,
             layers: self.layers,
+            origins: self.origins,
         })
     }
 

@@ -156,12 +156,22 @@ impl VerifyingKey {
     /// Empty for other circuits, and for bytes of another length.
     pub fn weight_commitments(&self, proof: &[u8]) -> Vec<[u8; 32]> {
         let columns = self.tile().map_or(&[][..], |tile| &tile.weight_columns);
+        self.advice_commitments(proof, columns.iter().copied())
+    }
+
+    /// The commitments to advice columns, out of the bytes of a proof. Columns that the key lacks
+    /// are left out; none for bytes of another length.
+    pub fn advice_commitments(
+        &self,
+        proof: &[u8],
+        columns: impl IntoIterator<Item = u32>,
+    ) -> Vec<[u8; 32]> {
         if proof.len() != self.proof_len() {
             return Vec::new();
         }
         let (words, _) = proof.as_chunks::<32>();
-        let word = |column: &u32| words.get(*self.layout.advice.get(index(*column))?).copied();
-        columns.iter().filter_map(word).collect()
+        let word = |column: u32| words.get(*self.layout.advice.get(index(column))?).copied();
+        columns.into_iter().filter_map(word).collect()
     }
 
     /// A list of weight columns. A tile has one, list 0: its lanes.
