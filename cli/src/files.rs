@@ -58,11 +58,12 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 9] = [
+const KINDS: [([u8; 8], &str); 10] = [
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
     (*b"nsc.parm", "parameter file"),
     (*b"nsc.plan", "plan"),
+    (*b"nsc.bcon", "beacon value"),
     (*b"nsc.init", "proof bundle"),
     (*b"nsc.modl", "model specification"),
     (*b"nsc.vkey", "verifying key"),

@@ -2,6 +2,7 @@
 
 mod calibration;
 mod commands;
+mod evidence;
 mod failure;
 mod files;
 mod interrupt;
@@ -72,6 +73,8 @@ enum Command {
     Verify(commands::verify::Args),
     /// Derive weights again and compare them with given ones
     Audit(commands::audit::Args),
+    /// Beacon values with their evidence: fetch, pack, check
+    Beacon(commands::beacon::Args),
     /// The publisher's secret for a hidden seed
     Secret(commands::secret::Args),
     /// Structured reference strings: import, check, derive, list
@@ -96,6 +99,7 @@ impl Command {
             Self::Prove(_) => "prove",
             Self::Verify(_) => "verify",
             Self::Audit(_) => "audit",
+            Self::Beacon(_) => "beacon",
             Self::Secret(_) => "secret",
             Self::Srs(_) => "srs",
             Self::Keys(_) => "keys",
@@ -114,6 +118,7 @@ impl Command {
             Self::Prove(args) => commands::prove::run(context, args),
             Self::Verify(args) => commands::verify::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),
+            Self::Beacon(args) => commands::beacon::run(context, args),
             Self::Secret(args) => commands::secret::run(context, args),
             Self::Srs(args) => commands::srs::run(context, args),
             Self::Keys(args) => commands::keys::run(context, args),

@@ -47,7 +47,7 @@ impl Subject {
     ///
     /// If plan or value are not valid, or the secret is not the one that the plan commits to.
     pub fn new(plan: &Plan, beacon: &Beacon, secret: Option<Fr>) -> Result<Self, SubjectError> {
-        beacon.validate().map_err(SubjectError::Beacon)?;
+        plan.beacon.check(beacon).map_err(SubjectError::Beacon)?;
         let plan_digest = plan.digest()?;
         let secret = match (&plan.publisher_key, secret) {
             (None, None) => Fr::ZERO,

@@ -40,6 +40,7 @@
 extern crate alloc;
 
 pub mod batch;
+pub mod beacon;
 pub mod bundle;
 pub mod chain;
 pub mod codec;
@@ -51,6 +52,7 @@ pub mod init;
 mod msm;
 mod openings;
 pub mod plan;
+pub mod poseidon2;
 pub mod proof;
 mod quotient;
 pub mod report;
@@ -63,13 +65,14 @@ pub mod vk;
 pub mod workers;
 
 pub use batch::{BatchError, BatchVerifier, verify_proof};
+pub use beacon::{Announcement, Beacon, BeaconError, BeaconSource, BeaconValue};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
 pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
 pub use inference::{InferenceBundle, InferenceError, InferenceReport, verify_inference};
 pub use init::{VerifyError, verify_init, verify_init_with};
-pub use plan::{Beacon, PUBLIC_SEED_PK, Plan, PlanError};
+pub use plan::{PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
 pub use report::{NotProved, Proved, Report, Seed, StreamReport};
 pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec};

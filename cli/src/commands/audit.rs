@@ -2,6 +2,7 @@
 
 use super::common::{self, BeaconArgs};
 use super::init;
+use crate::evidence;
 use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::Secret;
@@ -30,7 +31,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         beacon: bundled,
         weight_digest: claimed,
     } = common::read_plan(&args.plan)?;
-    let beacon = beacon(args.beacon.read()?, bundled)?;
+    let beacon = beacon(args.beacon.read(&plan)?, bundled)?;
+    let checked = evidence::check(&beacon, &[])?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     if plan.publisher_key.is_some() && secret.is_none() {
         return Err(Failure::new(
@@ -49,6 +51,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
     bar.finish();
     print(context, &report, deriver.elements(), &args.weights);
+    for value in &checked {
+        value.print(context, Some(&plan));
+    }
     let digests = Digests {
         derived: plan
             .weight_digest
@@ -62,6 +67,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "weights": args.weights,
         "plan": common::plan_json(&plan)?,
         "beacon_digest": hex::encode(beacon.digest()),
+        "beacon_values": checked.iter().map(|it| it.json(Some(&plan))).collect::<Vec<_>>(),
         "elements": deriver.elements(),
         "mismatches": report.mismatches(),
         "tensors": report.tensors,
@@ -121,13 +127,13 @@ impl Digests {
 
 fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
     match (given, bundled) {
-        (Some(given), Some(bundled)) if given != bundled => Err(Failure::new(
+        (Some(given), Some(bundled)) if given.digest() != bundled.digest() => Err(Failure::new(
             Kind::Refused,
             "the bundle was made with another beacon value than the one given",
         )),
         (Some(beacon), _) | (None, Some(beacon)) => Ok(beacon),
         (None, None) => Err(Failure::new(Kind::Usage, "no beacon value given")
-            .help("give it with --beacon-value HEX or --beacon-file FILE")),
+            .help("give it with --beacon-value HEX, --beacon-file FILE, or --evidence FILE")),
     }
 }
 
@@ -166,7 +172,7 @@ fn print(context: &Context, report: &AuditReport, elements: u64, path: &Path) {
     if report.is_match() {
         context.result(format!(
             "MATCH: all {} weights of {} are the ones that plan and beacon value give, bit for bit.\n\
-             Not checked: that the beacon value is the announced one, and that the plan was published before it was known.",
+             Not checked: that the plan was published before the beacon value was known, and whose value it is, unless it says so here.",
             count(elements),
             path.display()
         ));

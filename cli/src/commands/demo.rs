@@ -3,16 +3,17 @@
 use super::common::{self, DEVELOPMENT_NOTICE, RulesArgs};
 use super::prove::{SizeArgs, Task, Work};
 use super::{init, prove, verify};
+use crate::evidence;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::Secret;
+use nascent_beacons::{Network, establish};
 use nascent_prover::derive::{SafetensorsFile, audit};
 use nascent_prover::job::Finished;
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Beacon, Fill, InitBundle, Plan, Report, Srs};
-use rand_core::{OsRng, RngCore};
+use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, Plan, Report, Srs};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -31,6 +32,19 @@ pub struct Args {
     /// Fewer and larger, or more and smaller tiles: 2^K rows each
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(7..=24))]
     k: Option<u32>,
+}
+
+/// A round of drand's quicknet, published on 2023-08-23.
+const RECORDED_ROUND: u64 = 123;
+const RECORDED_SIGNATURE: &str = "\
+b75c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482\
+e26cd02df835d3546d23c4b13e0dfc92";
+
+fn recorded_source() -> BeaconSource {
+    BeaconSource::Drand {
+        chain: Network::Quicknet.chain_hash(),
+        round: RECORDED_ROUND,
+    }
 }
 
 /// What the steps hand on.
@@ -139,8 +153,7 @@ impl Demo<'_> {
         let plan = Plan {
             model: model.spec,
             publisher_key: Some(secret.public_key()),
-            beacon: "a value drawn during the demo; a real plan names a public one, to come"
-                .to_owned(),
+            beacon: vec![recorded_source()].into(),
             created: machine::now(),
             weight_digest: false,
         };
@@ -171,15 +184,17 @@ impl Demo<'_> {
             2,
             "BEACON: the value is published. Nobody could choose it, or know it before.",
         );
-        let mut value = vec![0; 32];
-        OsRng.try_fill_bytes(&mut value).map_err(|error| {
-            Failure::new(
-                Kind::Environment,
-                format!("no randomness from the system: {error}"),
-            )
-        })?;
-        self.line(format!("value          {}", hex::encode(&value)));
-        Ok(Beacon::Raw(value))
+        let signature = hex::decode(RECORDED_SIGNATURE).or_fail(Kind::Internal)?;
+        let (value, finding) =
+            establish(recorded_source(), signature).or_fail(Kind::Internal)?;
+        self.line(format!("source         {}", value.source));
+        self.line(format!("value          {}", hex::encode(&value.value)));
+        self.line(format!("shown          {finding}"));
+        for open in finding.leaves_open() {
+            self.line(format!("not shown      {open}"));
+        }
+        self.line("recorded       this round is long out; a real plan names one to come");
+        Ok(vec![value].into())
     }
 
     fn derive(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<Duration> {
@@ -293,6 +308,10 @@ impl Demo<'_> {
             self.line(format!("refused        {name:<30} {reason}"));
             refused.push(json!({ "lie": name, "reason": reason }));
         }
+        let name = "another round's signature";
+        let reason = other_round(beacon)?;
+        self.line(format!("refused        {name:<30} {reason}"));
+        refused.push(json!({ "lie": name, "reason": reason }));
         let mismatches = self.changed_weight(plan, beacon, secret)?;
         let name = "one bit of one weight changed";
         let reason = format!("audit: {mismatches} weight differs");
@@ -392,6 +411,23 @@ fn key_bytes(finished: &Finished) -> Result<u64> {
     Ok(total)
 }
 
+/// The recorded signature for the round after its own; gives the reason of the refusal.
+fn other_round(beacon: &Beacon) -> Result<String> {
+    let mut values = beacon.values().to_vec();
+    for value in &mut values {
+        if let BeaconSource::Drand { round, .. } = &mut value.source {
+            *round += 1;
+        }
+    }
+    match evidence::check(&Beacon::Sources(values), &[]) {
+        Err(failure) => Ok(failure.messages().join(": ")),
+        Ok(_) => Err(
+            Failure::new(Kind::Internal, "a signature on another round was ACCEPTED")
+                .help("please report this"),
+        ),
+    }
+}
+
 /// Bundles that claim what is not so.
 fn lies(honest: &InitBundle) -> Vec<(&'static str, InitBundle)> {
     let mut lies = Vec::new();
@@ -416,8 +452,9 @@ fn lies(honest: &InitBundle) -> Vec<(&'static str, InitBundle)> {
         }
     });
     lie("another beacon value", &|bundle| {
-        let Beacon::Raw(value) = &mut bundle.beacon;
-        if let Some(byte) = value.first_mut() {
+        if let Beacon::Sources(values) = &mut bundle.beacon
+            && let Some(byte) = values.iter_mut().find_map(|it| it.value.first_mut())
+        {
             *byte ^= 1;
         }
     });

@@ -47,7 +47,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     }
     interrupt::listen(context, "stopping; once more stops at once")?;
     let plan: Plan = files::read(&args.plan)?;
-    let beacon = args.beacon.require()?;
+    let beacon = args.beacon.require(&plan)?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     let started = Instant::now();
     let deriver = deriver(&plan, &beacon, secret)?;

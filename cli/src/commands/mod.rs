@@ -1,6 +1,7 @@
 //! The subcommands, and the arguments that several of them share.
 
 pub mod audit;
+pub mod beacon;
 pub mod common;
 pub mod compile;
 pub mod completions;

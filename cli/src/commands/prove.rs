@@ -108,7 +108,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         files::check_output(out, args.force)?;
     }
     let plan: Plan = files::read(plan)?;
-    let beacon = args.beacon.require()?;
+    let beacon = args.beacon.require(&plan)?;
     let secret = args.secret.as_deref().map(Secret::read).transpose()?;
     let srs = args.srs.identity(context)?;
     let default_job = job_folder(context, &plan, &beacon, &srs)?;
