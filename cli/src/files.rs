@@ -72,10 +72,10 @@ const KINDS: [([u8; 8], &str); 10] = [
 ];
 
 /// Whether a file begins with these bytes.
-pub fn starts_with(path: &Path, magic: &[u8; 8]) -> Result<bool> {
+pub fn starts_with(path: &Path, magic: &[u8]) -> Result<bool> {
     let mut first = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(8).read_to_end(&mut first))
+        .and_then(|file| file.take(magic.len() as u64).read_to_end(&mut first))
         .or_fail(Kind::Environment)
         .doing(format!("reading {}", path.display()))?;
     Ok(first == magic)
@@ -131,6 +131,27 @@ pub fn check_output(path: &Path, force: bool) -> Result<()> {
         return Err(Failure::new(Kind::Environment, message)
             .help("give another name, or --force to replace it"));
     }
+    Ok(())
+}
+
+/// Refuses a file that others can read.
+pub fn check_private(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = std::fs::metadata(path)
+            .or_fail(Kind::Environment)
+            .doing(format!("reading {}", path.display()))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let message = format!("{} can be read by others (mode {mode:o})", path.display());
+            return Err(Failure::new(Kind::Environment, message).help(format!(
+                "chmod 600 {}; if others had access, make a new secret",
+                path.display()
+            )));
+        }
+    }
+    let _ = path;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod interrupt;
 mod machine;
 mod output;
+mod passphrase;
 mod pool;
 mod secret;
 
@@ -75,7 +76,9 @@ enum Command {
     Audit(commands::audit::Args),
     /// Beacon values with their evidence: fetch, pack, check
     Beacon(commands::beacon::Args),
-    /// The publisher's secret for a hidden seed
+    /// Draw a publisher's secret for hidden seeds, encrypted under a passphrase
+    Keygen(commands::keygen::Args),
+    /// A publisher's secret: make one unencrypted, show its key
     Secret(commands::secret::Args),
     /// Structured reference strings: import, check, derive, list
     Srs(commands::srs::Args),
@@ -100,6 +103,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Audit(_) => "audit",
             Self::Beacon(_) => "beacon",
+            Self::Keygen(_) => "keygen",
             Self::Secret(_) => "secret",
             Self::Srs(_) => "srs",
             Self::Keys(_) => "keys",
@@ -119,6 +123,7 @@ impl Command {
             Self::Verify(args) => commands::verify::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),
             Self::Beacon(args) => commands::beacon::run(context, args),
+            Self::Keygen(args) => commands::keygen::run(context, args),
             Self::Secret(args) => commands::secret::run(context, args),
             Self::Srs(args) => commands::srs::run(context, args),
             Self::Keys(args) => commands::keys::run(context, args),

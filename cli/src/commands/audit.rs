@@ -5,7 +5,7 @@ use super::init;
 use crate::evidence;
 use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
-use crate::secret::Secret;
+use crate::secret::SecretArgs;
 use nascent_prover::derive::{AuditError, AuditReport, SafetensorsError, SafetensorsFile, audit};
 use nascent_verifier::{Beacon, weight_digest};
 use serde_json::json;
@@ -20,9 +20,8 @@ pub struct Args {
     weights: PathBuf,
     #[command(flatten)]
     beacon: BeaconArgs,
-    /// The publisher's secret, for a hidden seed
-    #[arg(long, value_name = "FILE")]
-    secret: Option<PathBuf>,
+    #[command(flatten)]
+    secret: SecretArgs,
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
@@ -33,7 +32,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     } = common::read_plan(&args.plan)?;
     let beacon = beacon(args.beacon.read(&plan)?, bundled)?;
     let checked = evidence::check(&beacon, &[])?;
-    let secret = args.secret.as_deref().map(Secret::read).transpose()?;
+    let secret = args.secret.read()?;
     if plan.publisher_key.is_some() && secret.is_none() {
         return Err(Failure::new(
             Kind::Usage,
@@ -42,7 +41,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
     }
     let started = Instant::now();
-    let deriver = init::deriver(&plan, &beacon, secret)?;
+    let deriver = init::deriver(&plan, &beacon, secret.as_ref())?;
     let failed = |error| given_failure(&args.weights, error);
     let mut given =
         SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;

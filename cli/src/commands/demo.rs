@@ -104,14 +104,14 @@ impl Demo<'_> {
         let secret = Secret::random()?;
         let plan = self.plan(&secret)?;
         let beacon = self.beacon()?;
-        let derive = self.derive(&plan, &beacon, secret)?;
-        let (work, prove) = self.prove(&plan, &beacon, secret)?;
+        let derive = self.derive(&plan, &beacon, &secret)?;
+        let (work, prove) = self.prove(&plan, &beacon, &secret)?;
         let Work {
             finished, proving, ..
         } = work;
         let bundle_bytes = self.write(&finished)?;
         let (report, verify) = self.verify(&finished)?;
-        let lies = self.lies(&finished, &plan, &beacon, secret)?;
+        let lies = self.lies(&finished, &plan, &beacon, &secret)?;
         let figures = Figures {
             weights: report.sampled_weights,
             tiles: report.proofs,
@@ -197,7 +197,7 @@ impl Demo<'_> {
         Ok(vec![value].into())
     }
 
-    fn derive(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<Duration> {
+    fn derive(&self, plan: &Plan, beacon: &Beacon, secret: &Secret) -> Result<Duration> {
         self.step(
             3,
             "INIT: secret and beacon value give the weights. There is nothing left to choose.",
@@ -227,7 +227,7 @@ impl Demo<'_> {
         Ok(time)
     }
 
-    fn prove(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<(Work, Duration)> {
+    fn prove(&self, plan: &Plan, beacon: &Beacon, secret: &Secret) -> Result<(Work, Duration)> {
         self.step(4, "PROVE: the committed weights are exactly those; neither they nor the secret are shown.");
         let size = SizeArgs {
             k: self.k,
@@ -291,7 +291,7 @@ impl Demo<'_> {
         finished: &Finished,
         plan: &Plan,
         beacon: &Beacon,
-        secret: Secret,
+        secret: &Secret,
     ) -> Result<Value> {
         self.step(6, "TAMPER: the same proofs, with a lie each.");
         let srs = Srs::development().or_fail(Kind::Internal)?;
@@ -321,7 +321,7 @@ impl Demo<'_> {
     }
 
     /// Flips a bit of the last weight in the file; gives the weights that the audit finds wrong.
-    fn changed_weight(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<u64> {
+    fn changed_weight(&self, plan: &Plan, beacon: &Beacon, secret: &Secret) -> Result<u64> {
         let limit = usize::try_from(plan.model.sampled_elements() + plan.model.constant_elements())
             .unwrap_or(usize::MAX)
             .saturating_mul(4)

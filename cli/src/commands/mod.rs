@@ -9,6 +9,7 @@ pub mod demo;
 pub mod inference;
 pub mod init;
 pub mod inspect;
+pub mod keygen;
 pub mod keys;
 pub mod plan;
 pub mod prove;

@@ -5,6 +5,7 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{Context, Outcome, count};
+use crate::passphrase::PassphraseArgs;
 use crate::secret::Secret;
 use nascent_circuits::sampling::row_distance;
 use nascent_beacons::{Network, parse_source};
@@ -27,6 +28,8 @@ pub struct Args {
     beacon: AnnouncementArgs,
     #[command(flatten)]
     seed: SeedArgs,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// The proofs shall also give a Poseidon2 digest of the weights, which other circuits can
     /// recompute; it makes proofs longer and proving slower, and does not change the weights
     #[arg(long)]
@@ -80,7 +83,7 @@ struct SeedArgs {
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     files::check_output(&args.out, args.force)?;
     let publisher_key = match &args.seed.secret {
-        Some(path) => Some(Secret::read(path)?.public_key()),
+        Some(path) => Some(Secret::read(path, &args.passphrase)?.public_key()),
         None => None,
     };
     let model = common::compile(&args.model, args.name.as_deref(), &args.rules)?;
