@@ -18,7 +18,8 @@
 //! let source = nascent_beacons::parse_source("drand:network=quicknet,round=123")?;
 //! let signature = "b75c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482\
 //!                  e26cd02df835d3546d23c4b13e0dfc92";
-//! let (value, finding) = establish(source, hex::decode(signature)?)?;
+//! let signature = hex::decode(signature).expect("hexadecimal digits");
+//! let (value, finding) = establish(source, signature)?;
 //! assert!(matches!(finding, Finding::Drand { .. }));
 //! assert_eq!(value.value.len(), 32);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -14,6 +14,7 @@ use nascent_verifier::{
     verify_proof,
 };
 use rand_core::{CryptoRng, RngCore};
+use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use crate::backend;
 use crate::error::{ProveError, SubjectError};
@@ -27,8 +28,24 @@ pub struct Subject {
     plan: Digest32,
     beacon: Digest32,
     public_key: [u8; 32],
-    seed: SeedMaterial,
+    seed: Zeroizing<Seed>,
 }
+
+/// What holds the secret, wiped when it is dropped.
+#[derive(Clone, Copy)]
+struct Seed(SeedMaterial);
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self(SeedMaterial {
+            secret: Fr::ZERO,
+            beacon: Fr::ZERO,
+            model: Fr::ZERO,
+        })
+    }
+}
+
+impl DefaultIsZeroes for Seed {}
 
 /// Without the secret.
 impl std::fmt::Debug for Subject {
@@ -69,7 +86,7 @@ impl Subject {
             plan: plan_digest,
             beacon,
             public_key,
-            seed,
+            seed: Zeroizing::new(Seed(seed)),
         })
     }
 
@@ -107,7 +124,7 @@ impl Subject {
     ) -> Result<Vec<TileChain>, SamplingError> {
         let table = DeviateTable::new(params.distribution, params.precision)?;
         let blocks = params.blocks() as u64;
-        let values = digest::chain(&table, self.seed.stream_key(), stream_blocks, blocks);
+        let values = digest::chain(&table, self.seed.0.stream_key(), stream_blocks, blocks);
         let live = |tile: u64| stream_blocks.saturating_sub(tile * blocks).min(blocks);
         let tiles = (0..).zip(values.windows(2));
         Ok(tiles
@@ -141,7 +158,7 @@ impl Subject {
             .checked_mul(index)
             .ok_or(ProveError::IndexOverflow { index })?;
         let witness = TileWitness {
-            seed: self.seed,
+            seed: self.seed.0,
             first_block,
         };
         let circuit = TileCircuit::new(keys.params().clone(), witness).with_chain(chain);
@@ -189,8 +206,8 @@ impl Subject {
         let first_block = Fr::from(blocks) * Fr::from(index);
         let values = [
             self.public_key,
-            self.seed.beacon.to_repr(),
-            self.seed.model.to_repr(),
+            self.seed.0.beacon.to_repr(),
+            self.seed.0.model.to_repr(),
             first_block.to_repr(),
         ];
         let chain = chain.iter().flat_map(TileChain::instance);

@@ -12,6 +12,7 @@ use nascent_verifier::{BeaconSource, BeaconValue, Plan};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -135,6 +136,7 @@ fn fetch(context: &Context, args: FetchArgs) -> Result<Outcome> {
         let credentials = String::from_utf8(bytes)
             .or_fail(Kind::Input)
             .doing(format!("{} is not text", path.display()))?;
+        let credentials = Zeroizing::new(credentials);
         client = client.with_password(credentials.trim_end());
     }
     context.note(format!("asking for {source}"));

@@ -36,13 +36,15 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let public_key = hex::encode(secret.public_key());
     context.result(format!("publisher key {public_key}"));
     let file = args.out.display();
-    context.note(match &passphrase {
-        Some(_) => format!(
+    match &passphrase {
+        Some(_) => context.note(format!(
             "{file} is encrypted. Without file and passphrase nobody can derive or prove: keep \
              backups of both."
-        ),
-        None => format!("{file} is not encrypted: only its file mode protects it."),
-    });
+        )),
+        None => context.warn(format!(
+            "{file} is not encrypted: only its file mode protects it."
+        )),
+    }
     Ok(Outcome::ok(json!({
         "file": args.out,
         "publisher_key": public_key,
