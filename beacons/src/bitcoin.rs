@@ -168,7 +168,9 @@ pub enum BitcoinError {
         bits: u32,
     },
     /// A target that the plan does not accept.
-    #[error("header {position} has the target {bits:08x}, easier than {limit:08x}: too little work")]
+    #[error(
+        "header {position} has the target {bits:08x}, easier than {limit:08x}: too little work"
+    )]
     TooEasy {
         /// Position of the header.
         position: u64,
@@ -203,8 +205,16 @@ mod tests {
         assert_eq!(big(0x0500_9234), small("92340000"));
         assert_eq!(big(0x2012_3456), Some(format!("123456{}", "00".repeat(29))));
         for none in [
-            0, 0x0012_3456, 0x0100_3456, 0x0200_0056, 0x0300_0000, 0x0492_3456, 0x01fe_dcba,
-            0xff12_3456, 0x2300_0001, 0x2212_3456,
+            0,
+            0x0012_3456,
+            0x0100_3456,
+            0x0200_0056,
+            0x0300_0000,
+            0x0492_3456,
+            0x01fe_dcba,
+            0xff12_3456,
+            0x2300_0001,
+            0x2212_3456,
         ] {
             assert_eq!(big(none), None, "{none:08x}");
         }

@@ -190,7 +190,9 @@ pub enum DrandError {
         chain: String,
     },
     /// Not a signature, or not with the one before it.
-    #[error("evidence of {got} bytes, expected {expected}: the signature and, in the chained network, the one before it")]
+    #[error(
+        "evidence of {got} bytes, expected {expected}: the signature and, in the chained network, the one before it"
+    )]
     Length {
         /// Bytes for this network and round.
         expected: usize,

@@ -107,7 +107,9 @@ fn decode(evidence: &[u8]) -> Result<Vec<&[u8]>, EthereumError> {
     let mut fields = Vec::new();
     while !rest.is_empty() {
         if fields.len() == MOST_FIELDS {
-            return Err(EthereumError::Fields { got: MOST_FIELDS + 1 });
+            return Err(EthereumError::Fields {
+                got: MOST_FIELDS + 1,
+            });
         }
         let field = Header::decode_bytes(&mut rest, false).map_err(|_| EthereumError::Rlp)?;
         fields.push(field);

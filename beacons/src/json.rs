@@ -59,7 +59,9 @@ pub(crate) fn ethereum(block: &Value) -> Result<Vec<u8>, JsonError> {
 
 /// Headers of 80 bytes in hexadecimal, in order.
 fn bitcoin(answer: &Value) -> Result<Vec<u8>, JsonError> {
-    let headers = answer.as_array().ok_or(JsonError::Field { name: "result" })?;
+    let headers = answer
+        .as_array()
+        .ok_or(JsonError::Field { name: "result" })?;
     let mut evidence = Vec::new();
     for header in headers {
         evidence.extend(text(Some(header), "header").and_then(|text| decode(text, "header"))?);

@@ -205,9 +205,7 @@ mod tests {
             number: 9,
         };
         assert_eq!(parse_source("ethereum:number=9"), Ok(block));
-        let text = format!(
-            "bitcoin:anchor=0/{GENESIS},height=2,confirmations=6,bits=1d00ffff"
-        );
+        let text = format!("bitcoin:anchor=0/{GENESIS},height=2,confirmations=6,bits=1d00ffff");
         let BeaconSource::Bitcoin { anchor, bits, .. } = parse_source(&text).unwrap() else {
             panic!("another kind");
         };

@@ -56,7 +56,10 @@ fn real_headers_hold() {
         assert_eq!(value.value, header.block_hash().to_byte_array());
         let displayed = hex::encode(finding.block_hash().unwrap());
         assert_eq!(displayed, header.block_hash().to_string());
-        let Finding::Bitcoin { work_bits, time, .. } = finding else {
+        let Finding::Bitcoin {
+            work_bits, time, ..
+        } = finding
+        else {
             panic!("another kind");
         };
         assert_eq!(time, u64::from(header.time));
@@ -73,7 +76,10 @@ fn the_library_agrees() {
     for header in headers().chunks(80) {
         let header: Header = deserialize(header).unwrap();
         assert_eq!(header.prev_blockhash.to_byte_array(), tip);
-        tip = header.validate_pow(header.target()).unwrap().to_byte_array();
+        tip = header
+            .validate_pow(header.target())
+            .unwrap()
+            .to_byte_array();
     }
     // And refuses the same changes of a header.
     for byte in 0..80 {

@@ -109,7 +109,10 @@ fn blst_agrees() {
                 let mut changed = evidence(round);
                 changed[place] ^= 1 << bit;
                 let ours = establish(source(round), changed.clone()).is_ok();
-                assert_eq!(ours, blst_accepts(round, round.round, &changed[..signature.len()]));
+                assert_eq!(
+                    ours,
+                    blst_accepts(round, round.round, &changed[..signature.len()])
+                );
                 assert!(!ours, "byte {place}, bit {bit}");
             }
         }

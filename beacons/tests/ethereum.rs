@@ -38,7 +38,11 @@ fn fields(header: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = alloy_rlp::Header::decode_bytes(&mut &*header, true).unwrap();
     let mut fields = Vec::new();
     while !rest.is_empty() {
-        fields.push(alloy_rlp::Header::decode_bytes(&mut rest, false).unwrap().to_vec());
+        fields.push(
+            alloy_rlp::Header::decode_bytes(&mut rest, false)
+                .unwrap()
+                .to_vec(),
+        );
     }
     fields
 }
@@ -167,7 +171,12 @@ fn other_encodings_of_the_same_fields() {
     let name = "difficulty";
     let error = refused(source(NUMBER), encode(&zero));
     assert_eq!(error, EthereumError::Field { name });
-    for (index, name) in [(0, "parentHash"), (6, "logsBloom"), (13, "mixHash"), (14, "nonce")] {
+    for (index, name) in [
+        (0, "parentHash"),
+        (6, "logsBloom"),
+        (13, "mixHash"),
+        (14, "nonce"),
+    ] {
         let mut short = honest.clone();
         short[index].pop();
         let error = refused(source(NUMBER), encode(&short));
@@ -179,7 +188,13 @@ fn other_encodings_of_the_same_fields() {
 fn numbers_of_fields() {
     let honest = fields(&header());
     assert_eq!(honest.len(), 20);
-    for (count, holds) in [(15, false), (16, true), (17, true), (18, false), (19, false)] {
+    for (count, holds) in [
+        (15, false),
+        (16, true),
+        (17, true),
+        (18, false),
+        (19, false),
+    ] {
         let evidence = encode(&honest[..count]);
         let found = establish(source(NUMBER), evidence);
         assert_eq!(found.is_ok(), holds, "{count}");

@@ -134,8 +134,13 @@ fn round(signature: &str) -> String {
 #[test]
 fn a_drand_round() {
     let server = Server::new(|_, request, stream| {
-        let path = "GET /52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971/public/123 ";
-        let status = if request.line.starts_with(path) { 200 } else { 404 };
+        let path =
+            "GET /52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971/public/123 ";
+        let status = if request.line.starts_with(path) {
+            200
+        } else {
+            404
+        };
         respond(stream, status, &round(SIGNATURE))
     });
     let (value, finding) = server.client().fetch(&drand()).unwrap();
@@ -170,8 +175,7 @@ fn node(request: &Request) -> Value {
 
 #[test]
 fn blocks_of_ethereum_and_bitcoin() {
-    let server =
-        Server::new(|_, request, stream| respond(stream, 200, &node(request).to_string()));
+    let server = Server::new(|_, request, stream| respond(stream, 200, &node(request).to_string()));
     let (value, _) = server.client().fetch(&ethereum()).unwrap();
     assert_eq!(value.value.len(), 32);
     let (value, _) = server.client().fetch(&bitcoin()).unwrap();
@@ -302,7 +306,10 @@ fn busy_servers_are_asked_again() {
     }
     // A connection that breaks in the middle of an answer.
     let server = Server::new(|number, _, stream| match number {
-        0 => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{{\"ro"),
+        0 => write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{{\"ro"
+        ),
         _ => respond(stream, 200, &round(SIGNATURE)),
     });
     assert!(server.client().fetch(&drand()).is_ok());

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use nascent_circuits::canonical::TopDigitsOfModulus;
 use nascent_circuits::tile::ShapeError;
 use nascent_params::ParamsError;
-use nascent_verifier::{BeaconError, Digest32, FormatError, PlanError, ProofError, SpecError, VkError};
+use nascent_verifier::{
+    BeaconError, Digest32, FormatError, PlanError, ProofError, SpecError, VkError,
+};
 use thiserror::Error;
 
 use crate::export::ExportError;

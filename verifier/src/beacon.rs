@@ -155,10 +155,7 @@ impl BeaconSource {
                 height,
                 confirmations,
                 ..
-            } if height <= anchor_height
-                || *confirmations == 0
-                || self.headers() > MAX_HEADERS =>
-            {
+            } if height <= anchor_height || *confirmations == 0 || self.headers() > MAX_HEADERS => {
                 Err(BeaconError::Headers {
                     limit: MAX_HEADERS,
                     anchor: *anchor_height,
@@ -200,7 +197,10 @@ impl fmt::Display for BeaconSource {
                     "hash of Bitcoin block {height}, with {confirmations} confirmations at target \
                      {bits:08x} or harder, after block {anchor_height} "
                 )?;
-                anchor.iter().rev().try_for_each(|byte| write!(f, "{byte:02x}"))
+                anchor
+                    .iter()
+                    .rev()
+                    .try_for_each(|byte| write!(f, "{byte:02x}"))
             }
             Self::Vrf { key, alpha } => {
                 write!(f, "VRF output of key {} on {}", Hex(key), Hex(alpha))

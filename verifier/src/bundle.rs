@@ -1,10 +1,10 @@
 //! The bundle: everything a verifier of an initialization needs but the keys.
 
+use crate::beacon::{Beacon, BeaconError};
 use crate::chain::ChainValue;
 use crate::codec::Format;
 use crate::digest::Digest32;
 use crate::encoding::scalar_from_bytes;
-use crate::beacon::{Beacon, BeaconError};
 use crate::plan::{Plan, PlanError};
 use alloc::vec::Vec;
 use core::fmt;

@@ -75,11 +75,7 @@ enum SeedFile {
 
 impl SeedFile {
     fn new(plan: &Plan) -> Self {
-        match (
-            plan.beacon.words(),
-            plan.publisher_key,
-            plan.weight_digest,
-        ) {
+        match (plan.beacon.words(), plan.publisher_key, plan.weight_digest) {
             (None, publisher_key, weight_digest) => Self::Sources {
                 publisher_key,
                 weight_digest,

@@ -6,8 +6,8 @@ use crate::files;
 use crate::output::{Context, count};
 use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
 use nascent_prover::derive::DeriveError;
-use nascent_verifier::codec::Format;
 use nascent_verifier::beacon::MAX_BEACON;
+use nascent_verifier::codec::Format;
 use nascent_verifier::{
     Beacon, Distribution, InitBundle, ModelSpec, Plan, Precision, StreamSpec, weight_digest,
 };

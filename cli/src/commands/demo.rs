@@ -184,9 +184,9 @@ impl Demo<'_> {
             2,
             "BEACON: the value is published. Nobody could choose it, or know it before.",
         );
-        let signature = hex::decode(RECORDED_SIGNATURE).or_fail(Kind::Internal)?;
-        let (value, finding) =
-            establish(recorded_source(), signature).or_fail(Kind::Internal)?;
+        let signature = files::hex_bytes(RECORDED_SIGNATURE)
+            .map_err(|error| Failure::new(Kind::Internal, error))?;
+        let (value, finding) = establish(recorded_source(), signature).or_fail(Kind::Internal)?;
         self.line(format!("source         {}", value.source));
         self.line(format!("value          {}", hex::encode(&value.value)));
         self.line(format!("shown          {finding}"));

@@ -10,7 +10,9 @@ use nascent_prover::derive::SafetensorsFile;
 use nascent_verifier::InferenceBundle;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
-use nascent_verifier::{BeaconValue, InitBundle, ModelSpec, Plan, Srs, VerifyingKey, weight_digest};
+use nascent_verifier::{
+    BeaconValue, InitBundle, ModelSpec, Plan, Srs, VerifyingKey, weight_digest,
+};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};

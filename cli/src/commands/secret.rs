@@ -1,10 +1,10 @@
 //! `nascent secret`: the publisher's secret for a hidden seed, unencrypted; and its key.
 
 use crate::failure::Result;
+use crate::files;
 use crate::output::{Context, Outcome};
 use crate::passphrase::PassphraseArgs;
 use crate::secret::{self, Secret};
-use crate::files;
 use serde_json::json;
 use std::path::PathBuf;
 

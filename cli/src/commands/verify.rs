@@ -328,12 +328,7 @@ fn not_proved(
     report.not_proved.iter().copied().filter(open).collect()
 }
 
-fn print(
-    context: &Context,
-    report: &Report,
-    compared: &Compared,
-    origins: &[KeyOrigin],
-) {
+fn print(context: &Context, report: &Report, compared: &Compared, origins: &[KeyOrigin]) {
     let line = |text: &str| context.result(text);
     line(if report.development_srs {
         "PROOFS HOLD, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"

@@ -11,8 +11,7 @@ use std::sync::OnceLock;
 const DRAND: &str = "drand:network=quicknet,round=123";
 const ETHEREUM: &str = "ethereum:number=19449567";
 const BLOCK_HASH: &str = "85cdcbe36217fd57bf2c33731d8460657a7ce512401f49c9f6392c82a7ccf7ac";
-const VRF: &str =
-    "vrf:key=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a,alpha=";
+const VRF: &str = "vrf:key=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a,alpha=";
 const SOURCES: [&str; 3] = [DRAND, ETHEREUM, VRF];
 
 const SIGNATURE: &str = "b75c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482e26cd02df835d3546d23c4b13e0dfc92";
@@ -29,7 +28,11 @@ fn values() -> Folder {
     folder.write("signature", &hex::decode(SIGNATURE).expect("digits"));
     folder.write("block", BLOCK);
     folder.write("proof", &hex::decode(PROOF).expect("digits"));
-    for (number, (source, file)) in SOURCES.iter().zip(["signature", "block", "proof"]).enumerate() {
+    for (number, (source, file)) in SOURCES
+        .iter()
+        .zip(["signature", "block", "proof"])
+        .enumerate()
+    {
         pack(&folder, source, file, &number.to_string()).exits(0);
     }
     folder
@@ -43,7 +46,15 @@ fn pack(folder: &Folder, source: &str, file: &str, out: &str) -> crate::support:
 fn plan(folder: &Folder, sources: &[&str]) -> crate::support::Run {
     let world = world();
     let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
-    let mut plan = vec!["plan", &model, "--rules", &rules, "--public-seed", "-o", "p"];
+    let mut plan = vec![
+        "plan",
+        &model,
+        "--rules",
+        &rules,
+        "--public-seed",
+        "-o",
+        "p",
+    ];
     for source in sources {
         plan.extend(["--source", source]);
     }
@@ -59,7 +70,15 @@ fn proved() -> &'static Folder {
         let evidence = ["--evidence", "0", "--evidence", "1", "--evidence", "2"];
         let init = ["init", "p", "--weights", "w"];
         folder.json(&[&init[..], &evidence].concat()).exits(0);
-        let prove = ["prove", "p", "--out", "bundle", "--development-srs", "--k", "8"];
+        let prove = [
+            "prove",
+            "p",
+            "--out",
+            "bundle",
+            "--development-srs",
+            "--k",
+            "8",
+        ];
         folder.json(&[&prove[..], &evidence].concat()).exits(0);
         folder
     })
@@ -158,7 +177,13 @@ fn a_bundle_whose_evidence_does_not_hold() {
 #[test]
 fn hashes_of_other_blocks() {
     let other = "11".repeat(32);
-    let verify = ["verify", "bundle", "--development-srs", "--block-hash", &other];
+    let verify = [
+        "verify",
+        "bundle",
+        "--development-srs",
+        "--block-hash",
+        &other,
+    ];
     let failure = proved().json(&verify).failure(1, "refused");
     assert!(failure.contains(BLOCK_HASH), "{failure}");
     let check = ["beacon", "check", "1", "--block-hash", &other];
@@ -246,7 +271,9 @@ fn evidence_that_is_none_is_not_kept() {
     let mut bytes = read("0");
     *bytes.last_mut().expect("bytes") ^= 1;
     folder.write("changed", &bytes);
-    folder.json(&["beacon", "check", "changed"]).failure(1, "refused");
+    folder
+        .json(&["beacon", "check", "changed"])
+        .failure(1, "refused");
     plan(&folder, &[DRAND]).exits(0);
     let init = ["init", "p", "--weights", "w", "--evidence", "changed"];
     folder.json(&init).failure(1, "refused");
@@ -262,7 +289,16 @@ fn a_raw_value_in_a_list() {
     folder.write("raw", b"heads");
     pack(&folder, "words:a coin", "raw", "coin").exits(0);
     plan(&folder, &["words:a coin", DRAND]).exits(0);
-    let init = ["init", "p", "--weights", "w", "--evidence", "coin", "--evidence", "0"];
+    let init = [
+        "init",
+        "p",
+        "--weights",
+        "w",
+        "--evidence",
+        "coin",
+        "--evidence",
+        "0",
+    ];
     folder.json(&init).exits(0);
     plan(&folder, &["words:another coin", DRAND]).failure(4, "environment");
 }
@@ -276,14 +312,30 @@ fn sources_on_the_command_line() {
     assert_eq!(plan(&folder, &[DRAND; 9]).code, 2);
     let words = ["--beacon", "x"];
     let model = world().file("tiny.toml");
-    let both = ["plan", &model, "--public-seed", "-o", "p", "--source", DRAND];
+    let both = [
+        "plan",
+        &model,
+        "--public-seed",
+        "-o",
+        "p",
+        "--source",
+        DRAND,
+    ];
     assert_eq!(folder.run(&[&both[..], &words].concat()).code, 2);
     // A round that is out is a warning, and in the plan's own words.
     let run = folder.run(&both).exits(0);
     assert!(run.stderr.contains("is out already"), "{}", run.stderr);
     assert!(run.stdout.contains("round 123 of drand"), "{}", run.stdout);
     let later = "drand:network=default,time=4102444800";
-    let plan = ["plan", &model, "--public-seed", "-o", "q", "--source", later];
+    let plan = [
+        "plan",
+        &model,
+        "--public-seed",
+        "-o",
+        "q",
+        "--source",
+        later,
+    ];
     let run = folder.run(&plan).exits(0);
     assert!(!run.stderr.contains("is out already"), "{}", run.stderr);
 }
@@ -295,26 +347,54 @@ fn from_an_endpoint() {
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a request");
         let reader = BufReader::new(stream.try_clone().expect("cloned"));
-        let _ = reader.lines().take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty())).count();
+        let _ = reader
+            .lines()
+            .take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty()))
+            .count();
         let body = answer();
         let length = body.len();
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
     });
     let folder = values();
     plan(&folder, &[VRF, DRAND]).exits(0);
-    let fetch = ["beacon", "fetch", "--plan", "p", "--out", "fetched", "--endpoint", &endpoint];
-    let json = folder.json(&[&fetch[..], &["--number", "2"]].concat()).exits(0).json();
+    let fetch = [
+        "beacon",
+        "fetch",
+        "--plan",
+        "p",
+        "--out",
+        "fetched",
+        "--endpoint",
+        &endpoint,
+    ];
+    let json = folder
+        .json(&[&fetch[..], &["--number", "2"]].concat())
+        .exits(0)
+        .json();
     assert_eq!(json["established"], true);
     server.join().expect("no panic").expect("answered");
     let read = |name: &str| std::fs::read(folder.path(name)).expect("read");
     assert_eq!(read("fetched"), read("0"));
     // Nobody is there any more; the first source cannot be fetched; there is no third.
-    let more = |more: &[&str]| folder.json(&[&fetch[..], &["--force", "--attempts", "1"], more].concat());
+    let more =
+        |more: &[&str]| folder.json(&[&fetch[..], &["--force", "--attempts", "1"], more].concat());
     more(&["--number", "2"]).failure(4, "environment");
     more(&[]).failure(2, "usage");
     more(&["--number", "3"]).failure(2, "usage");
     more(&["--number", "0"]).failure(2, "usage");
     assert_eq!(read("fetched"), read("0"));
-    let ftp = ["beacon", "fetch", "--source", DRAND, "--endpoint", "ftp://x", "-o", "y"];
+    let ftp = [
+        "beacon",
+        "fetch",
+        "--source",
+        DRAND,
+        "--endpoint",
+        "ftp://x",
+        "-o",
+        "y",
+    ];
     folder.json(&ftp).failure(2, "usage");
 }

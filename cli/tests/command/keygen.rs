@@ -24,7 +24,9 @@ fn private(folder: &Folder, name: &str, text: &str) {
 }
 
 fn plan<'a>(model: &'a str, rules: &'a str) -> Vec<&'a str> {
-    let plan = ["plan", model, "--rules", rules, "--beacon", "x", "--secret", "key"];
+    let plan = [
+        "plan", model, "--rules", rules, "--beacon", "x", "--secret", "key",
+    ];
     plan.to_vec()
 }
 
@@ -51,11 +53,30 @@ fn a_key_is_made_and_used() {
     let planned = folder.json(&planned).exits(0).json();
     assert_eq!(planned["plan"]["publisher_key"], public["publisher_key"]);
     // Line ends of an editor are no part of the passphrase, and the variable will do.
-    let init = ["init", "p", "--weights", "w", "--secret", "key", "--beacon-value", BEACON];
+    let init = [
+        "init",
+        "p",
+        "--weights",
+        "w",
+        "--secret",
+        "key",
+        "--beacon-value",
+        BEACON,
+    ];
     let mut command = folder.command(&init);
-    let output = command.env("NASCENT_PASSPHRASE", "correct horse battery").output();
+    let output = command
+        .env("NASCENT_PASSPHRASE", "correct horse battery")
+        .output();
     crate::support::Run::from(output.expect("runs")).exits(0);
-    let audit = ["audit", "p", "w", "--secret", "key", "--beacon-value", BEACON];
+    let audit = [
+        "audit",
+        "p",
+        "w",
+        "--secret",
+        "key",
+        "--beacon-value",
+        BEACON,
+    ];
     folder.json(&[&audit[..], &phrase].concat()).exits(0);
 }
 
@@ -67,7 +88,9 @@ fn nothing_secret_is_printed() {
     let made = folder.run(&keygen).exits(0);
     assert!(made.stdout.starts_with("publisher key "));
     assert!(!format!("{}{}", made.stdout, made.stderr).contains("horse"));
-    let plain = folder.run(&["keygen", "--out", "plain", "--unencrypted"]).exits(0);
+    let plain = folder
+        .run(&["keygen", "--out", "plain", "--unencrypted"])
+        .exits(0);
     let text = std::fs::read_to_string(folder.path("plain")).expect("read");
     let digits = text.lines().nth(1).expect("a second line");
     assert!(!format!("{}{}", plain.stdout, plain.stderr).contains(digits));
@@ -94,7 +117,11 @@ fn other_passphrases_and_damaged_files() {
     public("key", "none").failure(4, "environment");
     let world = world();
     let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
-    let planned = [&plan(&model, &rules)[..], &["-o", "p", "--passphrase-file", "wrong"]].concat();
+    let planned = [
+        &plan(&model, &rules)[..],
+        &["-o", "p", "--passphrase-file", "wrong"],
+    ]
+    .concat();
     folder.json(&planned).failure(2, "usage");
     assert!(!folder.names().contains(&"p".to_owned()));
     // Neither file, variable nor terminal.
@@ -118,7 +145,11 @@ fn other_passphrases_and_damaged_files() {
     changed[last] ^= 1;
     std::fs::write(folder.path("damaged"), &changed).expect("written");
     public("damaged", "phrase").failure(3, "input");
-    private(&folder, "damaged", "nascent secret v1 (keep private)\n0102\n");
+    private(
+        &folder,
+        "damaged",
+        "nascent secret v1 (keep private)\n0102\n",
+    );
     let failure = public("damaged", "phrase").failure(3, "input");
     assert!(failure.contains("64 hexadecimal digits"), "{failure}");
     folder
