@@ -190,6 +190,16 @@ mod tests {
         assert_eq!(scalar_to_bytes(&key), PUBLIC_SEED_PK);
     }
 
+    /// The value that `book/conformance.py` prints.
+    #[test]
+    fn the_vector_of_the_book() {
+        let mut tag = [0; 32];
+        tag[18..].copy_from_slice(b"nascent/bcn/v1");
+        let two = hash(to_scalar(&tag), &[2, 1, 2].map(|x: u64| Fr::from(x)));
+        let start = [0xab, 0x7d, 0xf5, 0x9e, 0xc3, 0x97, 0x3c, 0x94];
+        assert_eq!(scalar_to_bytes(&two)[..8], start);
+    }
+
     #[test]
     fn inputs_have_their_places() {
         let (a, b) = (Fr::from(1_u64), Fr::from(2_u64));
