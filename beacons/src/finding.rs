@@ -110,9 +110,9 @@ impl fmt::Display for Finding {
                 published,
             } => write!(
                 f,
-                "the drand network {} signed round {round}, due {published} seconds after 1970; \
-                 there is no other signature on it",
-                network.name()
+                "the drand network {} signed round {round}, due {}; there is no other signature on it",
+                network.name(),
+                date(*published)
             ),
             Self::Ethereum {
                 number,
@@ -121,9 +121,10 @@ impl fmt::Display for Finding {
                 ..
             } => write!(
                 f,
-                "the header with the hash 0x{} is of block {number}, says the time {timestamp}, \
-                 and has this prevrandao",
-                hex::encode(hash)
+                "the header with the hash 0x{} is of block {number}, says the time {}, and has \
+                 this prevrandao",
+                hex::encode(hash),
+                date(*timestamp)
             ),
             Self::Bitcoin {
                 height,
@@ -137,6 +138,51 @@ impl fmt::Display for Finding {
                 hex::encode(self.block_hash().unwrap_or_default())
             ),
             Self::Vrf => f.write_str("the output is the key's on this input, and its only one"),
+        }
+    }
+}
+
+/// `2023-08-23 15:15:33 UTC`, of seconds since 1970 by the Gregorian calendar; the number itself
+/// after the year 9999.
+fn date(time: u64) -> String {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    if time >= 253_402_300_800 {
+        return format!("{time} seconds after 1970");
+    }
+    let (days, second) = (time / 86_400, time % 86_400);
+    // From 0000-03-01: with years from March the leap day is the last.
+    let days = days + 719_468;
+    let (era, day) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = match month {
+        0..10 => (400 * era + year, month + 3),
+        _ => (400 * era + year + 1, month - 9),
+    };
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::date;
+
+    #[test]
+    fn dates() {
+        for (time, expected) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (68_169_600, "1972-02-29 00:00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_692_803_733, "2023-08-23 15:15:33 UTC"),
+            (1_798_761_600, "2027-01-01 00:00:00 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (253_402_300_799, "9999-12-31 23:59:59 UTC"),
+            (253_402_300_800, "253402300800 seconds after 1970"),
+        ] {
+            assert_eq!(date(time), expected);
         }
     }
 }

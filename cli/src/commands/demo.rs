@@ -3,7 +3,7 @@
 use super::common::{self, DEVELOPMENT_NOTICE, RulesArgs};
 use super::prove::{SizeArgs, Task, Work};
 use super::{init, prove, verify};
-use crate::evidence;
+use crate::evidence::{self, Checked};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
@@ -13,7 +13,7 @@ use nascent_beacons::{Network, establish};
 use nascent_prover::derive::{SafetensorsFile, audit};
 use nascent_prover::job::Finished;
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, Plan, Report, Srs};
+use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, NotProved, Plan, Report, Srs};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -266,7 +266,7 @@ impl Demo<'_> {
         self.step(5, "VERIFY: from the file alone, as anyone would.");
         let bundle: InitBundle = files::read(&self.folder.join("proofs.nsc"))?;
         let srs = Srs::development().or_fail(Kind::Internal)?;
-        let (report, time) = verify::check(&bundle, finished.keys.iter(), &srs)?;
+        let (mut report, time) = verify::check(&bundle, finished.keys.iter(), &srs)?;
         self.line(format!(
             "accepted       {} proofs in {}",
             count(report.proofs),
@@ -275,6 +275,14 @@ impl Demo<'_> {
         for proved in &report.proved {
             self.line(format!("  proved       {proved}"));
         }
+        let values = evidence::check(&bundle.beacon, &[])?;
+        for value in &values {
+            self.line(format!("  shown        {}", value.finding));
+        }
+        let established = values.iter().all(Checked::is_established);
+        report
+            .not_proved
+            .retain(|open| *open != NotProved::BeaconEvidence || !established);
         for open in &report.not_proved {
             self.line(format!("  not proved   {open}"));
         }
