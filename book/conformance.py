@@ -89,6 +89,7 @@ def main():
     show("pk", digest("nascent/pk/v1", secret))
     show("y", answer)
     show("kappa", key)
+    show("two beacon values", digest("nascent/bcn/v1", 2, 1, 2))
     output = permute([stream_tag(0, 16, 12), key, 0] + [0] * 13)[1]
     show("first output", output)
     print("its limbs", [output >> 16 * j & 0xFFFF for j in range(15)])

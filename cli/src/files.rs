@@ -58,13 +58,14 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 14] = [
+const KINDS: [([u8; 8], &str); 15] = [
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
     (*b"nsc.parm", "parameter file"),
     (*b"nsc.orig", "list of origins"),
     (*b"nsc.rlay", "relayout"),
     (*b"nsc.plan", "plan"),
+    (*b"nsc.bcon", "beacon value"),
     (*b"nsc.init", "proof bundle"),
     (*b"nsc.modl", "model specification"),
     (*b"nsc.vkey", "verifying key"),
@@ -76,10 +77,10 @@ const KINDS: [([u8; 8], &str); 14] = [
 ];
 
 /// Whether a file begins with these bytes.
-pub fn starts_with(path: &Path, magic: &[u8; 8]) -> Result<bool> {
+pub fn starts_with(path: &Path, magic: &[u8]) -> Result<bool> {
     let mut first = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(8).read_to_end(&mut first))
+        .and_then(|file| file.take(magic.len() as u64).read_to_end(&mut first))
         .or_fail(Kind::Environment)
         .doing(format!("reading {}", path.display()))?;
     Ok(first == magic)

@@ -2,11 +2,13 @@
 
 mod calibration;
 mod commands;
+mod evidence;
 mod failure;
 mod files;
 mod interrupt;
 mod machine;
 mod output;
+mod passphrase;
 mod pool;
 mod secret;
 
@@ -76,7 +78,11 @@ enum Command {
     Verify(commands::verify::Args),
     /// Derive weights again and compare them with given ones
     Audit(commands::audit::Args),
-    /// The publisher's secret for a hidden seed
+    /// Beacon values with their evidence: fetch, pack, check
+    Beacon(commands::beacon::Args),
+    /// Draw a publisher's secret for hidden seeds, encrypted under a passphrase
+    Keygen(commands::keygen::Args),
+    /// A publisher's secret: make one unencrypted, show its key
     Secret(commands::secret::Args),
     /// Structured reference strings: import, check, derive, list
     Srs(commands::srs::Args),
@@ -102,6 +108,8 @@ impl Command {
             Self::Prove(_) => "prove",
             Self::Verify(_) => "verify",
             Self::Audit(_) => "audit",
+            Self::Beacon(_) => "beacon",
+            Self::Keygen(_) => "keygen",
             Self::Secret(_) => "secret",
             Self::Srs(_) => "srs",
             Self::Keys(_) => "keys",
@@ -122,6 +130,8 @@ impl Command {
             Self::Prove(args) => commands::prove::run(context, args),
             Self::Verify(args) => commands::verify::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),
+            Self::Beacon(args) => commands::beacon::run(context, args),
+            Self::Keygen(args) => commands::keygen::run(context, args),
             Self::Secret(args) => commands::secret::run(context, args),
             Self::Srs(args) => commands::srs::run(context, args),
             Self::Keys(args) => commands::keys::run(context, args),

@@ -10,6 +10,8 @@
 #[cfg(feature = "audit")]
 pub mod audit;
 pub mod bundle;
+#[cfg(feature = "beacons")]
+pub mod evidence;
 pub mod fixture;
 #[cfg(feature = "compiler")]
 pub mod model;

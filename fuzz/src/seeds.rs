@@ -57,6 +57,10 @@ pub fn write(folder: &Path) -> io::Result<()> {
     }
     #[cfg(feature = "audit")]
     weights(&corpus)?;
+    #[cfg(feature = "beacons")]
+    for (number, seed) in crate::evidence::seeds().iter().enumerate() {
+        corpus.add("evidence", &number.to_string(), seed)?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use nascent_circuits::canonical::TopDigitsOfModulus;
 use nascent_circuits::tile::ShapeError;
 use nascent_params::ParamsError;
-use nascent_verifier::{Digest32, FormatError, PlanError, ProofError, SpecError, VkError};
+use nascent_verifier::{
+    BeaconError, Digest32, FormatError, PlanError, ProofError, SpecError, VkError,
+};
 use thiserror::Error;
 
 use crate::export::ExportError;
@@ -79,7 +81,7 @@ pub enum SubjectError {
     Model(FormatError<SpecError>),
     /// The beacon value is not valid.
     #[error("beacon: {0}")]
-    Beacon(PlanError),
+    Beacon(BeaconError),
     /// The secret does not belong to the publisher key of the plan.
     #[error("the secret does not belong to the publisher key of the plan")]
     WrongSecret,

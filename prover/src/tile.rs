@@ -15,6 +15,7 @@ use nascent_verifier::{
     VerifyingKey, verify_proof_weights,
 };
 use rand_core::{CryptoRng, RngCore};
+use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use crate::backend;
 use crate::error::{ProveError, SubjectError};
@@ -28,8 +29,24 @@ pub struct Subject {
     plan: Digest32,
     beacon: Digest32,
     public_key: [u8; 32],
-    seed: SeedMaterial,
+    seed: Zeroizing<Seed>,
 }
+
+/// What holds the secret, wiped when it is dropped.
+#[derive(Clone, Copy)]
+struct Seed(SeedMaterial);
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self(SeedMaterial {
+            secret: Fr::ZERO,
+            beacon: Fr::ZERO,
+            model: Fr::ZERO,
+        })
+    }
+}
+
+impl DefaultIsZeroes for Seed {}
 
 /// Without the secret.
 impl std::fmt::Debug for Subject {
@@ -48,7 +65,7 @@ impl Subject {
     ///
     /// If plan or value are not valid, or the secret is not the one that the plan commits to.
     pub fn new(plan: &Plan, beacon: &Beacon, secret: Option<Fr>) -> Result<Self, SubjectError> {
-        beacon.validate().map_err(SubjectError::Beacon)?;
+        plan.beacon.check(beacon).map_err(SubjectError::Beacon)?;
         let plan_digest = plan.digest()?;
         let secret = match (&plan.publisher_key, secret) {
             (None, None) => Fr::ZERO,
@@ -70,7 +87,7 @@ impl Subject {
             plan: plan_digest,
             beacon,
             public_key,
-            seed,
+            seed: Zeroizing::new(Seed(seed)),
         })
     }
 
@@ -108,7 +125,7 @@ impl Subject {
     ) -> Result<Vec<TileChain>, SamplingError> {
         let table = DeviateTable::new(params.distribution, params.precision)?;
         let blocks = params.blocks() as u64;
-        let values = digest::chain(&table, self.seed.stream_key(), stream_blocks, blocks);
+        let values = digest::chain(&table, self.seed.0.stream_key(), stream_blocks, blocks);
         let live = |tile: u64| stream_blocks.saturating_sub(tile * blocks).min(blocks);
         let tiles = (0..).zip(values.windows(2));
         Ok(tiles
@@ -142,7 +159,7 @@ impl Subject {
             .checked_mul(index)
             .ok_or(ProveError::IndexOverflow { index })?;
         let witness = TileWitness {
-            seed: self.seed,
+            seed: self.seed.0,
             first_block,
         };
         let circuit = TileCircuit::new(keys.params().clone(), witness).with_chain(chain);
@@ -197,7 +214,7 @@ impl Subject {
             .checked_mul(index)
             .ok_or(ProveError::IndexOverflow { index })?;
         let witness = TileWitness {
-            seed: self.seed,
+            seed: self.seed.0,
             first_block,
         };
         let cells = TileCircuit::new(params.clone(), witness).lane_cells();
@@ -244,8 +261,8 @@ impl Subject {
         let first_block = Fr::from(blocks) * Fr::from(index);
         let values = [
             self.public_key,
-            self.seed.beacon.to_repr(),
-            self.seed.model.to_repr(),
+            self.seed.0.beacon.to_repr(),
+            self.seed.0.model.to_repr(),
             first_block.to_repr(),
         ];
         let chain = chain.iter().flat_map(TileChain::instance);

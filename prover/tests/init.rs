@@ -328,7 +328,7 @@ fn proofs_are_bound_to_their_tile_and_statement() {
     assert_eq!(error, pairing(0, 0));
     let error = refused(|b| b.plan.created += 1);
     assert_eq!(error, pairing(0, 0));
-    let error = refused(|b| b.plan.beacon.push('!'));
+    let error = refused(|b| b.plan.beacon = "another announcement".into());
     assert_eq!(error, pairing(0, 0));
     let error = refused(|b| b.plan.model.name.push('!'));
     assert_eq!(error, pairing(0, 0));

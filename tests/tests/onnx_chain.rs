@@ -37,7 +37,7 @@ fn plan() -> Plan {
     Plan {
         model: model.spec,
         publisher_key: None,
-        beacon: "a test".to_owned(),
+        beacon: "a test".into(),
         created: 0,
         weight_digest: false,
     }

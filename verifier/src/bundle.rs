@@ -1,10 +1,11 @@
 //! The bundle: everything a verifier of an initialization needs but the keys.
 
+use crate::beacon::{Beacon, BeaconError};
 use crate::chain::ChainValue;
 use crate::codec::Format;
 use crate::digest::Digest32;
 use crate::encoding::scalar_from_bytes;
-use crate::plan::{Beacon, Plan, PlanError};
+use crate::plan::{Plan, PlanError};
 use alloc::vec::Vec;
 use core::fmt;
 use serde::de::{Error as _, SeqAccess, Visitor};
@@ -38,7 +39,7 @@ pub struct TileProof {
     pub proof: Vec<u8>,
 }
 
-/// A plan carried out: beacon value and proofs.
+/// A plan carried out: beacon values and proofs.
 ///
 /// Tiles are listed by stream, then by index, without gaps: the verifier says
 /// which is missing, repeated or out of place.
@@ -46,7 +47,7 @@ pub struct TileProof {
 pub struct InitBundle {
     /// The plan, as it was published.
     pub plan: Plan,
-    /// The beacon's value.
+    /// The beacon's value, or values with their evidence.
     pub beacon: Beacon,
     /// Digest of the SRS the proofs are made with.
     pub srs_digest: Digest32,
@@ -138,7 +139,7 @@ impl Format for InitBundle {
 
     fn validate(&self) -> Result<(), BundleError> {
         self.plan.validate().map_err(BundleError::Plan)?;
-        self.beacon.validate().map_err(BundleError::Plan)?;
+        self.plan.beacon.check(&self.beacon)?;
         if self.streams.len() != self.plan.model.streams.len() {
             return Err(BundleError::StreamCount {
                 expected: self.plan.model.streams.len(),
@@ -203,9 +204,12 @@ impl InitBundle {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// The plan or the beacon value is not valid.
+    /// The plan is not valid.
     #[error(transparent)]
     Plan(PlanError),
+    /// The beacon value is not valid, or not what the plan announces.
+    #[error(transparent)]
+    Beacon(#[from] BeaconError),
     /// Not one entry per stream.
     #[error("{got} stream entries, the model has {expected} streams")]
     StreamCount {

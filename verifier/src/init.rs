@@ -18,6 +18,7 @@ use crate::statement::TileStatement;
 use crate::vk::VerifyingKey;
 use crate::workers::{Alone, Workers, map_all};
 use alloc::collections::BTreeSet;
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use ark_bn254::Fr;
@@ -332,7 +333,7 @@ fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {
         graph_digest: plan.model.graph_digest,
         rules_digest: plan.model.rules_digest,
         plan_digest: statement.plan,
-        beacon: plan.beacon.clone(),
+        beacon: plan.beacon.to_string(),
         beacon_digest: statement.beacon,
         seed: match plan.publisher_key {
             Some(publisher_key) => Seed::Hidden { publisher_key },
@@ -367,7 +368,11 @@ fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {
         not_proved: vec![
             trust,
             NotProved::KeyOrigin,
-            NotProved::BeaconOrigin,
+            if bundle.beacon.values().is_empty() {
+                NotProved::BeaconOrigin
+            } else {
+                NotProved::BeaconEvidence
+            },
             NotProved::PlanTime,
             NotProved::WeightsFile,
             NotProved::ModelFile,

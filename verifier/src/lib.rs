@@ -40,6 +40,7 @@
 extern crate alloc;
 
 pub mod batch;
+pub mod beacon;
 pub mod bundle;
 pub mod chain;
 pub mod codec;
@@ -52,6 +53,7 @@ pub mod link;
 mod msm;
 mod openings;
 pub mod plan;
+pub mod poseidon2;
 pub mod proof;
 mod quotient;
 pub mod relayout;
@@ -65,6 +67,7 @@ pub mod vk;
 pub mod workers;
 
 pub use batch::{BatchError, BatchVerifier, verify_proof, verify_proof_weights};
+pub use beacon::{Announcement, Beacon, BeaconError, BeaconSource, BeaconValue};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
 pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
@@ -75,7 +78,7 @@ pub use inference::{
 };
 pub use init::{VerifyError, verify_init, verify_init_weights, verify_init_with};
 pub use link::{CommitmentData, Links, ProvedWeights, WeightCommitment};
-pub use plan::{Beacon, PUBLIC_SEED_PK, Plan, PlanError};
+pub use plan::{PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
 pub use relayout::{
     RelayoutBundle, RelayoutError, RelayoutReport, RelayoutStatement, RelayoutTile, verify_relayout,

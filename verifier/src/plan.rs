@@ -1,7 +1,8 @@
 //! The plan: what a publisher fixes before the beacon value is known.
 
+use crate::beacon::{Announcement, BeaconError, BeaconSource, MAX_SOURCES};
 use crate::codec::{Format, FormatError};
-use crate::digest::{Digest32, tagged, to_scalar};
+use crate::digest::{Digest32, tagged};
 use crate::spec::{ModelSpec, SpecError};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,50 +10,12 @@ use ark_bn254::Fr;
 use ark_ff::PrimeField;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Most bytes of a beacon's description and of a raw beacon value.
-pub const MAX_BEACON: usize = 4096;
-
 /// `P(tag_pk; 0)`, the publisher key of every model with a public seed,
 /// little-endian.
 pub const PUBLIC_SEED_PK: [u8; 32] = [
     0xcf, 0xc5, 0xa0, 0xef, 0x37, 0xc9, 0x88, 0xa8, 0x74, 0xd6, 0x41, 0xcc, 0x0e, 0xe3, 0xea, 0xdb,
     0xb7, 0xc5, 0xce, 0xfa, 0xa9, 0xa1, 0x7c, 0xbd, 0x61, 0xba, 0x2c, 0xed, 0xbe, 0xc1, 0x22, 0x1b,
 ];
-
-/// A beacon's value, by kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Beacon {
-    /// Bytes whose origin the plan describes in words; the verifier hashes
-    /// them and does not check where they come from.
-    Raw(#[serde(with = "crate::codec::bytes")] Vec<u8>),
-}
-
-impl Beacon {
-    /// Digest of kind and value.
-    pub fn digest(&self) -> Digest32 {
-        match self {
-            Self::Raw(value) => tagged("nascent beacon v1", &[&[0], value]),
-        }
-    }
-
-    /// The field element `b` of the statement.
-    pub fn scalar(&self) -> Fr {
-        to_scalar(&self.digest())
-    }
-
-    /// Checks the size of the value.
-    pub fn validate(&self) -> Result<(), PlanError> {
-        match self {
-            Self::Raw(value) if value.is_empty() || value.len() > MAX_BEACON => {
-                Err(PlanError::BeaconValue {
-                    limit: MAX_BEACON,
-                    got: value.len(),
-                })
-            }
-            Self::Raw(_) => Ok(()),
-        }
-    }
-}
 
 /// Commitment of a publisher to model, key and beacon, made in advance.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -63,8 +26,8 @@ pub struct Plan {
     /// `pk = P(tag_pk; sk)` for a hidden seed, little-endian and canonical;
     /// `None` for a public seed (`sk = 0`).
     pub publisher_key: Option<[u8; 32]>,
-    /// Which future beacon value will be used, in words.
-    pub beacon: String,
+    /// Which future beacon values will be used.
+    pub beacon: Announcement,
     /// When the publisher says the plan was made, seconds since 1970 (not checked).
     pub created: u64,
     /// Whether the proofs also give the digest of the weights. It says nothing
@@ -72,12 +35,14 @@ pub struct Plan {
     pub weight_digest: bool,
 }
 
-/// The plan as it is written: seed and weight digest are one enumeration, so
-/// that a plan without the digest has the bytes it had before there was one.
+/// The plan as it is written: seed, weight digest and beacon sources are one
+/// enumeration, so that a plan without the later ones has the bytes it had
+/// before there were any.
 #[derive(Deserialize)]
 struct PlanFile {
     model: ModelSpec,
     seed: SeedFile,
+    /// Words; empty where the sources are listed.
     beacon: String,
     created: u64,
 }
@@ -92,27 +57,57 @@ struct PlanFileRef<'a> {
     created: u64,
 }
 
-/// Whose seed, and whether the weights are digested.
+/// Whose seed, whether the weights are digested, and the beacon's sources where
+/// they are more than words.
 #[derive(Serialize, Deserialize)]
 enum SeedFile {
     Public,
     Hidden([u8; 32]),
     PublicDigest,
     HiddenDigest([u8; 32]),
+    Sources {
+        publisher_key: Option<[u8; 32]>,
+        weight_digest: bool,
+        #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_SOURCES>")]
+        sources: Vec<BeaconSource>,
+    },
+}
+
+impl SeedFile {
+    fn new(plan: &Plan) -> Self {
+        match (plan.beacon.words(), plan.publisher_key, plan.weight_digest) {
+            (None, publisher_key, weight_digest) => Self::Sources {
+                publisher_key,
+                weight_digest,
+                sources: plan.beacon.sources().to_vec(),
+            },
+            (Some(_), None, false) => Self::Public,
+            (Some(_), Some(key), false) => Self::Hidden(key),
+            (Some(_), None, true) => Self::PublicDigest,
+            (Some(_), Some(key), true) => Self::HiddenDigest(key),
+        }
+    }
 }
 
 impl From<PlanFile> for Plan {
     fn from(file: PlanFile) -> Self {
-        let (publisher_key, weight_digest) = match file.seed {
-            SeedFile::Public => (None, false),
-            SeedFile::Hidden(key) => (Some(key), false),
-            SeedFile::PublicDigest => (None, true),
-            SeedFile::HiddenDigest(key) => (Some(key), true),
+        let words = Announcement::from(file.beacon);
+        let (publisher_key, weight_digest, beacon) = match file.seed {
+            SeedFile::Public => (None, false, words),
+            SeedFile::Hidden(key) => (Some(key), false, words),
+            SeedFile::PublicDigest => (None, true, words),
+            SeedFile::HiddenDigest(key) => (Some(key), true, words),
+            // Words beside the list are lost here, and refused: they would not be written again.
+            SeedFile::Sources {
+                publisher_key,
+                weight_digest,
+                sources,
+            } => (publisher_key, weight_digest, sources.into()),
         };
         Self {
             model: file.model,
             publisher_key,
-            beacon: file.beacon,
+            beacon,
             created: file.created,
             weight_digest,
         }
@@ -121,16 +116,10 @@ impl From<PlanFile> for Plan {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let seed = match (self.publisher_key, self.weight_digest) {
-            (None, false) => SeedFile::Public,
-            (Some(key), false) => SeedFile::Hidden(key),
-            (None, true) => SeedFile::PublicDigest,
-            (Some(key), true) => SeedFile::HiddenDigest(key),
-        };
         let file = PlanFileRef {
             model: &self.model,
-            seed,
-            beacon: &self.beacon,
+            seed: SeedFile::new(self),
+            beacon: self.beacon.words().unwrap_or_default(),
             created: self.created,
         };
         file.serialize(serializer)
@@ -146,12 +135,7 @@ impl Format for Plan {
     fn validate(&self) -> Result<(), PlanError> {
         // `encode` also holds the model to its own size limit.
         self.model.encode()?;
-        if self.beacon.is_empty() || self.beacon.len() > MAX_BEACON {
-            return Err(PlanError::BeaconText {
-                limit: MAX_BEACON,
-                got: self.beacon.len(),
-            });
-        }
+        self.beacon.validate()?;
         if let Some(key) = &self.publisher_key {
             if !is_canonical_scalar(key) {
                 return Err(PlanError::KeyNotCanonical);
@@ -192,22 +176,9 @@ pub enum PlanError {
     /// The model specification is not valid.
     #[error("model specification: {0}")]
     Model(#[from] FormatError<SpecError>),
-    /// An empty or long description.
-    #[error("beacon description of {got} bytes, expected 1 to {limit}")]
-    BeaconText {
-        /// Most bytes.
-        limit: usize,
-        /// Bytes found.
-        got: usize,
-    },
-    /// An empty or long beacon value.
-    #[error("beacon value of {got} bytes, expected 1 to {limit}")]
-    BeaconValue {
-        /// Most bytes.
-        limit: usize,
-        /// Bytes found.
-        got: usize,
-    },
+    /// The announced beacon is not valid.
+    #[error(transparent)]
+    Beacon(#[from] BeaconError),
     /// A publisher key that is not below the field's order.
     #[error("publisher key is not a canonical field element")]
     KeyNotCanonical,
@@ -254,7 +225,7 @@ mod tests {
             let before = Before {
                 model: plain.model.clone(),
                 publisher_key: key,
-                beacon: plain.beacon.clone(),
+                beacon: "tomorrow's value".into(),
                 created: plain.created,
             };
             let bytes = plain.encode().unwrap();
@@ -283,22 +254,69 @@ mod tests {
         assert_eq!(plan(None).public_key_bytes(), PUBLIC_SEED_PK);
     }
 
+    fn source(round: u64) -> BeaconSource {
+        BeaconSource::Drand {
+            chain: [7; 32],
+            round,
+        }
+    }
+
     #[test]
-    fn beacons_are_bounded_and_told_apart() {
-        assert!(Beacon::Raw(Vec::new()).validate().is_err());
-        assert!(
-            Beacon::Raw(alloc::vec![0; MAX_BEACON + 1])
-                .validate()
-                .is_err()
+    fn sources_are_written_and_read_again() {
+        for key in [None, Some([3; 32])] {
+            for weight_digest in [false, true] {
+                let listed = Plan {
+                    beacon: alloc::vec![source(1), BeaconSource::Words("w".into())].into(),
+                    weight_digest,
+                    ..plan(key)
+                };
+                let bytes = listed.encode().unwrap();
+                assert_eq!(Plan::decode(&bytes), Ok(listed));
+            }
+        }
+    }
+
+    /// A list of words alone, and words beside a list: second forms.
+    #[test]
+    fn a_plan_has_one_form() {
+        let forged = |sources, beacon: &str| {
+            let plain = plan(None);
+            let file = PlanFileRef {
+                model: &plain.model,
+                seed: SeedFile::Sources {
+                    publisher_key: None,
+                    weight_digest: false,
+                    sources,
+                },
+                beacon,
+                created: 0,
+            };
+            let mut bytes = plain.encode().unwrap();
+            bytes.truncate(10);
+            bytes.extend(postcard::to_allocvec(&file).unwrap());
+            Plan::decode(&bytes)
+        };
+        assert!(forged(alloc::vec![source(1)], "").is_ok());
+        let refused = forged(alloc::vec![source(1)], "words");
+        assert_eq!(refused, Err(FormatError::NotCanonical));
+        let words = BeaconSource::Words("tomorrow's value".into());
+        assert_eq!(
+            forged(alloc::vec![words], ""),
+            Err(FormatError::NotCanonical)
         );
-        let one = Beacon::Raw(alloc::vec![1]);
-        assert_eq!(one.validate(), Ok(()));
-        assert_ne!(one.digest(), Beacon::Raw(alloc::vec![1, 0]).digest());
-        let mut silent = plan(None);
-        silent.beacon.clear();
-        assert!(matches!(
-            silent.validate(),
-            Err(PlanError::BeaconText { .. })
-        ));
+        let many = (1..=9).map(source).collect();
+        assert!(matches!(forged(many, ""), Err(FormatError::Malformed(_))));
+    }
+
+    #[test]
+    fn announcements_are_bounded() {
+        let with = |beacon: Announcement| Plan {
+            beacon,
+            ..plan(None)
+        };
+        assert!(with("".into()).validate().is_err());
+        assert!(with(Vec::new().into()).validate().is_err());
+        assert!(with(alloc::vec![source(0)].into()).validate().is_err());
+        assert_eq!(with(alloc::vec![source(1)].into()).validate(), Ok(()));
     }
 }

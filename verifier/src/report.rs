@@ -21,7 +21,7 @@ pub struct Report {
     pub rules_digest: Digest32,
     /// Digest of the plan.
     pub plan_digest: Digest32,
-    /// Which beacon value the plan announced, in words.
+    /// Which beacon values the plan announced, in words.
     pub beacon: String,
     /// Digest of the beacon value used.
     pub beacon_digest: Digest32,
@@ -112,8 +112,11 @@ pub enum NotProved {
     SrsCeremony,
     /// That the verifying keys belong to the published circuit.
     KeyOrigin,
-    /// That the beacon value is the one that the plan announced.
+    /// That the beacon value is the one that the plan announced in words.
     BeaconOrigin,
+    /// That the beacon values are those of their sources. They are labelled with
+    /// the sources that the plan announces; the evidence is not this crate's.
+    BeaconEvidence,
     /// That the plan was published before the beacon value was known.
     PlanTime,
     /// That a file of weights holds the committed ones.
@@ -160,6 +163,9 @@ impl fmt::Display for NotProved {
             }
             Self::BeaconOrigin => {
                 "that the beacon value is the one that the plan announced: compare it with the source"
+            }
+            Self::BeaconEvidence => {
+                "that the beacon values are their sources': check the evidence in the bundle"
             }
             Self::PlanTime => {
                 "that the plan was published before the beacon value was known"

@@ -52,7 +52,7 @@ pub fn params() -> &'static Params {
 
 /// The round constants, and the generator where it stands after them.
 fn round_constants() -> (Params, Grain) {
-    let mut grain = Grain::new(WIDTH as u32, FULL_ROUNDS as u32, PARTIAL_ROUNDS as u32);
+    let mut grain = Grain::new(WIDTH as u16, FULL_ROUNDS as u16, PARTIAL_ROUNDS as u16);
     let mut params = Params {
         full: [[Fr::ZERO; WIDTH]; FULL_ROUNDS],
         partial: [Fr::ZERO; PARTIAL_ROUNDS],

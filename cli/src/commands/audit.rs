@@ -2,9 +2,10 @@
 
 use super::common::{self, BeaconArgs};
 use super::init;
+use crate::evidence;
 use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
-use crate::secret::Secret;
+use crate::secret::SecretArgs;
 use nascent_prover::derive::{AuditError, AuditReport, SafetensorsError, SafetensorsFile, audit};
 use nascent_verifier::{Beacon, weight_digest};
 use serde_json::json;
@@ -19,9 +20,8 @@ pub struct Args {
     weights: PathBuf,
     #[command(flatten)]
     beacon: BeaconArgs,
-    /// The publisher's secret, for a hidden seed
-    #[arg(long, value_name = "FILE")]
-    secret: Option<PathBuf>,
+    #[command(flatten)]
+    secret: SecretArgs,
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
@@ -30,8 +30,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         beacon: bundled,
         weight_digest: claimed,
     } = common::read_plan(&args.plan)?;
-    let beacon = beacon(args.beacon.read()?, bundled)?;
-    let secret = args.secret.as_deref().map(Secret::read).transpose()?;
+    let beacon = beacon(args.beacon.read(&plan)?, bundled)?;
+    let checked = evidence::check(&beacon, &[])?;
+    let secret = args.secret.read()?;
     if plan.publisher_key.is_some() && secret.is_none() {
         return Err(Failure::new(
             Kind::Usage,
@@ -40,7 +41,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
     }
     let started = Instant::now();
-    let deriver = init::deriver(&plan, &beacon, secret)?;
+    let deriver = init::deriver(&plan, &beacon, secret.as_ref())?;
     let failed = |error| given_failure(&args.weights, error);
     let mut given =
         SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
@@ -49,6 +50,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
     bar.finish();
     print(context, &report, deriver.elements(), &args.weights);
+    for value in &checked {
+        value.print(context, Some(&plan));
+    }
     let digests = Digests {
         derived: plan
             .weight_digest
@@ -62,6 +66,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "weights": args.weights,
         "plan": common::plan_json(&plan)?,
         "beacon_digest": hex::encode(beacon.digest()),
+        "beacon_values": checked.iter().map(|it| it.json(Some(&plan))).collect::<Vec<_>>(),
         "elements": deriver.elements(),
         "mismatches": report.mismatches(),
         "tensors": report.tensors,
@@ -121,13 +126,13 @@ impl Digests {
 
 fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
     match (given, bundled) {
-        (Some(given), Some(bundled)) if given != bundled => Err(Failure::new(
+        (Some(given), Some(bundled)) if given.digest() != bundled.digest() => Err(Failure::new(
             Kind::Refused,
             "the bundle was made with another beacon value than the one given",
         )),
         (Some(beacon), _) | (None, Some(beacon)) => Ok(beacon),
         (None, None) => Err(Failure::new(Kind::Usage, "no beacon value given")
-            .help("give it with --beacon-value HEX or --beacon-file FILE")),
+            .help("give it with --beacon-value HEX, --beacon-file FILE, or --evidence FILE")),
     }
 }
 
@@ -166,7 +171,7 @@ fn print(context: &Context, report: &AuditReport, elements: u64, path: &Path) {
     if report.is_match() {
         context.result(format!(
             "MATCH: all {} weights of {} are the ones that plan and beacon value give, bit for bit.\n\
-             Not checked: that the beacon value is the announced one, and that the plan was published before it was known.",
+             Not checked: that the plan was published before the beacon value was known, and whose value it is, unless it says so here.",
             count(elements),
             path.display()
         ));

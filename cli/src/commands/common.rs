@@ -1,12 +1,13 @@
 //! Arguments and words that several subcommands share.
 
+use crate::evidence;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{Context, count};
 use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
 use nascent_prover::derive::DeriveError;
+use nascent_verifier::beacon::MAX_BEACON;
 use nascent_verifier::codec::Format;
-use nascent_verifier::plan::MAX_BEACON;
 use nascent_verifier::{
     Beacon, Distribution, InitBundle, ModelSpec, Plan, Precision, StreamSpec, weight_digest,
 };
@@ -83,12 +84,16 @@ fn stem(path: &Path) -> String {
 #[derive(Debug, clap::Args)]
 #[group(required = false, multiple = false)]
 pub struct BeaconArgs {
-    /// The beacon's value, in hexadecimal
+    /// The beacon's value, in hexadecimal, where the plan announces it in words
     #[arg(long, value_name = "HEX", value_parser = beacon_bytes)]
     pub beacon_value: Option<BeaconBytes>,
-    /// A file that holds exactly the bytes of the beacon's value
+    /// A file that holds exactly the bytes of such a value
     #[arg(long, value_name = "FILE")]
     pub beacon_file: Option<PathBuf>,
+    /// A beacon value with its evidence (`nascent beacon`); one for each source of the plan, in
+    /// the plan's order
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Vec<PathBuf>,
 }
 
 /// Bytes given on the command line; a type of its own, or the parser takes it for a list.
@@ -100,23 +105,32 @@ fn beacon_bytes(text: &str) -> std::result::Result<BeaconBytes, String> {
 }
 
 impl BeaconArgs {
-    /// The value, if one was given.
-    pub fn read(&self) -> Result<Option<Beacon>> {
-        let bytes = match (&self.beacon_value, &self.beacon_file) {
-            (Some(bytes), _) => bytes.0.clone(),
-            (None, Some(path)) => files::read_bounded(path, MAX_BEACON)?,
-            (None, None) => return Ok(None),
+    /// The value, if one was given: what the plan announces, with evidence that holds.
+    pub fn read(&self, plan: &Plan) -> Result<Option<Beacon>> {
+        let beacon = match (&self.beacon_value, &self.beacon_file) {
+            (Some(bytes), _) => Beacon::Raw(bytes.0.clone()),
+            (None, Some(path)) => Beacon::Raw(files::read_bounded(path, MAX_BEACON)?),
+            (None, None) if self.evidence.is_empty() => return Ok(None),
+            (None, None) => {
+                let values = self.evidence.iter().map(|path| evidence::read(path));
+                Beacon::from(values.collect::<Result<Vec<_>>>()?)
+            }
         };
-        let beacon = Beacon::Raw(bytes);
         beacon.validate().or_fail(Kind::Input)?;
+        plan.beacon
+            .check(&beacon)
+            .or_fail(Kind::Refused)
+            .help("the plan was published with other sources: nothing else counts")?;
         Ok(Some(beacon))
     }
 
     /// The value.
-    pub fn require(&self) -> Result<Beacon> {
-        self.read()?.ok_or_else(|| {
-            Failure::new(Kind::Usage, "no beacon value given")
-                .help("give the value that the plan announced with --beacon-value HEX or --beacon-file FILE")
+    pub fn require(&self, plan: &Plan) -> Result<Beacon> {
+        self.read(plan)?.ok_or_else(|| {
+            Failure::new(Kind::Usage, "no beacon value given").help(
+                "give the value that the plan announced with --beacon-value HEX or --beacon-file \
+                 FILE, or with --evidence FILE for each of its sources (`nascent beacon`)",
+            )
         })
     }
 }
@@ -225,7 +239,8 @@ pub fn spec_json(spec: &ModelSpec) -> Result<Value> {
 pub fn plan_json(plan: &Plan) -> Result<Value> {
     Ok(json!({
         "digest": hex::encode(plan.digest().or_fail(Kind::Input)?),
-        "beacon": plan.beacon,
+        "beacon": plan.beacon.to_string(),
+        "sources": plan.beacon.sources().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "created": plan.created,
         "seed": if plan.publisher_key.is_some() { "hidden" } else { "public" },
         "publisher_key": plan.publisher_key.map(hex::encode),
@@ -266,7 +281,9 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
         ),
         None => line("public seed", "anyone can derive the weights"),
     }
-    line("beacon", &plan.beacon);
+    for source in plan.beacon.sources() {
+        line("beacon", &source.to_string());
+    }
     if plan.weight_digest {
         line("weight digest", "part of the proofs");
     }

@@ -3,16 +3,17 @@
 use super::common::{self, DEVELOPMENT_NOTICE, RulesArgs};
 use super::prove::{SizeArgs, Task, Work};
 use super::{init, prove, verify};
+use crate::evidence::{self, Checked};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::Secret;
+use nascent_beacons::{Network, establish};
 use nascent_prover::derive::{SafetensorsFile, audit};
 use nascent_prover::job::Finished;
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Beacon, Fill, InitBundle, Plan, Report, Srs};
-use rand_core::{OsRng, RngCore};
+use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, NotProved, Plan, Report, Srs};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -31,6 +32,19 @@ pub struct Args {
     /// Fewer and larger, or more and smaller tiles: 2^K rows each
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(7..=24))]
     k: Option<u32>,
+}
+
+/// A round of drand's quicknet, published on 2023-08-23.
+const RECORDED_ROUND: u64 = 123;
+const RECORDED_SIGNATURE: &str = "\
+b75c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482\
+e26cd02df835d3546d23c4b13e0dfc92";
+
+fn recorded_source() -> BeaconSource {
+    BeaconSource::Drand {
+        chain: Network::Quicknet.chain_hash(),
+        round: RECORDED_ROUND,
+    }
 }
 
 /// What the steps hand on.
@@ -90,14 +104,14 @@ impl Demo<'_> {
         let secret = Secret::random()?;
         let plan = self.plan(&secret)?;
         let beacon = self.beacon()?;
-        let derive = self.derive(&plan, &beacon, secret)?;
-        let (work, prove) = self.prove(&plan, &beacon, secret)?;
+        let derive = self.derive(&plan, &beacon, &secret)?;
+        let (work, prove) = self.prove(&plan, &beacon, &secret)?;
         let Work {
             finished, proving, ..
         } = work;
         let bundle_bytes = self.write(&finished)?;
         let (report, verify) = self.verify(&finished)?;
-        let lies = self.lies(&finished, &plan, &beacon, secret)?;
+        let lies = self.lies(&finished, &plan, &beacon, &secret)?;
         let figures = Figures {
             weights: report.sampled_weights,
             tiles: report.proofs,
@@ -139,8 +153,7 @@ impl Demo<'_> {
         let plan = Plan {
             model: model.spec,
             publisher_key: Some(secret.public_key()),
-            beacon: "a value drawn during the demo; a real plan names a public one, to come"
-                .to_owned(),
+            beacon: vec![recorded_source()].into(),
             created: machine::now(),
             weight_digest: false,
         };
@@ -171,18 +184,20 @@ impl Demo<'_> {
             2,
             "BEACON: the value is published. Nobody could choose it, or know it before.",
         );
-        let mut value = vec![0; 32];
-        OsRng.try_fill_bytes(&mut value).map_err(|error| {
-            Failure::new(
-                Kind::Environment,
-                format!("no randomness from the system: {error}"),
-            )
-        })?;
-        self.line(format!("value          {}", hex::encode(&value)));
-        Ok(Beacon::Raw(value))
+        let signature = files::hex_bytes(RECORDED_SIGNATURE)
+            .map_err(|error| Failure::new(Kind::Internal, error))?;
+        let (value, finding) = establish(recorded_source(), signature).or_fail(Kind::Internal)?;
+        self.line(format!("source         {}", value.source));
+        self.line(format!("value          {}", hex::encode(&value.value)));
+        self.line(format!("shown          {finding}"));
+        for open in finding.leaves_open() {
+            self.line(format!("not shown      {open}"));
+        }
+        self.line("recorded       this round is long out; a real plan names one to come");
+        Ok(vec![value].into())
     }
 
-    fn derive(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<Duration> {
+    fn derive(&self, plan: &Plan, beacon: &Beacon, secret: &Secret) -> Result<Duration> {
         self.step(
             3,
             "INIT: secret and beacon value give the weights. There is nothing left to choose.",
@@ -212,7 +227,7 @@ impl Demo<'_> {
         Ok(time)
     }
 
-    fn prove(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<(Work, Duration)> {
+    fn prove(&self, plan: &Plan, beacon: &Beacon, secret: &Secret) -> Result<(Work, Duration)> {
         self.step(4, "PROVE: the committed weights are exactly those; neither they nor the secret are shown.");
         let size = SizeArgs {
             k: self.k,
@@ -252,7 +267,7 @@ impl Demo<'_> {
         self.step(5, "VERIFY: from the file alone, as anyone would.");
         let bundle: InitBundle = files::read(&self.folder.join("proofs.nsc"))?;
         let srs = Srs::development().or_fail(Kind::Internal)?;
-        let (report, time) = verify::check(&bundle, finished.keys.iter(), &srs)?;
+        let (mut report, time) = verify::check(&bundle, finished.keys.iter(), &srs)?;
         self.line(format!(
             "accepted       {} proofs in {}",
             count(report.proofs),
@@ -261,6 +276,14 @@ impl Demo<'_> {
         for proved in &report.proved {
             self.line(format!("  proved       {proved}"));
         }
+        let values = evidence::check(&bundle.beacon, &[])?;
+        for value in &values {
+            self.line(format!("  shown        {}", value.finding));
+        }
+        let established = values.iter().all(Checked::is_established);
+        report
+            .not_proved
+            .retain(|open| *open != NotProved::BeaconEvidence || !established);
         for open in &report.not_proved {
             self.line(format!("  not proved   {open}"));
         }
@@ -277,7 +300,7 @@ impl Demo<'_> {
         finished: &Finished,
         plan: &Plan,
         beacon: &Beacon,
-        secret: Secret,
+        secret: &Secret,
     ) -> Result<Value> {
         self.step(6, "TAMPER: the same proofs, with a lie each.");
         let srs = Srs::development().or_fail(Kind::Internal)?;
@@ -294,6 +317,10 @@ impl Demo<'_> {
             self.line(format!("refused        {name:<30} {reason}"));
             refused.push(json!({ "lie": name, "reason": reason }));
         }
+        let name = "another round's signature";
+        let reason = other_round(beacon)?;
+        self.line(format!("refused        {name:<30} {reason}"));
+        refused.push(json!({ "lie": name, "reason": reason }));
         let mismatches = self.changed_weight(plan, beacon, secret)?;
         let name = "one bit of one weight changed";
         let reason = format!("audit: {mismatches} weight differs");
@@ -303,7 +330,7 @@ impl Demo<'_> {
     }
 
     /// Flips a bit of the last weight in the file; gives the weights that the audit finds wrong.
-    fn changed_weight(&self, plan: &Plan, beacon: &Beacon, secret: Secret) -> Result<u64> {
+    fn changed_weight(&self, plan: &Plan, beacon: &Beacon, secret: &Secret) -> Result<u64> {
         let limit = usize::try_from(plan.model.sampled_elements() + plan.model.constant_elements())
             .unwrap_or(usize::MAX)
             .saturating_mul(4)
@@ -393,6 +420,23 @@ fn key_bytes(finished: &Finished) -> Result<u64> {
     Ok(total)
 }
 
+/// The recorded signature for the round after its own; gives the reason of the refusal.
+fn other_round(beacon: &Beacon) -> Result<String> {
+    let mut values = beacon.values().to_vec();
+    for value in &mut values {
+        if let BeaconSource::Drand { round, .. } = &mut value.source {
+            *round += 1;
+        }
+    }
+    match evidence::check(&Beacon::Sources(values), &[]) {
+        Err(failure) => Ok(failure.messages().join(": ")),
+        Ok(_) => Err(
+            Failure::new(Kind::Internal, "a signature on another round was ACCEPTED")
+                .help("please report this"),
+        ),
+    }
+}
+
 /// Bundles that claim what is not so.
 fn lies(honest: &InitBundle) -> Vec<(&'static str, InitBundle)> {
     let mut lies = Vec::new();
@@ -417,8 +461,9 @@ fn lies(honest: &InitBundle) -> Vec<(&'static str, InitBundle)> {
         }
     });
     lie("another beacon value", &|bundle| {
-        let Beacon::Raw(value) = &mut bundle.beacon;
-        if let Some(byte) = value.first_mut() {
+        if let Beacon::Sources(values) = &mut bundle.beacon
+            && let Some(byte) = values.iter_mut().find_map(|it| it.value.first_mut())
+        {
             *byte ^= 1;
         }
     });

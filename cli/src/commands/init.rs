@@ -5,7 +5,7 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
 use crate::output::{self, Context, Outcome, count};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretArgs};
 use nascent_compiler::{Limits, WeightSource, Written, write_onnx};
 use nascent_prover::derive::{Deriver, Metadata, write_safetensors};
 use nascent_verifier::{Beacon, Plan, weight_digest};
@@ -19,9 +19,8 @@ pub struct Args {
     plan: PathBuf,
     #[command(flatten)]
     beacon: BeaconArgs,
-    /// The publisher's secret, for a hidden seed
-    #[arg(long, value_name = "FILE")]
-    secret: Option<PathBuf>,
+    #[command(flatten)]
+    secret: SecretArgs,
     /// Where the weights go, as safetensors (f32)
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -47,10 +46,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     }
     interrupt::listen(context, "stopping; once more stops at once")?;
     let plan: Plan = files::read(&args.plan)?;
-    let beacon = args.beacon.require()?;
-    let secret = args.secret.as_deref().map(Secret::read).transpose()?;
+    let beacon = args.beacon.require(&plan)?;
+    let secret = args.secret.read()?;
     let started = Instant::now();
-    let deriver = deriver(&plan, &beacon, secret)?;
+    let deriver = deriver(&plan, &beacon, secret.as_ref())?;
     let mut json =
         json!({ "plan": common::plan_json(&plan)?, "beacon_digest": hex::encode(beacon.digest()) });
     let digest = plan.weight_digest.then(|| digest(context, &deriver));
@@ -85,8 +84,12 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
 }
 
 /// A deriver for a plan.
-pub fn deriver<'a>(plan: &'a Plan, beacon: &Beacon, secret: Option<Secret>) -> Result<Deriver<'a>> {
-    let secret = secret.map(|secret| secret.scalar());
+pub fn deriver<'a>(
+    plan: &'a Plan,
+    beacon: &Beacon,
+    secret: Option<&Secret>,
+) -> Result<Deriver<'a>> {
+    let secret = secret.map(Secret::scalar);
     Deriver::from_plan(plan, beacon, secret).map_err(common::derive_failure)
 }
 

@@ -14,8 +14,8 @@ use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, Srs, VerifyingKey,
-    weight_digest,
+    BeaconValue, CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, Srs,
+    VerifyingKey, weight_digest,
 };
 use serde_json::{Value, json};
 use std::io::Read;
@@ -73,6 +73,7 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
     }
     let details = match kind {
         Some("plan") => plan(context, path)?,
+        Some("beacon value") => beacon(context, path)?,
         Some("proof bundle") => bundle(context, path)?,
         Some("model specification") => common::spec_json(&files::read::<ModelSpec>(path)?)?,
         Some("verifying key") => key(context, path)?,
@@ -96,6 +97,24 @@ fn plan(context: &Context, path: &Path) -> Result<Value> {
     let plan: Plan = files::read(path)?;
     common::print_plan(context, &plan)?;
     common::plan_json(&plan)
+}
+
+fn beacon(context: &Context, path: &Path) -> Result<Value> {
+    let value: BeaconValue = files::read(path)?;
+    let fields = [
+        ("source", value.source.to_string()),
+        ("value", hex::encode(&value.value)),
+        ("evidence", format!("{} bytes", value.evidence.len())),
+    ];
+    for (name, text) in &fields {
+        context.result(format!("{name:<18}{text}"));
+    }
+    context.result("Nothing is checked by looking: use `nascent beacon check`.");
+    let fields = fields.into_iter();
+    Ok(fields
+        .map(|(name, text)| (name.to_owned(), text.into()))
+        .collect::<serde_json::Map<String, Value>>()
+        .into())
 }
 
 fn bundle(context: &Context, path: &Path) -> Result<Value> {

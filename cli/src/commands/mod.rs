@@ -1,6 +1,7 @@
 //! The subcommands, and the arguments that several of them share.
 
 pub mod audit;
+pub mod beacon;
 pub mod commit;
 pub mod common;
 pub mod compile;
@@ -9,6 +10,7 @@ pub mod demo;
 pub mod inference;
 pub mod init;
 pub mod inspect;
+pub mod keygen;
 pub mod keys;
 pub mod plan;
 pub mod prove;

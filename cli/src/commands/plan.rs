@@ -5,11 +5,13 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{Context, Outcome, count};
+use crate::passphrase::PassphraseArgs;
 use crate::secret::Secret;
+use nascent_beacons::{Network, parse_source};
 use nascent_circuits::sampling::row_distance;
 use nascent_compiler::{Model, TensorReport};
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Plan, StreamSpec};
+use nascent_verifier::{Announcement, BeaconSource, Plan, StreamSpec};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -22,11 +24,12 @@ pub struct Args {
     /// Name of the model [default: the file's]
     #[arg(long)]
     name: Option<String>,
-    /// Which future beacon value will be used, in words that anyone can follow
-    #[arg(long, value_name = "TEXT")]
-    beacon: String,
+    #[command(flatten)]
+    beacon: AnnouncementArgs,
     #[command(flatten)]
     seed: SeedArgs,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// The proofs shall also give a Poseidon2 digest of the weights, which other circuits can
     /// recompute; it makes proofs longer and proving slower, and does not change the weights
     #[arg(long)]
@@ -44,6 +47,30 @@ pub struct Args {
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
+struct AnnouncementArgs {
+    /// Which future beacon value will be used, in words that anyone can follow
+    #[arg(long, value_name = "TEXT")]
+    beacon: Option<String>,
+    /// A future value that evidence will show; several are combined in this order
+    ///
+    /// drand:network=quicknet,round=N (or time=SECONDS since 1970), network=default too;
+    /// ethereum:number=N[,chain=ID]; bitcoin:anchor=HEIGHT/HASH,height=N,confirmations=N,bits=HEX
+    /// with a block known now and the easiest target accepted; vrf:key=HEX,alpha=HEX; words:TEXT
+    #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
+    source: Vec<BeaconSource>,
+}
+
+impl AnnouncementArgs {
+    fn announcement(self) -> Announcement {
+        match self.beacon {
+            Some(words) => words.into(),
+            None => self.source.into(),
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
 struct SeedArgs {
     /// Hidden seed: the weights stay private, and only a proof can show where they came from
     #[arg(long, value_name = "FILE")]
@@ -56,14 +83,14 @@ struct SeedArgs {
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     files::check_output(&args.out, args.force)?;
     let publisher_key = match &args.seed.secret {
-        Some(path) => Some(Secret::read(path)?.public_key()),
+        Some(path) => Some(Secret::read(path, &args.passphrase)?.public_key()),
         None => None,
     };
     let model = common::compile(&args.model, args.name.as_deref(), &args.rules)?;
     let plan = Plan {
         model: model.spec.clone(),
         publisher_key,
-        beacon: args.beacon,
+        beacon: args.beacon.announcement(),
         created: machine::now(),
         weight_digest: args.weight_digest,
     };
@@ -86,6 +113,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     for stream in &model.spec.streams {
         warn_of_bias(context, stream);
     }
+    for source in plan.beacon.sources() {
+        warn_of_past(context, source, plan.created);
+    }
     context.note(format!(
         "\nPublish {} where its date can be checked, before the beacon value is known:\n\
          a plan shown later proves nothing about who chose what. Then: nascent init",
@@ -107,6 +137,20 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .collect();
     json["inputs"] = model.inputs.into();
     Ok(Outcome::ok(json))
+}
+
+/// A value that is out already can be chosen.
+fn warn_of_past(context: &Context, source: &BeaconSource, now: u64) {
+    if let BeaconSource::Drand { chain, round } = source
+        && let Some(network) = Network::of(chain)
+        && network.time_of(*round) <= now
+    {
+        context.warn(format!(
+            "by this machine's clock {source} is out already: a plan with it shows nothing. \
+             The next one is {}",
+            network.round_at(now.saturating_add(1))
+        ));
+    }
 }
 
 /// A row's limbs together are this far from uniform at most without a word: six times what limbs

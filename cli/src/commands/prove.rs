@@ -10,7 +10,7 @@ use crate::files;
 use crate::interrupt;
 use crate::machine;
 use crate::output::{self, Bar, Context, Outcome, count};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretArgs};
 use nascent_circuits::tile::TileParams;
 use nascent_prover::estimate::{ChoiceError, Estimate, available_memory};
 use nascent_prover::job::{
@@ -36,9 +36,8 @@ pub struct Args {
     plan: Option<PathBuf>,
     #[command(flatten)]
     beacon: BeaconArgs,
-    /// The publisher's secret, for a hidden seed
-    #[arg(long, value_name = "FILE")]
-    secret: Option<PathBuf>,
+    #[command(flatten)]
+    secret: SecretArgs,
     #[command(flatten)]
     srs: SrsArgs,
     /// Where the proofs go; their verifying keys go beside it
@@ -103,7 +102,7 @@ impl SizeArgs {
 pub struct Task<'a> {
     pub plan: &'a Plan,
     pub beacon: &'a Beacon,
-    pub secret: Option<Secret>,
+    pub secret: Option<&'a Secret>,
     pub srs: [u8; 32],
     pub size: &'a SizeArgs,
     pub job: &'a Path,
@@ -122,8 +121,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         files::check_output(out, args.force)?;
     }
     let plan: Plan = files::read(plan)?;
-    let beacon = args.beacon.require()?;
-    let secret = args.secret.as_deref().map(Secret::read).transpose()?;
+    let beacon = args.beacon.require(&plan)?;
+    let secret = args.secret.read()?;
     let srs = args.srs.identity(context)?;
     let default_job = job_folder(context, &plan, &beacon, &srs)?;
     let job = args.job.clone().unwrap_or_else(|| default_job.clone());
@@ -134,7 +133,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let task = Task {
         plan: &plan,
         beacon: &beacon,
-        secret,
+        secret: secret.as_ref(),
         srs,
         size: &args.size,
         job: &job,
@@ -298,7 +297,7 @@ fn with_job<T>(
     let job = Job::open(Request {
         plan: task.plan,
         beacon: task.beacon,
-        secret: task.secret.map(|secret| secret.scalar()),
+        secret: task.secret.map(Secret::scalar),
         srs: source,
         keys: &store,
         directory: task.job,

@@ -13,7 +13,7 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
-use crate::secret::Secret;
+use crate::secret::SecretArgs;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::relayout::{Layout, plan as relayout_plan};
 use nascent_ir::{CheckedGraph, Origins, Params};
@@ -38,9 +38,8 @@ pub struct ProveArgs {
     plan: PathBuf,
     #[command(flatten)]
     beacon: BeaconArgs,
-    /// The publisher's secret, for a hidden seed
-    #[arg(long, value_name = "FILE")]
-    secret: Option<PathBuf>,
+    #[command(flatten)]
+    secret: SecretArgs,
     #[command(flatten)]
     srs: SrsArgs,
     /// Where the proof goes; the verifying key goes beside it
@@ -77,8 +76,8 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     files::check_output(&args.out, args.force)?;
     let identity = args.srs.identity(context)?;
     let plan = common::read_plan(&args.plan)?.plan;
-    let beacon = args.beacon.require()?;
-    let secret = args.secret.as_deref().map(Secret::read).transpose()?;
+    let beacon = args.beacon.require(&plan)?;
+    let secret = args.secret.read()?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params: Params = files::read(&args.folder.join(PARAMS))?;
     params.check(&graph).or_fail(Kind::Input)?;
@@ -88,7 +87,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let (keys, srs) = keys(context, layout, &origins, &identity)?;
     let key_time = started.elapsed();
     let started = Instant::now();
-    let deriver = init::deriver(&plan, &beacon, secret)?;
+    let deriver = init::deriver(&plan, &beacon, secret.as_ref())?;
     let lanes = deviates(keys.circuit().layout(), &deriver).map_err(common::derive_failure)?;
     let made = keys
         .prove(&srs, &lanes, &params, OsRng)

@@ -1,8 +1,10 @@
-//! `nascent secret`: the publisher's secret for a hidden seed, in its minimal form.
+//! `nascent secret`: the publisher's secret for a hidden seed, unencrypted; and its key.
 
 use crate::failure::Result;
+use crate::files;
 use crate::output::{Context, Outcome};
-use crate::secret::Secret;
+use crate::passphrase::PassphraseArgs;
+use crate::secret::{self, Secret};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -16,7 +18,7 @@ pub struct Args {
 enum Command {
     /// Draw a secret and write it to a new file that only you can read
     ///
-    /// The file is not encrypted. Whoever has it, with the plan and the beacon value, has the
+    /// The file is not encrypted (`nascent keygen` does that). Whoever has it, with the plan and the beacon value, has the
     /// weights; whoever loses it can neither derive nor prove.
     New {
         /// The new file; never replaced
@@ -27,27 +29,33 @@ enum Command {
     Public {
         /// The secret's file
         file: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseArgs,
     },
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    let (secret, file) = match args.command {
+    let (secret, file, encrypted) = match args.command {
         Command::New { out } => {
             let secret = Secret::random()?;
-            secret.create(&out)?;
+            secret.create(&out, None)?;
             context.warn(format!(
                 "{} is not encrypted: only its file mode protects it. Keep a backup offline.",
                 out.display()
             ));
-            (secret, out)
+            (secret, out, false)
         }
-        Command::Public { file } => (Secret::read(&file)?, file),
+        Command::Public { file, passphrase } => {
+            let secret = Secret::read(&file, &passphrase)?;
+            let encrypted = files::starts_with(&file, secret::ENCRYPTED)?;
+            (secret, file, encrypted)
+        }
     };
     let public_key = hex::encode(secret.public_key());
     context.result(format!("publisher key {public_key}"));
     Ok(Outcome::ok(json!({
         "file": file,
         "publisher_key": public_key,
-        "encrypted": false,
+        "encrypted": encrypted,
     })))
 }

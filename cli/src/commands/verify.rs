@@ -8,6 +8,7 @@ use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
 use super::inspect::{read_key, read_verifier_srs};
 use super::prove::key_file;
 use super::{inference, keys, relayout, srs};
+use crate::evidence::{self, Checked};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
@@ -32,6 +33,10 @@ pub struct Args {
     plan: Option<PathBuf>,
     #[command(flatten)]
     beacon: BeaconArgs,
+    /// Hash of a block that you know to be final, as it is displayed; blocks of the beacon must be
+    /// among those given
+    #[arg(long, value_name = "HEX", value_parser = files::digest)]
+    block_hash: Vec<[u8; 32]>,
     /// The model; with the same rules it must give the bundle's model digest
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -144,6 +149,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let bundle: InitBundle = files::read(&args.bundle)?;
     let srs = verifier_srs(context, &args, &bundle)?;
     let compared = compare(&args, &bundle)?;
+    let values = evidence::check(&bundle.beacon, &args.block_hash)
+        .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let keys = find_keys(context, &args, &bundle)?;
     let published = args
         .commitment
@@ -158,8 +165,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (report, time) = checked
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let origins: Vec<KeyOrigin> = keys.iter().map(|(_, origin)| *origin).collect();
-    let not_proved = not_proved(&report, &compared, &origins);
-    print(context, &report, &compared, &origins, &not_proved);
+    let not_proved = not_proved(&report, &compared, &origins, &values);
+    print(context, &report, &compared, &origins);
+    print_values(context, &bundle.plan, &values);
     if let Some(published) = &published {
         context.result("\nLinked");
         context.result(format!(
@@ -167,6 +175,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             hex::encode(published.digest())
         ));
     }
+    print_open(context, &not_proved);
     context.result(format!(
         "\n{} proofs verified in {}.",
         count(report.proofs),
@@ -178,6 +187,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let mut json = report_json(&report, &not_proved);
     json["bundle"] = json!(args.bundle);
     json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
+    json["beacon_values"] = values
+        .iter()
+        .map(|value| value.json(Some(&bundle.plan)))
+        .collect();
     json["checked"] =
         json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
     json["keys"] = report
@@ -287,8 +300,9 @@ fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
         }
         compared.plan = true;
     }
-    if let Some(beacon) = args.beacon.read()? {
-        if beacon != bundle.beacon {
+    if let Some(beacon) = args.beacon.read(&bundle.plan)? {
+        // Of two pieces of evidence for one value either will do.
+        if beacon.digest() != bundle.beacon.digest() {
             return Err(differs("beacon value"));
         }
         compared.beacon = true;
@@ -369,23 +383,23 @@ fn find_key(
 }
 
 /// What stays open after what was compared here.
-fn not_proved(report: &Report, compared: &Compared, origins: &[KeyOrigin]) -> Vec<NotProved> {
+fn not_proved(
+    report: &Report,
+    compared: &Compared,
+    origins: &[KeyOrigin],
+    values: &[Checked<'_>],
+) -> Vec<NotProved> {
     let open = |item: &NotProved| match item {
         NotProved::KeyOrigin => !origins.iter().all(|origin| origin.is_known()),
         NotProved::ModelFile => !compared.model,
         NotProved::BeaconOrigin => !compared.beacon,
+        NotProved::BeaconEvidence => !values.iter().all(Checked::is_established),
         _ => true,
     };
     report.not_proved.iter().copied().filter(open).collect()
 }
 
-fn print(
-    context: &Context,
-    report: &Report,
-    compared: &Compared,
-    origins: &[KeyOrigin],
-    not_proved: &[NotProved],
-) {
+fn print(context: &Context, report: &Report, compared: &Compared, origins: &[KeyOrigin]) {
     let line = |text: &str| context.result(text);
     line(if report.development_srs {
         "PROOFS HOLD, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
@@ -463,9 +477,20 @@ fn print(
     for what in compared {
         line(&format!("  - {what}"));
     }
-    line("\nNot proved");
+}
+
+/// What the evidence of the beacon values shows, one by one.
+fn print_values(context: &Context, plan: &Plan, values: &[Checked<'_>]) {
+    for (position, value) in (1..).zip(values) {
+        context.result(format!("\nBeacon value {position}"));
+        value.print(context, Some(plan));
+    }
+}
+
+fn print_open(context: &Context, not_proved: &[NotProved]) {
+    context.result("\nNot proved");
     for item in not_proved {
-        line(&format!("  - {item}"));
+        context.result(format!("  - {item}"));
     }
 }
 

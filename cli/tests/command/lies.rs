@@ -44,7 +44,7 @@ fn proofs_of_something_else() {
 #[test]
 fn another_statement() {
     refused(|bundle| bundle.beacon = Beacon::Raw(vec![1]));
-    refused(|bundle| bundle.plan.beacon.push('!'));
+    refused(|bundle| bundle.plan.beacon = "another announcement".into());
     refused(|bundle| bundle.plan.publisher_key = None);
     refused(|bundle| bundle.plan.publisher_key = Some([1; 32]));
     refused(|bundle| bundle.plan.model.graph_digest[0] ^= 1);

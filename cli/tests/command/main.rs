@@ -3,9 +3,11 @@
 //! The exit codes and the shapes of `--json` checked here are the command's interface.
 
 mod bad_files;
+mod beacon;
 mod chain;
 mod digest;
 mod inference;
+mod keygen;
 mod lies;
 mod link;
 mod relayout;

@@ -54,7 +54,7 @@ impl<'a> Deriver<'a> {
         secret: Option<Fr>,
     ) -> Result<Self, DeriveError> {
         plan.validate()?;
-        beacon.validate().map_err(DeriveError::Beacon)?;
+        plan.beacon.check(beacon).map_err(DeriveError::Beacon)?;
         match (&plan.publisher_key, secret) {
             (None, None) => {}
             (None, Some(_)) => return Err(DeriveError::SecretForPublicSeed),

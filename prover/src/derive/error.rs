@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use nascent_circuits::sampling::SamplingError;
-use nascent_verifier::{FormatError, SpecError, plan::PlanError};
+use nascent_verifier::{BeaconError, FormatError, SpecError, plan::PlanError};
 use thiserror::Error;
 
 /// Why weights cannot be derived or written.
@@ -18,7 +18,7 @@ pub enum DeriveError {
     Plan(#[from] PlanError),
     /// The beacon value is not valid.
     #[error("beacon: {0}")]
-    Beacon(PlanError),
+    Beacon(BeaconError),
     /// A stream has a distribution or precision without a sampling table.
     #[error("stream {stream}: {source}")]
     Sampling {

@@ -4,7 +4,7 @@ use halo2curves::bn256::Fr;
 use nascent_prover::error::SubjectError;
 use nascent_prover::estimate::ChoiceError;
 use nascent_prover::job::{Job, JobError, MemoryLimit, Request, TileSize};
-use nascent_verifier::{Beacon, Plan, PlanError};
+use nascent_verifier::{Beacon, BeaconError, Plan};
 use tempfile::TempDir;
 
 use super::support::{beacon, copy, plan, public_key, request, secret, short_plan};
@@ -42,8 +42,9 @@ fn secrets_that_do_not_belong_to_the_plan() {
 fn values_and_plans_that_are_not_valid() {
     let plan = plan(None);
     let error = refused(&plan, &Beacon::Raw(Vec::new()), |_| {});
-    let expected = SubjectError::Beacon(PlanError::BeaconValue {
-        limit: 4096,
+    let expected = SubjectError::Beacon(BeaconError::Value {
+        least: 1,
+        most: 4096,
         got: 0,
     });
     assert_eq!(error.to_string(), expected.to_string());
