@@ -120,7 +120,7 @@ impl Format for InferenceBundle {
             if !values.is_empty() {
                 return Err(InferenceError::HiddenAndPublic);
             }
-            if u64::from(hidden.count) > MAX_PUBLIC as u64 {
+            if !usize::try_from(hidden.count).is_ok_and(|count| count <= MAX_PUBLIC) {
                 return Err(InferenceError::TooManyHidden {
                     limit: MAX_PUBLIC,
                     got: hidden.count,
@@ -258,4 +258,58 @@ pub fn verify_inference_weights(
         proof_bytes: bundle.proof.len(),
     };
     Ok((report, weights.into_iter().next()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn bundle(inputs: Vec<i64>, count: Option<u32>) -> InferenceBundle {
+        InferenceBundle {
+            architecture: [1; 32],
+            vk_digest: [2; 32],
+            srs_digest: [3; 32],
+            inputs,
+            outputs: vec![-1, 7],
+            hidden_inputs: count.map(|count| Hidden {
+                digest: [4; 32],
+                count,
+            }),
+            hidden_outputs: None,
+            proof: vec![9; 40],
+        }
+    }
+
+    #[test]
+    fn a_digest_stands_after_its_blocks() {
+        for (count, zeros) in [(1, 29), (15, 29), (16, 44)] {
+            let made = bundle(Vec::new(), Some(count));
+            let mut expected = vec![-Fr::from(1u64), Fr::from(7u64), Fr::from(0u64)];
+            expected.extend(vec![Fr::from(0u64); zeros]);
+            expected.push(scalar_from_bytes(&[4; 32]).unwrap());
+            assert_eq!(made.instance().unwrap(), expected);
+            let bytes = made.encode().unwrap();
+            assert_eq!(InferenceBundle::decode(&bytes).unwrap(), made);
+        }
+        let public = bundle(vec![5], None).instance().unwrap();
+        assert_eq!(public.last(), Some(&Fr::from(1u64)));
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_public() {
+        let both = bundle(vec![5], Some(1));
+        assert_eq!(both.validate(), Err(InferenceError::HiddenAndPublic));
+        let limit = MAX_PUBLIC;
+        let got = 1 + (1 << 20);
+        let many = bundle(Vec::new(), Some(got));
+        let expected = InferenceError::TooManyHidden { limit, got };
+        assert_eq!(many.validate(), Err(expected));
+        let mut other = bundle(Vec::new(), Some(1));
+        other.hidden_inputs = Some(Hidden {
+            digest: [255; 32],
+            count: 1,
+        });
+        assert_eq!(other.instance(), Err(InferenceError::Digest));
+    }
 }
