@@ -186,7 +186,8 @@ def transformer(name, tokens=16, width=64, heads=4):
 
 
 def gpt2(name, layers=12, width=768, heads=12, vocab=50257, tokens=16):
-    """The shape of GPT-2 small, the output matrix tied to the token embedding."""
+    """The shape of GPT-2 small, the output matrix tied to the token embedding. The answer is that
+    of the last token, the one that says which comes next."""
     b = Builder(name, 7)
     wte = b.normal("wte", [vocab, width], 2500, 1.0)
     wpe = b.normal("wpe", [tokens, width], 10000, 1.0)
@@ -194,9 +195,10 @@ def gpt2(name, layers=12, width=768, heads=12, vocab=50257, tokens=16):
     for layer in range(layers):
         x = block(b, f"h.{layer}", x, tokens, width, heads)
     x = b.layer_norm("ln_f", x, width)
+    ends = [b.tensor(n, np.array([v])) for n, v in [("first", tokens - 1), ("last", tokens), ("axis", 1)]]
+    x = b.node("Slice", [x, *ends])
     b.node("MatMul", [x, b.node("Transpose", [wte], perm=[1, 0])])
-    shape = ["batch", tokens]
-    return b.finish(shape, shape + [vocab], TensorProto.INT64)
+    return b.finish(["batch", tokens], ["batch", 1, vocab], TensorProto.INT64)
 
 
 def resnet18(name):

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nascent_benches::usage;
+use nascent_circuits::inference::Salts;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::plan::{choose, plan};
 use nascent_compiler::infer::{Model, Options, Samples, compile, samples};
@@ -89,8 +90,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let architecture = compiled.graph.digest()?;
     let prefix = prefix(&architecture, keys.verifying_key().digest(), srs.identity());
     let start = Instant::now();
-    let rng = ChaCha20Rng::from_entropy();
-    let made = keys.prove(&srs, &compiled.params, &inputs, &prefix, rng)?;
+    let mut rng = ChaCha20Rng::from_entropy();
+    let salts = Salts::draw(&mut rng);
+    let made = keys.prove(&srs, &compiled.params, &inputs, &prefix, salts, rng)?;
     let prove_seconds = start.elapsed().as_secs_f64();
     let (end, memory) = usage();
 
@@ -100,6 +102,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         srs_digest: *srs.identity(),
         inputs: made.inputs,
         outputs: made.outputs,
+        hidden_inputs: None,
+        hidden_outputs: None,
         proof: made.proof,
     };
     let start = Instant::now();

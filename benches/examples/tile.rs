@@ -129,7 +129,7 @@ fn main() {
                 *arithmetic,
                 &srs,
                 keys.key(),
-                &circuit,
+                circuit,
                 &[&instance],
                 &mut rng,
                 &mut transcript,

@@ -40,6 +40,9 @@ pub const TAG_KEY: u128 = tag("nascent/key/v1");
 /// First part of the tag of a stream; see [`stream_tag`].
 pub const TAG_STREAM: u128 = tag("nascent/str/v1");
 
+/// First part of the tag of hidden values; see [`crate::seal`].
+pub const TAG_SEAL: u128 = tag("nascent/io/v1");
+
 /// Tag of the stream of a distribution at a precision.
 ///
 /// `TAG_STREAM 2^96 + kind 2^80 + limb bits 2^72 + fraction bits 2^64 + lo 2^32 + hi`: injective,

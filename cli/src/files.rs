@@ -58,16 +58,21 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 10] = [
+const KINDS: [([u8; 8], &str); 15] = [
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
     (*b"nsc.parm", "parameter file"),
+    (*b"nsc.orig", "list of origins"),
+    (*b"nsc.rlay", "relayout"),
     (*b"nsc.plan", "plan"),
     (*b"nsc.bcon", "beacon value"),
     (*b"nsc.init", "proof bundle"),
     (*b"nsc.modl", "model specification"),
     (*b"nsc.vkey", "verifying key"),
     (*b"nsc.srs2", "verifier SRS"),
+    (*b"nsc.wcom", "weight commitment"),
+    (*b"nsc.link", "file of links"),
+    (*b"nsc.open", "SECRET opening of a commitment"),
     (*b"NASCSRS\0", "cached SRS"),
 ];
 
@@ -114,6 +119,26 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write()
         .or_fail(Kind::Environment)
         .doing(format!("writing {}", path.display()))
+}
+
+/// Writes a new file that only its owner can read, whole or not at all. Never replaces one.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = parent(path);
+    let write = || -> std::io::Result<()> {
+        // Temporary files are their owner's alone.
+        let mut file = tempfile::Builder::new()
+            .prefix(".nascent-")
+            .suffix(".tmp")
+            .tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write()
+        .or_fail(Kind::Environment)
+        .doing(format!("writing {}", path.display()))
+        .help("a secret is never replaced: give another name")
 }
 
 /// Refuses to replace a file unless asked to.

@@ -66,6 +66,10 @@ enum Command {
     Init(commands::init::Args),
     /// Quantize an ONNX model and say what a proof of it takes
     Compile(commands::compile::Args),
+    /// Publish a commitment to a quantized model's parameters
+    Commit(commands::commit::CommitArgs),
+    /// Check a commitment against the parameters themselves
+    Open(commands::commit::OpenArgs),
     /// Compute a quantized model's answer, without a proof
     Run(commands::inference::Subject),
     /// Prove that the weights of a plan come from its seed; or an inference
@@ -98,6 +102,8 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Init(_) => "init",
             Self::Compile(_) => "compile",
+            Self::Commit(_) => "commit",
+            Self::Open(_) => "open",
             Self::Run(_) => "run",
             Self::Prove(_) => "prove",
             Self::Verify(_) => "verify",
@@ -118,6 +124,8 @@ impl Command {
             Self::Plan(args) => commands::plan::run(context, args),
             Self::Init(args) => commands::init::run(context, args),
             Self::Compile(args) => commands::compile::run(context, args),
+            Self::Commit(args) => commands::commit::commit(context, args),
+            Self::Open(args) => commands::commit::open(context, args),
             Self::Run(args) => commands::inference::run(context, args),
             Self::Prove(args) => commands::prove::run(context, args),
             Self::Verify(args) => commands::verify::run(context, args),

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
 const HEADER: &str = "nascent secret v1 (keep private)";
+const SALT_HEADER: &str = "nascent salt v1 (keep private)";
 /// How an encrypted file begins.
 pub const ENCRYPTED: &[u8] = b"scrypt";
 const MAX_BYTES: usize = 512;
@@ -108,23 +109,8 @@ impl Secret {
             Some(passphrase) => Zeroizing::new(encrypt(text.as_bytes(), passphrase)?),
             None => Zeroizing::new(text.as_bytes().to_vec()),
         };
-        let write = || -> std::io::Result<()> {
-            let mut file = create_private(path)?;
-            file.write_all(&bytes)?;
-            file.sync_all()
-        };
-        let result = write();
-        let exists = result
-            .as_ref()
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
-        let result = result
-            .or_fail(Kind::Environment)
-            .doing(format!("writing {}", path.display()));
-        if exists {
-            return result
-                .help("a secret is never replaced: a plan may depend on it; give another name");
-        }
-        result
+        let why = "a secret is never replaced: a plan may depend on it; give another name";
+        write_private(path, &bytes, why)
     }
 
     /// Reads a secret; asks for the passphrase if the file is encrypted.
@@ -182,6 +168,34 @@ fn decrypt(bytes: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>> 
         error => damaged(error),
     })?;
     Ok(Zeroizing::new(cipher.decrypt_to_vec().map_err(damaged)?))
+}
+
+/// Writes the salt of a hidden input or output to a new file that only its owner can read. Never
+/// replaces one.
+pub fn create_salt(path: &Path, salt: &[u8; 32]) -> Result<()> {
+    let text = format!("{SALT_HEADER}\n{}\n", hex::encode(salt));
+    let why = "a salt is never replaced: a proof may depend on it; give another name to the proof";
+    write_private(path, text.as_bytes(), why)
+}
+
+/// Writes a new file that only its owner can read; `why` is said of one that exists.
+fn write_private(path: &Path, bytes: &[u8], why: &'static str) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut file = create_private(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    let result = write();
+    let exists = result
+        .as_ref()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
+    let result = result
+        .or_fail(Kind::Environment)
+        .doing(format!("writing {}", path.display()));
+    if exists {
+        return result.help(why);
+    }
+    result
 }
 
 fn create_private(path: &Path) -> std::io::Result<File> {

@@ -18,6 +18,7 @@
 mod build;
 mod calibrate;
 mod cx;
+mod derived;
 mod error;
 mod flow;
 mod lower;
@@ -38,8 +39,11 @@ pub use samples::{Named, Samples};
 pub use tensor::{Tensor, Values};
 pub use text::text;
 
+use crate::graph::Graph;
 use crate::limits::Limits;
-use nascent_ir::{CheckedGraph, Params};
+use derived::Derivation;
+use nascent_ir::{CheckedGraph, Origin, Origins, Params};
+use nascent_verifier::ModelSpec;
 use std::path::Path;
 
 /// An ONNX file.
@@ -121,6 +125,15 @@ pub struct Compiled {
     pub report: Report,
 }
 
+/// A quantized model whose random weights are the deviates of a plan.
+#[derive(Debug, Clone)]
+pub struct Derived {
+    /// The model.
+    pub compiled: Compiled,
+    /// Which deviate each weight is.
+    pub origins: Origins,
+}
+
 /// Quantizes a model.
 ///
 /// Ranges of activations come from `samples`; without any, random inputs stand in and the report
@@ -132,7 +145,67 @@ pub struct Compiled {
 pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Result<Compiled> {
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
-    let flow = build::build(&graph, options)?;
+    let (compiled, _) = quantize(&graph, options, samples, None)?;
+    Ok(compiled)
+}
+
+/// Quantizes a model whose weights a plan derives, without rounding them: the integer of each
+/// random weight is its deviate, the scale takes up everything else.
+///
+/// The file holds the derived weights. The option for the bits of weights is not used: deviates
+/// have as many as their distribution and precision need.
+///
+/// # Errors
+/// As [`compile`]; also a plan for another graph, values that the plan cannot have derived, deviates
+/// of more than 16 bits, and sampled tensors that end up as anything but weights of products.
+pub fn compile_derived(
+    model: &Model<'_>,
+    options: &Options,
+    samples: &Samples,
+    spec: &ModelSpec,
+) -> Result<Derived> {
+    options.check()?;
+    let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
+    let derivation = Derivation::new(spec, &graph)?;
+    let mut options = options.clone();
+    options.weight_bits = derivation.bits.max(4);
+    if let Some(bits) = options.table_bits
+        && bits < options.weight_bits
+    {
+        let least = options.weight_bits;
+        return Err(InferError::Option {
+            option: "table-bits",
+            reason: format!(
+                "{bits}, expected {least} to 16: the plan's deviates take {least} bits"
+            ),
+        });
+    }
+    let (compiled, params) = quantize(&graph, &options, samples, Some(&derivation))?;
+    let model = spec.digest().map_err(|error| InferError::Plan {
+        reason: error.to_string(),
+    })?;
+    let architecture = compiled.graph.digest().map_err(|error| InferError::Plan {
+        reason: error.to_string(),
+    })?;
+    Ok(Derived {
+        compiled,
+        origins: Origins {
+            model,
+            architecture,
+            params,
+        },
+    })
+}
+
+/// The model, and its parameters that are deviates.
+fn quantize(
+    graph: &Graph,
+    options: &Options,
+    samples: &Samples,
+    derivation: Option<&Derivation<'_>>,
+) -> Result<(Compiled, Vec<Origin>)> {
+    let flow = build::build(graph, options, derivation)?;
+    derived::check(&flow)?;
     let (inputs, warning) = samples::bind(&flow, samples, options)?;
     let stats = calibrate::calibrate(&flow, &inputs, options)?;
     let lowered = lower::lower(&flow, &stats, options)?;
@@ -152,13 +225,14 @@ pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Resul
         .map(|((name, id), q)| port(name, flow.shape(*id), q))
         .collect();
     let report = report::report(&flow, &lowered, &input_ports, &inputs, warning)?;
-    Ok(Compiled {
+    let compiled = Compiled {
         graph: lowered.graph,
         params: lowered.params,
         inputs: input_ports,
         outputs,
         report,
-    })
+    };
+    Ok((compiled, lowered.origins))
 }
 
 /// Runs the float model: the reference of the report.
@@ -172,7 +246,7 @@ pub fn run_float(
 ) -> Result<Vec<Vec<Tensor>>> {
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
-    let flow = build::build(&graph, options)?;
+    let flow = build::build(&graph, options, None)?;
     let (inputs, _) = samples::bind(&flow, samples, options)?;
     let mut all = Vec::with_capacity(inputs.len());
     for sample in &inputs {

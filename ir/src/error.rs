@@ -418,3 +418,53 @@ pub enum EvalError {
         domain: Range,
     },
 }
+
+/// Why a list of origins does not fit a graph and a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginsError {
+    /// Parameters are not listed once each, by rising number.
+    #[error("parameter {param} is not in order")]
+    Order {
+        /// The second of the two.
+        param: TensorId,
+    },
+    /// It was made for another model or architecture.
+    #[error("it is for another {what}")]
+    Other {
+        /// Which one.
+        what: &'static str,
+    },
+    /// No parameter of the graph.
+    #[error("{param} is no parameter of the graph")]
+    NoParam {
+        /// The number.
+        param: TensorId,
+    },
+    /// A number of strides that is not that of the axes.
+    #[error("parameter {param}: {got} strides, expected {expected}")]
+    Rank {
+        /// The parameter.
+        param: TensorId,
+        /// Axes of the parameter.
+        expected: usize,
+        /// Strides.
+        got: usize,
+    },
+    /// A tensor that the model lacks or does not sample.
+    #[error("parameter {param}: the model samples no tensor {tensor}")]
+    NotSampled {
+        /// The parameter.
+        param: TensorId,
+        /// Position of the tensor in the specification.
+        tensor: u32,
+    },
+    /// Elements that the tensor does not have.
+    #[error("parameter {param}: it reaches beyond tensor {tensor}")]
+    Outside {
+        /// The parameter.
+        param: TensorId,
+        /// Position of the tensor in the specification.
+        tensor: u32,
+    },
+}

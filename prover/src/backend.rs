@@ -46,7 +46,7 @@ pub fn create_proof(
     fast::create_proof(
         srs,
         keys.key(),
-        &circuit,
+        circuit,
         &[instance],
         &mut rng,
         &mut transcript,

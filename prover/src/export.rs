@@ -10,7 +10,7 @@ use halo2_proofs::plonk::{self, Any, ConstraintSystem, Expression};
 use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::{Fr, G1Affine};
 use nascent_verifier::vk::{ColumnKind, Node, PermutationColumn, Query};
-use nascent_verifier::{TileShape, VerifyingKey, VkData, VkError};
+use nascent_verifier::{CircuitKind, TileShape, VerifyingKey, VkData, VkError, WeightColumns};
 use std::collections::BTreeMap;
 
 /// A circuit's key, in the library's types.
@@ -55,6 +55,27 @@ pub fn export(
     instance_rows: &[u32],
     tile: Option<TileShape>,
 ) -> Result<VerifyingKey, ExportError> {
+    export_kind(circuit, instance_rows, tile.into())
+}
+
+/// Exports a key that names its weight columns, so that its proofs can be linked.
+///
+/// # Errors
+///
+/// As [`export`]; and if the lists are empty or not of the circuit's first phase.
+pub fn export_weights(
+    circuit: &Circuit<'_>,
+    instance_rows: &[u32],
+    lists: Vec<WeightColumns>,
+) -> Result<VerifyingKey, ExportError> {
+    export_kind(circuit, instance_rows, CircuitKind::Weights(lists))
+}
+
+fn export_kind(
+    circuit: &Circuit<'_>,
+    instance_rows: &[u32],
+    kind: CircuitKind,
+) -> Result<VerifyingKey, ExportError> {
     let cs = circuit.constraints;
     if !cs.lookups().is_empty() {
         return Err(ExportError::Lookups {
@@ -88,7 +109,7 @@ pub fn export(
         constraints,
         fixed_commitments: circuit.fixed.iter().map(point).collect(),
         permutation: permutation(circuit)?,
-        tile,
+        kind,
     };
     Ok(VerifyingKey::new(data)?)
 }

@@ -1,4 +1,4 @@
-//! Keys, witnesses, proofs, and the export of the verifier's data.
+//! Keys, witnesses, proofs, links, and the export of the verifier's data.
 
 pub mod backend;
 pub mod derive;
@@ -10,5 +10,7 @@ mod files;
 pub mod inference;
 pub mod job;
 pub mod keys;
+pub mod link;
+pub mod relayout;
 pub mod tile;
 pub mod transcript;

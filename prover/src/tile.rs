@@ -9,9 +9,10 @@ use nascent_circuits::seed::SeedMaterial;
 use nascent_circuits::tile::{TileChain, TileCircuit, TileParams, TileWitness};
 use nascent_params::Srs;
 use nascent_verifier::encoding::scalar_from_bytes;
+use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    Beacon, Digest32, Plan, ProofError, Srs as VerifierSrs, TileStatement, VerifyingKey,
-    verify_proof,
+    Beacon, Digest32, Plan, ProofError, ProvedWeights, Srs as VerifierSrs, TileStatement,
+    VerifyingKey, verify_proof_weights,
 };
 use rand_core::{CryptoRng, RngCore};
 use zeroize::{DefaultIsZeroes, Zeroizing};
@@ -188,6 +189,42 @@ impl Subject {
         Ok(proof)
     }
 
+    /// What a commitment to the weights of a tile is about.
+    pub fn committed(&self, stream: u16, index: u64) -> CommittedTo {
+        CommittedTo::Tile {
+            plan: self.plan,
+            beacon: self.beacon,
+            stream,
+            index,
+        }
+    }
+
+    /// The cells of a tile's weight lanes: what its proof commits to.
+    ///
+    /// # Errors
+    ///
+    /// If the index overflows, or the stream has an output without a witness.
+    pub fn lane_cells(
+        &self,
+        params: &TileParams,
+        stream: u16,
+        index: u64,
+    ) -> Result<Vec<Vec<i64>>, ProveError> {
+        let first_block = (params.blocks() as u64)
+            .checked_mul(index)
+            .ok_or(ProveError::IndexOverflow { index })?;
+        let witness = TileWitness {
+            seed: self.seed.0,
+            first_block,
+        };
+        let cells = TileCircuit::new(params.clone(), witness).lane_cells();
+        cells.map_err(|source| ProveError::Unprovable {
+            stream,
+            index,
+            source,
+        })
+    }
+
     /// Verifies the proof of a tile, with its part of the weight digest if the key has it.
     ///
     /// # Errors
@@ -202,6 +239,24 @@ impl Subject {
         chain: Option<TileChain>,
         proof: &[u8],
     ) -> Result<(), ProofError> {
+        self.verify_weights(vk, srs, stream, index, chain, proof)
+            .map(drop)
+    }
+
+    /// [`Self::verify`], which also hands out the commitments to the weights.
+    ///
+    /// # Errors
+    ///
+    /// The verifier's.
+    pub fn verify_weights(
+        &self,
+        vk: &VerifyingKey,
+        srs: &VerifierSrs,
+        stream: u16,
+        index: u64,
+        chain: Option<TileChain>,
+        proof: &[u8],
+    ) -> Result<Option<ProvedWeights>, ProofError> {
         let blocks = vk.tile().map_or(0, |tile| tile.blocks);
         let first_block = Fr::from(blocks) * Fr::from(index);
         let values = [
@@ -220,6 +275,7 @@ impl Subject {
         let prefix = self
             .statement(stream, index)
             .transcript_prefix(vk.digest(), &srs.digest());
-        verify_proof(vk, srs, &prefix, &[instance], proof)
+        let weights = verify_proof_weights(vk, srs, &prefix, &[instance], proof)?;
+        Ok(weights.into_iter().next())
     }
 }

@@ -81,7 +81,7 @@ fn ours(
         arithmetic,
         srs,
         &Key::from_library(pk).expect("a circuit of gates"),
-        &circuit,
+        circuit.clone(),
         &[&circuit.instance()],
         &mut rng,
         &mut transcript,

@@ -5,6 +5,7 @@
 //! generator, is multiplied once however many proofs use it.
 
 use crate::digest::{Digest32, tagged};
+use crate::link::{ProvedWeights, proof_digest};
 use crate::msm::msm;
 use crate::proof::{Proof, ProofError};
 use crate::srs::Srs;
@@ -35,15 +36,38 @@ pub fn verify_proof(
     batch.finish(srs).map_err(|_| ProofError::Pairing)
 }
 
+/// [`verify_proof`], which also hands out the lists of weight commitments that the key names.
+///
+/// # Errors
+///
+/// As [`verify_proof`].
+pub fn verify_proof_weights(
+    vk: &VerifyingKey,
+    srs: &Srs,
+    prefix: &Digest32,
+    instances: &[Vec<Fr>],
+    proof: &[u8],
+) -> Result<Vec<ProvedWeights>, ProofError> {
+    let mut batch = BatchVerifier::default();
+    let (parsed, reduced) = prepare(vk, prefix, instances, proof)?;
+    batch.push(vk, reduced);
+    batch.finish(srs).map_err(|_| ProofError::Pairing)?;
+    let identity = proof_digest(prefix, instances, proof);
+    let lists = (0..=u16::MAX)
+        .map_while(|list| ProvedWeights::of_proof(vk, list, &srs.digest(), &identity, &parsed));
+    Ok(lists.collect())
+}
+
 /// Parses a proof and checks all of it but the pairing.
 pub(crate) fn prepare(
     vk: &VerifyingKey,
     prefix: &Digest32,
     instances: &[Vec<Fr>],
     proof: &[u8],
-) -> Result<Reduced, ProofError> {
+) -> Result<(Proof, Reduced), ProofError> {
     let proof = Proof::parse(vk, proof)?;
-    reduce(vk, prefix, instances, &proof)
+    let reduced = reduce(vk, prefix, instances, &proof)?;
+    Ok((proof, reduced))
 }
 
 /// Collects proofs, then checks them all at once.
@@ -63,7 +87,7 @@ impl<'a> BatchVerifier<'a> {
         instances: &[Vec<Fr>],
         proof: &[u8],
     ) -> Result<(), ProofError> {
-        let reduced = prepare(vk, prefix, instances, proof)?;
+        let (_, reduced) = prepare(vk, prefix, instances, proof)?;
         self.push(vk, reduced);
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! One inference: its file, its statement, its check.
 
-use crate::batch::verify_proof;
+use crate::batch::verify_proof_weights;
 use crate::bundle::MAX_PROOF_BYTES;
 use crate::codec::Format;
 use crate::digest::{Digest32, tagged};
+use crate::encoding::scalar_from_bytes;
+use crate::link::ProvedWeights;
 use crate::proof::ProofError;
 use crate::srs::Srs;
 use crate::statement::transcript_prefix;
@@ -14,6 +16,28 @@ use serde::{Deserialize, Serialize};
 
 /// Most public values of one inference.
 pub const MAX_PUBLIC: usize = 1 << 20;
+
+/// Rows of the instance that hidden values take beside their own: those of the salt.
+const SALT_ROWS: u64 = 15;
+
+/// Values that stay hidden: what is known of them.
+///
+/// The digest is a hash chain over a random salt and the values, defined in the book's page on
+/// hidden values. Whoever knows both can compute it; it tells nothing without the salt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hidden {
+    /// Field element, little-endian.
+    pub digest: Digest32,
+    /// Number of values.
+    pub count: u32,
+}
+
+impl Hidden {
+    /// Rows of the instance: whole blocks of 15, the digest on the last.
+    fn rows(self) -> u64 {
+        SALT_ROWS + u64::from(self.count).next_multiple_of(SALT_ROWS)
+    }
+}
 
 /// An inference with its proof.
 ///
@@ -32,6 +56,10 @@ pub struct InferenceBundle {
     /// Outputs.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_PUBLIC>")]
     pub outputs: Vec<i64>,
+    /// Inputs that are hidden; the list above is empty then.
+    pub hidden_inputs: Option<Hidden>,
+    /// Outputs that are hidden; the list above is empty then.
+    pub hidden_outputs: Option<Hidden>,
     /// Proof bytes.
     #[serde(with = "crate::codec::bytes")]
     pub proof: Vec<u8>,
@@ -41,6 +69,26 @@ impl InferenceBundle {
     /// The first word of the proof's transcript.
     pub fn transcript_prefix(&self) -> Digest32 {
         prefix(&self.architecture, &self.vk_digest, &self.srs_digest)
+    }
+
+    /// The instance column: inputs, outputs, the number of inputs, and for hidden values zeros and
+    /// their digest.
+    ///
+    /// # Errors
+    ///
+    /// A digest that is no field element.
+    pub fn instance(&self) -> Result<Vec<Fr>, InferenceError> {
+        let values = self.inputs.iter().chain(&self.outputs);
+        let mut instance: Vec<Fr> = values.map(|&value| Fr::from(value)).collect();
+        // The key has the right number, so that no input passes for an output.
+        instance.push(Fr::from(self.inputs.len() as u64));
+        for hidden in [self.hidden_inputs, self.hidden_outputs].iter().flatten() {
+            let zeros = usize::try_from(hidden.rows() - 1).unwrap_or(usize::MAX);
+            instance.resize(instance.len().saturating_add(zeros), Fr::from(0u64));
+            let digest = scalar_from_bytes(&hidden.digest);
+            instance.push(digest.map_err(|_| InferenceError::Digest)?);
+        }
+        Ok(instance)
     }
 }
 
@@ -53,7 +101,7 @@ pub fn prefix(architecture: &Digest32, vk: &Digest32, srs: &Digest32) -> Digest3
 
 impl Format for InferenceBundle {
     const MAGIC: [u8; 8] = *b"nsc.infr";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const MAX_BYTES: usize = 32 << 20;
     type Error = InferenceError;
 
@@ -63,6 +111,21 @@ impl Format for InferenceBundle {
                 limit: MAX_PROOF_BYTES,
                 got: self.proof.len(),
             });
+        }
+        for (hidden, values) in [
+            (&self.hidden_inputs, &self.inputs),
+            (&self.hidden_outputs, &self.outputs),
+        ] {
+            let Some(hidden) = hidden else { continue };
+            if !values.is_empty() {
+                return Err(InferenceError::HiddenAndPublic);
+            }
+            if u64::from(hidden.count) > MAX_PUBLIC as u64 {
+                return Err(InferenceError::TooManyHidden {
+                    limit: MAX_PUBLIC,
+                    got: hidden.count,
+                });
+            }
         }
         Ok(())
     }
@@ -80,6 +143,20 @@ pub enum InferenceError {
         /// Bytes found.
         got: usize,
     },
+    /// Values that are said to be hidden and given too.
+    #[error("values are hidden and public at once")]
+    HiddenAndPublic,
+    /// More hidden values than any circuit takes.
+    #[error("{got} hidden values, limit {limit}")]
+    TooManyHidden {
+        /// Most values.
+        limit: usize,
+        /// Values stated.
+        got: u32,
+    },
+    /// A digest of hidden values that is no field element.
+    #[error("the digest of hidden values is not a field element")]
+    Digest,
     /// Another verifying key.
     #[error("the proof is for another verifying key")]
     Key {
@@ -116,6 +193,10 @@ pub struct InferenceReport {
     pub inputs: usize,
     /// Number of outputs.
     pub outputs: usize,
+    /// Hidden inputs.
+    pub hidden_inputs: Option<Hidden>,
+    /// Hidden outputs.
+    pub hidden_outputs: Option<Hidden>,
     /// Bytes of the proof.
     pub proof_bytes: usize,
 }
@@ -134,6 +215,20 @@ pub fn verify_inference(
     vk: &VerifyingKey,
     srs: &Srs,
 ) -> Result<InferenceReport, InferenceError> {
+    verify_inference_weights(bundle, vk, srs).map(|(report, _)| report)
+}
+
+/// [`verify_inference`], which also hands out the commitments to the parameters, for links; none
+/// for keys that do not name them.
+///
+/// # Errors
+///
+/// As [`verify_inference`].
+pub fn verify_inference_weights(
+    bundle: &InferenceBundle,
+    vk: &VerifyingKey,
+    srs: &Srs,
+) -> Result<(InferenceReport, Option<ProvedWeights>), InferenceError> {
     bundle.validate()?;
     if *vk.digest() != bundle.vk_digest {
         return Err(InferenceError::Key {
@@ -148,19 +243,19 @@ pub fn verify_inference(
             got: identity,
         });
     }
-    let values = bundle.inputs.iter().chain(&bundle.outputs);
-    let mut instance: Vec<Fr> = values.map(|&value| Fr::from(value)).collect();
-    // The key has the right number, so that no input passes for an output.
-    instance.push(Fr::from(bundle.inputs.len() as u64));
+    let instance = bundle.instance()?;
     let prefix = bundle.transcript_prefix();
-    verify_proof(vk, srs, &prefix, &[instance], &bundle.proof)?;
-    Ok(InferenceReport {
+    let weights = verify_proof_weights(vk, srs, &prefix, &[instance], &bundle.proof)?;
+    let report = InferenceReport {
         architecture: bundle.architecture,
         vk_digest: bundle.vk_digest,
         srs_digest: identity,
         development_srs: srs.is_development(),
         inputs: bundle.inputs.len(),
         outputs: bundle.outputs.len(),
+        hidden_inputs: bundle.hidden_inputs,
+        hidden_outputs: bundle.hidden_outputs,
         proof_bytes: bundle.proof.len(),
-    })
+    };
+    Ok((report, weights.into_iter().next()))
 }

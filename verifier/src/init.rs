@@ -8,6 +8,7 @@ use crate::bundle::{BundleError, InitBundle, StreamProofs};
 use crate::chain::{ChainValue, chain_start, weight_digest};
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged, to_scalar};
+use crate::link::{ProvedWeights, proof_digest};
 use crate::plan::PlanError;
 use crate::proof::ProofError;
 use crate::report::{NotProved, Proved, Report, Seed, StreamReport};
@@ -47,6 +48,21 @@ pub fn verify_init_with<'k>(
     srs: &Srs,
     workers: &impl Workers,
 ) -> Result<Report, VerifyError> {
+    verify_init_weights(bundle, key, srs, workers).map(|(report, _)| report)
+}
+
+/// [`verify_init_with`], which also hands out the weight commitments of each tile, in the order of
+/// the tiles, for links.
+///
+/// # Errors
+///
+/// As [`verify_init`].
+pub fn verify_init_weights<'k>(
+    bundle: &InitBundle,
+    key: impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
+    srs: &Srs,
+    workers: &impl Workers,
+) -> Result<(Report, Vec<ProvedWeights>), VerifyError> {
     bundle.validate()?;
     if srs.digest() != bundle.srs_digest {
         return Err(VerifyError::Srs {
@@ -88,18 +104,26 @@ pub fn verify_init_with<'k>(
         tiles.push((of, prefix, [instance], tile));
     }
     let prepared = map_all(workers, tiles.len(), |position| match tiles.get(position) {
-        Some((of, prefix, instance, tile)) => prepare(of.vk, prefix, instance, &tile.proof),
+        Some((of, prefix, instance, tile)) => {
+            let (proof, reduced) = prepare(of.vk, prefix, instance, &tile.proof)?;
+            let identity = proof_digest(prefix, instance, &tile.proof);
+            let srs = &bundle.srs_digest;
+            let weights = ProvedWeights::of_proof(of.vk, 0, srs, &identity, &proof);
+            Ok((weights, reduced))
+        }
         None => Err(ProofError::InconsistentKey),
     });
     let mut batch = BatchVerifier::default();
     let mut commitments = Vec::new();
+    let mut weights = Vec::new();
     for ((of, _, _, tile), prepared) in tiles.iter().zip(prepared) {
-        let reduced = prepared.map_err(|source| VerifyError::Tile {
+        let (of_tile, reduced) = prepared.map_err(|source| VerifyError::Tile {
             stream: tile.stream,
             index: tile.index,
             source,
         })?;
         batch.push(of.vk, reduced);
+        weights.extend(of_tile);
         commitments.extend(of.vk.weight_commitments(&tile.proof));
     }
     batch.finish_with(srs, workers).map_err(|error| {
@@ -117,7 +141,7 @@ pub fn verify_init_with<'k>(
         commitments: &commitments,
         digests: &chain.digests(),
     };
-    Ok(report(bundle, srs, &facts))
+    Ok((report(bundle, srs, &facts), weights))
 }
 
 /// The weight digest, tile by tile: `check_coverage` has them in order.

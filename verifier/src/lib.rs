@@ -49,12 +49,14 @@ pub mod encoding;
 mod glv;
 pub mod inference;
 pub mod init;
+pub mod link;
 mod msm;
 mod openings;
 pub mod plan;
 pub mod poseidon2;
 pub mod proof;
 mod quotient;
+pub mod relayout;
 pub mod report;
 pub mod spec;
 pub mod srs;
@@ -64,19 +66,26 @@ mod verify;
 pub mod vk;
 pub mod workers;
 
-pub use batch::{BatchError, BatchVerifier, verify_proof};
+pub use batch::{BatchError, BatchVerifier, verify_proof, verify_proof_weights};
 pub use beacon::{Announcement, Beacon, BeaconError, BeaconSource, BeaconValue};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
 pub use chain::{ChainValue, chain_start, weight_digest};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
-pub use inference::{InferenceBundle, InferenceError, InferenceReport, verify_inference};
-pub use init::{VerifyError, verify_init, verify_init_with};
+pub use inference::{
+    Hidden, InferenceBundle, InferenceError, InferenceReport, verify_inference,
+    verify_inference_weights,
+};
+pub use init::{VerifyError, verify_init, verify_init_weights, verify_init_with};
+pub use link::{CommitmentData, Links, ProvedWeights, WeightCommitment};
 pub use plan::{PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
+pub use relayout::{
+    RelayoutBundle, RelayoutError, RelayoutReport, RelayoutStatement, RelayoutTile, verify_relayout,
+};
 pub use report::{NotProved, Proved, Report, Seed, StreamReport};
 pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec};
 pub use srs::{Srs, SrsError};
 pub use statement::{TileStatement, transcript_prefix};
-pub use vk::{TileShape, VerifyingKey, VkData, VkError};
+pub use vk::{CircuitKind, TileShape, VerifyingKey, VkData, VkError, WeightColumns};
 pub use workers::{Alone, Workers};

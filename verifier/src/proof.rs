@@ -54,6 +54,15 @@ impl Proof {
     }
 }
 
+impl Proof {
+    /// The commitment to an advice column of `vk`.
+    pub(crate) fn advice(&self, vk: &VerifyingKey, column: u32) -> Option<G1Affine> {
+        let column = usize::try_from(column).ok()?;
+        let position = vk.layout.advice.get(column)?;
+        self.points.get(*position).copied()
+    }
+}
+
 /// Why a proof is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -9,6 +9,19 @@ pub const TILE_INSTANCE_ROWS: u64 = 4;
 /// one after it, and the number of the tile's blocks that are part of the stream.
 pub const TILE_CHAIN_ROWS: u64 = 3;
 
+/// Rows of a block of a tile.
+pub const TILE_BLOCK_ROWS: u64 = 15;
+
+/// Blocks of a tile before those of weights.
+pub const TILE_HEADER_BLOCKS: u64 = 3;
+
+/// Rows of a tile up to its last weight.
+pub(crate) fn tile_rows(blocks: u64) -> u64 {
+    blocks
+        .saturating_add(TILE_HEADER_BLOCKS)
+        .saturating_mul(TILE_BLOCK_ROWS)
+}
+
 /// What one tile proof is about. The proof is bound to all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileStatement {

@@ -15,10 +15,11 @@ use super::check::{CheckError, check};
 use super::claim::{Channel, Points};
 use super::config::InferenceConfig;
 use super::contraction::Operand;
-use super::execute::{ExecuteError, execute};
+use super::execute::{ExecuteError, execute, place_params};
 use super::fraction::Randomness;
 use super::linear::field;
-use super::plan::layout::{ClaimPlan, Layout, Left, Selection};
+use super::plan::layout::{ClaimPlan, Layout, Left, Role, SealPlan, Selection};
+use super::seal::{Salts, SealConfig};
 use super::selection;
 use super::shape::Shape;
 use super::sheet::Sheet;
@@ -29,6 +30,7 @@ pub struct InferenceCircuit {
     shape: Shape,
     layout: Arc<Layout>,
     sheet: Arc<Sheet>,
+    salts: Salts,
     proves: bool,
 }
 
@@ -37,17 +39,19 @@ impl InferenceCircuit {
     pub fn new(layout: Arc<Layout>, shape: Shape) -> Self {
         let mut meta = ConstraintSystem::default();
         let config = InferenceConfig::configure(&mut meta, &shape);
-        let mut sheet = Sheet::new(&meta, shape.rows());
+        let mut sheet = Sheet::new(&meta, config.first_phase().len(), shape.rows());
         layout.fill(&config, &mut sheet);
         Self {
             shape,
             layout,
             sheet: Arc::new(sheet),
+            salts: Salts::default(),
             proves: false,
         }
     }
 
-    /// The circuit with its witness, and the outputs.
+    /// The circuit with its witness, and the outputs. `salts` hide what is hidden: random, and new
+    /// for each proof.
     ///
     /// # Errors
     ///
@@ -56,6 +60,7 @@ impl InferenceCircuit {
         &self,
         params: &Params,
         inputs: &[i64],
+        salts: Salts,
     ) -> Result<(Self, Vec<i64>), ExecuteError> {
         let mut meta = ConstraintSystem::default();
         let config = InferenceConfig::configure(&mut meta, &self.shape);
@@ -64,6 +69,7 @@ impl InferenceCircuit {
         let outputs = execute(&config, &self.layout, &mut sheet, params, inputs)?;
         let circuit = Self {
             sheet: Arc::new(sheet),
+            salts,
             proves: true,
             ..self.clone()
         };
@@ -75,6 +81,30 @@ impl InferenceCircuit {
         let mut meta = ConstraintSystem::default();
         InferenceConfig::configure(&mut meta, &self.shape);
         meta
+    }
+
+    /// Indices of the advice columns that commit to the parameters.
+    pub fn parameter_columns(&self) -> Vec<usize> {
+        let mut meta = ConstraintSystem::default();
+        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let columns = config.params.committed();
+        columns.iter().map(|column| column.index()).collect()
+    }
+
+    /// The cells of [`Self::parameter_columns`], offsets included, without the random rows: what a
+    /// proof about these parameters commits to.
+    ///
+    /// # Errors
+    ///
+    /// If the parameters do not fit the layout.
+    pub fn parameter_cells(&self, params: &Params) -> Result<Vec<Vec<i64>>, ExecuteError> {
+        let mut meta = ConstraintSystem::default();
+        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let mut sheet = Sheet::new(&meta, config.first_phase().len(), self.shape.rows());
+        place_params(&config, &self.layout, &mut sheet, params)?;
+        let columns = config.params.committed();
+        let cells = columns.iter().map(|&column| sheet.advice(column).to_vec());
+        Ok(cells.collect())
     }
 
     /// Checks the fixed columns by themselves, see [`super::check`].
@@ -103,9 +133,37 @@ impl InferenceCircuit {
         &self.layout
     }
 
-    /// The instance column of a circuit with a witness: inputs, outputs, and the number of inputs.
+    /// The instance column of a circuit with a witness: public inputs, public outputs, the number of
+    /// public inputs; then for each seal zeros and, on its last row, its digest.
     pub fn instance(&self) -> Vec<Fr> {
-        self.sheet.instances().iter().map(|&v| field(v)).collect()
+        let mut instance: Vec<Fr> = self.sheet.instances().iter().map(|&v| field(v)).collect();
+        for seal in &self.layout.seals {
+            instance.resize(seal.rows().end, Fr::ZERO);
+            if let Some(last) = instance.last_mut() {
+                *last = self.digest(seal);
+            }
+        }
+        instance
+    }
+
+    /// Digest of a seal of a circuit with a witness.
+    pub fn digest(&self, seal: &SealPlan) -> Fr {
+        crate::seal::digest(self.salt(seal.role), &self.sealed_values(seal))
+    }
+
+    fn salt(&self, role: Role) -> Fr {
+        match role {
+            Role::Input => self.salts.inputs,
+            Role::Output => self.salts.outputs,
+        }
+    }
+
+    fn sealed_values(&self, seal: &SealPlan) -> Vec<i64> {
+        // The last of the columns of integers.
+        let cells = self.sheet.advice_columns().last();
+        let cells = cells.map_or(&[][..], |column| &column[seal.value_rows()]);
+        let offset = self.shape.wide_offset();
+        cells.iter().map(|cell| cell - offset).collect()
     }
 
     fn assign_fixed(&self, region: &mut Region<'_, Fr>, config: &InferenceConfig) {
@@ -126,6 +184,22 @@ impl InferenceCircuit {
                 }
             }
         }
+    }
+
+    /// Permutations of the seals; values are there already.
+    fn assign_seals(&self, region: &mut Region<'_, Fr>, config: &InferenceConfig) {
+        for (columns, seal) in self.seals(config) {
+            let values = self.sealed_values(seal);
+            columns.assign(region, seal.first, self.salt(seal.role), &values);
+        }
+    }
+
+    fn seals<'a>(
+        &'a self,
+        config: &'a InferenceConfig,
+    ) -> impl Iterator<Item = (&'a SealConfig, &'a SealPlan)> {
+        let seals = config.seal.iter();
+        seals.flat_map(|columns| self.layout.seals.iter().map(move |seal| (columns, seal)))
     }
 
     fn assign_vectors(
@@ -334,6 +408,7 @@ impl Circuit<Fr> for InferenceCircuit {
                 self.assign_fixed(&mut region, &config);
                 if self.proves {
                     self.assign_first(&mut region, &config);
+                    self.assign_seals(&mut region, &config);
                 }
                 Ok(())
             },
@@ -366,6 +441,10 @@ impl Circuit<Fr> for InferenceCircuit {
                 config
                     .fractions
                     .assign(&mut region, &self.sheet, last, randomness);
+                for (columns, seal) in self.seals(&config) {
+                    let (salt, values) = (self.salt(seal.role), self.sealed_values(seal));
+                    columns.accumulate(&mut region, seal.first, salt, &values, points.column);
+                }
                 Ok(self.assign_vectors(&mut region, &config, &points))
             },
         )?;
@@ -384,7 +463,7 @@ impl Circuit<Fr> for InferenceCircuit {
 }
 
 impl InferenceConfig {
-    /// All first-phase columns.
+    /// All first-phase columns of integers; those of seals come after them.
     pub fn first_phase(&self) -> Vec<Column<Advice>> {
         let mut columns = self.params.weights.clone();
         columns.extend(self.params.lanes.iter().flat_map(|l| [l.value, l.high]));
@@ -398,6 +477,7 @@ impl InferenceConfig {
         columns.extend(self.folds.lanes.iter().flat_map(|l| [l.x, l.total]));
         columns.extend(self.tables.iter().map(|set| set.count));
         columns.extend(self.selection.iter().map(|s| s.indices.index));
+        columns.extend(self.seal.iter().map(|seal| seal.values.value));
         columns
     }
 }

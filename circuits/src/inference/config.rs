@@ -14,6 +14,7 @@ use super::fraction::{Fraction, FractionConfig, GROUP, Randomness, Tuple};
 use super::linear::{Cell, Linear};
 use super::param::ParamConfig;
 use super::plan::layout::Section;
+use super::seal::{SealConfig, SealedValues};
 use super::selection::{IndexConfig, SelectionConfig};
 use super::shape::Shape;
 use super::unit::{UnitConfig, out, wide};
@@ -93,6 +94,8 @@ pub struct InferenceConfig {
     pub contraction: ContractionConfig,
     /// Rows chosen by indices.
     pub selection: Option<SelectionConfig>,
+    /// Hidden inputs and outputs.
+    pub seal: Option<SealConfig>,
     /// Claims about matrix parameters.
     pub weight_claims: Vec<Channel>,
     /// Claims about results of contractions.
@@ -122,6 +125,7 @@ impl InferenceConfig {
             })
             .collect();
         let indices = shape.selection.then(|| IndexConfig::allocate(meta));
+        let sealed = shape.sealed.then(|| SealedValues::allocate(meta));
         let public = PublicConfig {
             instance: meta.instance_column(),
             address: meta.fixed_column(),
@@ -137,10 +141,15 @@ impl InferenceConfig {
         folds.configure(meta, shape);
         let mut wires = vec![public.wire()];
         wires.extend(indices.map(|indices| indices.wire()));
-        let groups = groups(shape, &params, &units, &folds, &tables, wires, running);
+        let mut groups = groups(shape, &params, &units, &folds, &tables, wires, running);
+        groups.extend(sealed.map(|values| ("hidden values".to_owned(), values.fractions(shape))));
+        let permutation = sealed.map(|values| (values, SealConfig::first(meta)));
         let randomness = Randomness { alpha, beta };
         let fractions = FractionConfig::configure(meta, running, ends, randomness, groups);
 
+        let seal = permutation.map(|(values, permutation)| {
+            SealConfig::configure(meta, shape, values, permutation, public.instance, column)
+        });
         let vectors = ContractionConfig::vectors(meta);
         let [inner, gamma] = std::array::from_fn(|_| meta.challenge_usable_after(SecondPhase));
         let points = Points {
@@ -187,6 +196,7 @@ impl InferenceConfig {
             fractions,
             contraction,
             selection,
+            seal,
             weight_claims,
             result_claims,
             operand_claims,

@@ -8,7 +8,9 @@ use super::claim::Axis;
 use super::config::InferenceConfig;
 use super::contraction::{Operand, multiply};
 use super::fraction::Tuple;
-use super::plan::layout::{ClaimPlan, ContractionPlan, Layout, Left, Section, Selection, Step};
+use super::plan::layout::{
+    ClaimPlan, ContractionPlan, Layout, Left, Role, Section, Selection, Step,
+};
 use super::plan::rows::{Address, Ending, Fold, Multiplier, Place, UnitOp, UnitRow};
 use super::sheet::Sheet;
 
@@ -55,7 +57,7 @@ pub enum ExecuteError {
 
 /// Fills the first phase of a sheet whose fixed columns are filled.
 ///
-/// `inputs` are the public inputs in order. Returns the outputs.
+/// `inputs` are the inputs in order, public or hidden. Returns the outputs.
 ///
 /// # Errors
 ///
@@ -67,14 +69,16 @@ pub fn execute(
     params: &Params,
     inputs: &[i64],
 ) -> Result<Vec<i64>, ExecuteError> {
-    if inputs.len() != layout.inputs {
-        return Err(ExecuteError::Input {
-            expected: layout.inputs,
-            got: inputs.len(),
-        });
+    let hidden = layout.seal(Role::Input).map(|seal| seal.values.len());
+    let expected = hidden.unwrap_or(layout.inputs);
+    if inputs.len() != expected {
+        let got = inputs.len();
+        return Err(ExecuteError::Input { expected, got });
     }
-    sheet.set_instance(inputs.to_vec());
     let machine = Machine { config, layout };
+    machine.seal(sheet, Role::Input, inputs)?;
+    let public = if hidden.is_some() { &[][..] } else { inputs };
+    sheet.set_instance(public.to_vec());
     machine.place_params(sheet, params)?;
     for step in &layout.steps {
         match step {
@@ -83,17 +87,79 @@ pub fn execute(
             Step::Folds(rows) => machine.folds(sheet, rows.clone())?,
         }
     }
-    let outputs: Vec<i64> = layout
-        .outputs
-        .iter()
-        .map(|&address| machine.read(sheet, address))
-        .collect();
-    let mut instance = inputs.to_vec();
+    let read = |addresses: &mut dyn Iterator<Item = Address>| -> Vec<i64> {
+        addresses
+            .map(|address| machine.read(sheet, address))
+            .collect()
+    };
+    let mut outputs = read(&mut layout.outputs.iter().copied());
+    let mut instance = public.to_vec();
     instance.extend(&outputs);
     instance.push(layout.inputs as i64);
+    if let Some(seal) = layout.seal(Role::Output) {
+        outputs = read(&mut seal.values.iter().map(|value| value.address));
+        machine.seal(sheet, Role::Output, &outputs)?;
+    }
     sheet.set_instance(instance);
     machine.count(sheet)?;
     Ok(outputs)
+}
+
+/// Fills the columns of parameters, and nothing else, of a sheet without a witness.
+///
+/// # Errors
+///
+/// If the parameters do not fit the layout.
+pub fn place_params(
+    config: &InferenceConfig,
+    layout: &Layout,
+    sheet: &mut Sheet,
+    params: &Params,
+) -> Result<(), ExecuteError> {
+    Machine { config, layout }.place_params(sheet, params)
+}
+
+/// Fills the columns of matrix parameters on the rows before the last.
+pub(crate) fn place_weights(
+    layout: &Layout,
+    params: &Params,
+    sheet: &mut Sheet,
+    columns: &[Column<Advice>],
+    offset: i64,
+    last: usize,
+) -> Result<(), ExecuteError> {
+    // Lanes without a parameter hold zero.
+    for &column in columns {
+        sheet.advice_mut(column)[..last].fill(offset);
+    }
+    for plan in &layout.weights {
+        for (index, &element) in plan.elements.iter().enumerate() {
+            let width = plan.matrix.columns;
+            let (row, lane) = plan.matrix.at(index / width, index % width);
+            let cell = within(value(params, plan.tensor, element)?, offset, row)?;
+            sheet.advice_mut(columns[lane])[row] = cell;
+        }
+    }
+    Ok(())
+}
+
+/// An element of a parameter.
+fn value(params: &Params, tensor: TensorId, element: u32) -> Result<i64, ExecuteError> {
+    let values = params.values.get(&tensor).map_or(&[][..], |v| v);
+    let value = values.get(element as usize).map(|&value| i64::from(value));
+    value.ok_or(ExecuteError::Params {
+        tensor,
+        expected: element as usize + 1,
+        got: values.len(),
+    })
+}
+
+/// The cell of a value that must lie in `-offset..offset`.
+fn within(value: i64, offset: i64, row: usize) -> Result<i64, ExecuteError> {
+    if (-offset..offset).contains(&value) {
+        return Ok(value + offset);
+    }
+    Err(ExecuteError::Range { value, row })
 }
 
 struct Machine<'a> {
@@ -118,46 +184,43 @@ impl Machine<'_> {
                 sheet.advice(self.config.params.lanes[lane].value)[row] - shape.param_offset()
             }
             Some(Place::Public(row)) => sheet.instance(row),
+            Some(Place::Sealed(index)) => {
+                let seal = self.layout.seal(Role::Input).zip(self.config.seal.as_ref());
+                seal.map_or(0, |(seal, columns)| {
+                    let row = seal.value_rows().start + index;
+                    sheet.advice(columns.values.value)[row] - shape.wide_offset()
+                })
+            }
             None => 0,
         }
     }
 
+    /// Puts values behind a digest where they stand.
+    fn seal(&self, sheet: &mut Sheet, role: Role, values: &[i64]) -> Result<(), ExecuteError> {
+        let Some((seal, columns)) = self.layout.seal(role).zip(self.config.seal.as_ref()) else {
+            return Ok(());
+        };
+        let offset = self.config.shape.wide_offset();
+        let cells = seal.value_rows().zip(&seal.values).zip(values);
+        for ((row, sealed), &value) in cells {
+            if sealed.range.is_some_and(|range| !range.contains(value)) {
+                return Err(ExecuteError::Range { value, row });
+            }
+            sheet.advice_mut(columns.values.value)[row] = value + offset;
+        }
+        Ok(())
+    }
+
     fn place_params(&self, sheet: &mut Sheet, params: &Params) -> Result<(), ExecuteError> {
         let shape = &self.config.shape;
-        let value = |tensor: TensorId, element: u32| {
-            let values = params.values.get(&tensor).map_or(&[][..], |v| v);
-            let value = values.get(element as usize).map(|&value| i64::from(value));
-            value.ok_or(ExecuteError::Params {
-                tensor,
-                expected: element as usize + 1,
-                got: values.len(),
-            })
-        };
-        let within = |value: i64, offset: i64, row: usize| {
-            let range = -offset..offset;
-            let error = ExecuteError::Range { value, row };
-            range
-                .contains(&value)
-                .then_some(value + offset)
-                .ok_or(error)
-        };
-        // Lanes without a parameter hold zero.
-        for column in &self.config.params.weights {
-            let rows = ..shape.last_row();
-            sheet.advice_mut(*column)[rows].fill(shape.weight_offset());
-        }
-        for plan in &self.layout.weights {
-            for (index, &element) in plan.elements.iter().enumerate() {
-                let columns = plan.matrix.columns;
-                let (row, lane) = plan.matrix.at(index / columns, index % columns);
-                let cell = within(value(plan.tensor, element)?, shape.weight_offset(), row)?;
-                sheet.advice_mut(self.config.params.weights[lane])[row] = cell;
-            }
-        }
+        let (offset, last) = (shape.weight_offset(), shape.last_row());
+        let weights = &self.config.params.weights;
+        place_weights(self.layout, params, sheet, weights, offset, last)?;
         let lanes = self.layout.lanes.params;
         for (index, &(tensor, element)) in self.layout.params.iter().enumerate() {
             let (row, lane) = (index / lanes, &self.config.params.lanes[index % lanes]);
-            let cell = within(value(tensor, element)?, shape.param_offset(), row)?;
+            let value = value(params, tensor, element)?;
+            let cell = within(value, shape.param_offset(), row)?;
             sheet.advice_mut(lane.value)[row] = cell;
             sheet.advice_mut(lane.high)[row] = cell >> shape.table_bits;
         }

@@ -6,6 +6,8 @@
 //! about the lanes they stand in; a [`selection`] is a product that takes rows by their indices; a
 //! [`fold`] takes the maximum or the sum of a window.
 //!
+//! Inputs and outputs that stay hidden are behind a digest ([`seal`]).
+//!
 //! The model is in the fixed columns: which address is read where, which table a row uses, which
 //! rows are a matrix. The gates depend on the [`shape::Shape`] alone.
 
@@ -20,6 +22,7 @@ pub mod fraction;
 pub mod linear;
 pub mod param;
 pub mod plan;
+pub mod seal;
 pub mod selection;
 pub mod shape;
 pub mod sheet;
@@ -30,5 +33,6 @@ pub use check::CheckError;
 pub use circuit::InferenceCircuit;
 pub use config::InferenceConfig;
 pub use execute::ExecuteError;
-pub use plan::{PlanError, plan};
+pub use plan::{Hidden, PlanError, plan};
+pub use seal::Salts;
 pub use shape::Shape;

@@ -58,6 +58,13 @@ impl ParamConfig {
         }
     }
 
+    /// The columns whose commitments are commitments to the parameters: matrices, then vectors. The
+    /// high pieces follow from them.
+    pub fn committed(&self) -> Vec<Column<Advice>> {
+        let vectors = self.lanes.iter().map(|lane| lane.value);
+        self.weights.iter().copied().chain(vectors).collect()
+    }
+
     /// Range lookups and wires; `running` is one on all rows that carry cells.
     pub fn fractions(&self, shape: &Shape, running: Column<Fixed>) -> Vec<(String, Vec<Fraction>)> {
         let kind = if shape.weight_bits == shape.table_bits {

@@ -36,6 +36,8 @@ pub struct Shape {
     pub division: bool,
     /// Whether indices select rows of a matrix.
     pub selection: bool,
+    /// Whether inputs or outputs are hidden.
+    pub sealed: bool,
     /// Powers of the position challenge by which a kernel's offset moves from row to row.
     pub steps: Vec<u32>,
     /// Powers of the position challenge by which a result is shifted in its raster.

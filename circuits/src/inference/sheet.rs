@@ -18,18 +18,13 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// An empty sheet: zeros everywhere.
-    pub fn new(meta: &ConstraintSystem<Fr>, rows: usize) -> Self {
-        let first_phase = meta
-            .advice_column_phase()
-            .iter()
-            .filter(|&&p| p == 0)
-            .count();
+    /// An empty sheet: zeros everywhere; with the first so many advice columns.
+    pub fn new(meta: &ConstraintSystem<Fr>, advice: usize, rows: usize) -> Self {
         Self {
             fixed: (0..meta.num_fixed_columns())
                 .map(|_| Arc::new(vec![0; rows]))
                 .collect(),
-            advice: vec![vec![0; rows]; first_phase],
+            advice: vec![vec![0; rows]; advice],
             instance: Vec::new(),
         }
     }

@@ -79,6 +79,36 @@ impl TileCircuit {
         seed.chain(chain).collect()
     }
 
+    /// The cells of the weight lanes, without the random rows: what a proof of this tile commits
+    /// to. Zero outside the rows of weights; nothing for a shape.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::check`].
+    pub fn lane_cells(&self) -> Result<Vec<Vec<i64>>, TopDigitsOfModulus> {
+        let params = &self.params;
+        let mut cells = vec![vec![0; 1 << params.k]; params.lanes()];
+        let Some(witness) = self.witness else {
+            return Ok(Vec::new());
+        };
+        let key = witness.seed.stream_key();
+        let limbs = |i| weight_block(params, key, witness.first_block + i).map(|block| block.limbs);
+        let blocks: Vec<Vec<u16>> = (0..params.blocks() as u64)
+            .into_par_iter()
+            .map(limbs)
+            .collect::<Result<_, _>>()?;
+        for (index, block) in blocks.iter().enumerate() {
+            let first = params.first_weight_row() + index * BLOCK_ROWS;
+            let rows = block.chunks_exact(params.lanes());
+            for (row, limbs) in (first..).zip(rows) {
+                for (lane, &limb) in cells.iter_mut().zip(limbs) {
+                    lane[row] = i64::from(params.lane_value(usize::from(limb)));
+                }
+            }
+        }
+        Ok(cells)
+    }
+
     /// Checks that each block of the tile can be proved.
     ///
     /// # Errors

@@ -68,7 +68,7 @@ fn wrong_output() {
 fn input_presented_as_an_output() {
     for case in cases() {
         let model = Model::new(&case, lanes()[0]);
-        let forgery = wrong_number_of_inputs(&model);
+        let forgery = wrong_number_of_inputs();
         refused(&model, &forgery, "public", "number of inputs");
     }
 }

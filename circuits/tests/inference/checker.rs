@@ -52,6 +52,10 @@ fn every_flipped_flag_of_a_claim_is_refused() {
             flags.extend([selection.indices.active, selection.start]);
             flags.extend([selection.more, selection.next]);
         }
+        if let Some(seal) = &config.seal {
+            flags.extend([seal.active, seal.poseidon.block, seal.start, seal.end]);
+            flags.extend([seal.pad, seal.values.read, seal.values.ranged]);
+        }
         let rows = model.circuit.layout().rows() + 1;
         let flips: Vec<_> = flags
             .iter()
@@ -79,7 +83,12 @@ fn every_changed_number_of_an_identity_is_refused() {
         let selection = model.config.selection.iter();
         let chosen = selection.flat_map(|s| [(s.indices.active, s.id), (s.next, s.key)]);
         let others = [(contraction.active, contraction.id)];
-        for (flag, id) in starts.chain(others).chain(chosen) {
+        let seals = model
+            .config
+            .seal
+            .iter()
+            .map(|seal| (seal.start, seal.count));
+        for (flag, id) in starts.chain(others).chain(chosen).chain(seals) {
             for row in 0..model.last() {
                 if model.circuit.sheet().fixed(flag)[row] == 1 {
                     let value = model.circuit.sheet().fixed(id)[row];
@@ -154,8 +163,27 @@ fn every_changed_wire_is_refused() {
                 changes.push((address, row, at(address, row) + 1));
             }
         }
+        if let Some(seal) = &model.config.seal {
+            for row in model
+                .circuit
+                .layout()
+                .seals
+                .iter()
+                .flat_map(|seal| seal.value_rows())
+            {
+                let values = &seal.values;
+                changes.push((values.address, row, at(values.address, row) + 1));
+                changes.push((values.flow, row, at(values.flow, row) - 1));
+                if at(values.ranged, row) == 1 {
+                    let (least, greatest) = (at(values.least, row), at(values.greatest, row));
+                    changes.push((values.greatest, row, least - 1));
+                    let limit = 1 << model.config.shape.table_bits;
+                    changes.push((values.least, row, greatest - limit));
+                }
+            }
+        }
         let public = &model.config.public;
-        for row in 0..model.circuit.layout().inputs + model.outputs.len() {
+        for row in 0..model.circuit.layout().public_rows() - 1 {
             changes.push((public.flow, row, at(public.flow, row) + 1));
             changes.push((public.count, row, 1));
         }

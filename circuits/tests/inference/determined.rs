@@ -8,6 +8,7 @@ use nascent_circuits::grid::Cell;
 use nascent_circuits::inference::claim::Axis;
 use nascent_circuits::inference::plan::layout::Section;
 use nascent_circuits::inference::plan::rows::Ending;
+use nascent_circuits::poseidon2::BLOCK_ROWS;
 use rayon::prelude::*;
 
 use crate::harness::{Forgery, Model, cell, wide_field};
@@ -58,6 +59,23 @@ fn free(model: &Model) -> BTreeSet<Cell> {
         let rows = layout.index_rows..model.last();
         free.extend(rows.map(|row| cell(selection.indices.index, row)));
     }
+    if let Some(seal) = &config.seal {
+        let own = seal.poseidon.a.iter().chain(&seal.poseidon.b);
+        let own: Vec<_> = own.chain([&seal.chain, &seal.values.value]).collect();
+        let seals = &layout.seals;
+        for row in 0..model.last() {
+            let inside = seals.iter().find(|seal| seal.rows().contains(&row));
+            let at = inside.map(|seal| (row - seal.first) % BLOCK_ROWS);
+            match at {
+                None => free.extend(own.iter().map(|column| cell(**column, row))),
+                // The permutation leaves these cells to its user, and here it has none.
+                Some(6..=10) => {
+                    free.insert(cell(seal.poseidon.spare_column(), row));
+                }
+                Some(_) => {}
+            }
+        }
+    }
     for column in config.first_phase() {
         free.extend((model.last()..model.honest.rows).map(|row| cell(column, row)));
     }
@@ -92,7 +110,11 @@ fn free_cells_have_no_influence() {
 fn all_other_cells_are_bound() {
     for model in models() {
         let free = free(&model);
-        let columns = model.config.first_phase();
+        let mut columns = model.config.first_phase();
+        if let Some(seal) = &model.config.seal {
+            columns.extend(seal.poseidon.a.iter().chain(&seal.poseidon.b));
+            columns.push(seal.chain);
+        }
         let cells = columns
             .iter()
             .flat_map(|column| (0..model.last()).map(|row| cell(*column, row)));

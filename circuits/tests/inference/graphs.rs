@@ -1,5 +1,6 @@
 //! Small graphs, one for each part of the circuit, with parameters and inputs.
 
+use nascent_circuits::inference::Hidden;
 use nascent_ir::{
     Builder, CheckedGraph, Conv, Divide, Embed, Map, MatMul, Multiplier, Op, Params, Pre, Range,
     Table, TableId, TensorId, View,
@@ -14,6 +15,8 @@ pub struct Case {
     pub graph: CheckedGraph,
     pub params: Params,
     pub inputs: Vec<i32>,
+    /// What is hidden.
+    pub hidden: Hidden,
 }
 
 /// Small deterministic integers in `-half..=half`.
@@ -113,6 +116,7 @@ impl Maker {
             graph: self.builder.finish(outputs).expect("checked"),
             params: self.params,
             inputs,
+            hidden: Hidden::default(),
         }
     }
 }
@@ -373,6 +377,26 @@ fn embedding() -> Case {
     m.case("embedding", &[out, z], vec![149, 3, 149, 70, 9, 140, 80, 9])
 }
 
+/// Inputs and outputs behind digests, the inputs in more than one block.
+fn hidden() -> Case {
+    let mut m = Maker::new("hidden");
+    let x = m.input(&[1, 17]);
+    let w = m.weights("w", &[17, 3]);
+    let op = MatMul {
+        a: x,
+        b: w,
+        transpose_b: false,
+    };
+    let y = m.push("y", Op::MatMul(op));
+    let y = m.round("out", y, None, m.clamp);
+    let case = m.case("hidden", &[y], noise(11, 17, 7));
+    let hidden = Hidden {
+        inputs: true,
+        outputs: true,
+    };
+    Case { hidden, ..case }
+}
+
 /// All cases.
 pub fn cases() -> Vec<Case> {
     vec![
@@ -382,5 +406,6 @@ pub fn cases() -> Vec<Case> {
         pooling(),
         attention(),
         embedding(),
+        hidden(),
     ]
 }

@@ -18,10 +18,12 @@ use nascent_circuits::inference::config::InferenceConfig;
 use nascent_circuits::inference::fraction::Tuple;
 use nascent_circuits::inference::linear::field;
 use nascent_circuits::inference::plan::layout::{ClaimPlan, Left, Section, Selection};
+use nascent_circuits::inference::plan::plan_hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
-use nascent_circuits::inference::{InferenceCircuit, plan};
+use nascent_circuits::inference::{InferenceCircuit, Salts};
 
 use crate::graphs::Case;
+use crate::sealing::SealFault;
 
 /// A circuit with an honest witness, its constraints, and what follows from its first phase.
 pub struct Model {
@@ -51,6 +53,8 @@ pub struct Forgery<'a> {
     pub outputs: Vec<(usize, Fr)>,
     /// Changes anything in the first phase, before the lookups are counted.
     pub first: Option<Edit<'a>>,
+    /// Goes wrong in the seals.
+    pub seal: Option<SealFault>,
     /// Changes the multiplicities.
     pub counts: Option<Edit<'a>>,
     /// Changes the vectors.
@@ -61,6 +65,14 @@ pub struct Forgery<'a> {
 
 /// Names of constraints that fail.
 pub type Verdict = Vec<(String, String)>;
+
+/// Salts of the hidden values.
+pub fn salts() -> Salts {
+    Salts {
+        inputs: Fr::from(77).invert().expect("not zero"),
+        outputs: Fr::from(78).invert().expect("not zero"),
+    }
+}
 
 /// A circuit with an honest witness.
 pub struct LaidOut {
@@ -73,12 +85,13 @@ pub struct LaidOut {
 
 impl LaidOut {
     pub fn new(case: &Case, lanes: Lanes) -> Self {
-        let layout = Arc::new(plan(&case.graph, lanes).expect("planned"));
+        let layout = plan_hidden(&case.graph, lanes, case.hidden);
+        let layout = Arc::new(layout.expect("planned"));
         let shape = layout.shape(None).expect("fits");
         let circuit = InferenceCircuit::new(layout, shape.clone());
         let inputs: Vec<i64> = case.inputs.iter().map(|&x| x.into()).collect();
         let (circuit, outputs) = circuit
-            .with_witness(&case.params, &inputs)
+            .with_witness(&case.params, &inputs, salts())
             .expect("in range");
         let mut meta = ConstraintSystem::default();
         let config = InferenceCircuit::configure_with_params(&mut meta, shape.clone());
@@ -140,7 +153,12 @@ impl Model {
     fn plan(&mut self) {
         let last = self.last();
         let sums = [self.sum_end("fraction sum"), self.sum_end("claim sum")];
-        let check = |constraint, row| sums.contains(&(constraint, row));
+        let lanes = self
+            .constraints
+            .find("seal", "accumulator equals the lanes");
+        let check = |constraint, row| {
+            sums.contains(&(constraint, row)) || lanes.is_some_and(|lanes| lanes == constraint)
+        };
         debug_assert!(sums.iter().all(|&(_, row)| row == last));
         let mut planner = Planner::new(&self.constraints, &self.honest, check);
         for (column, &phase) in self.meta.advice_column_phase().iter().enumerate() {
@@ -194,9 +212,9 @@ impl Model {
     pub fn first_phase(&self, grid: &mut Grid, forgery: &Forgery<'_>) {
         self.rerun(grid, &forgery.twists);
         for (index, fault) in &forgery.outputs {
-            let row = self.circuit.layout().inputs + index;
-            grid.instance[0][row] += fault;
+            *self.output(grid, *index) += fault;
         }
+        self.reseal(grid, forgery.seal);
         if let Some(edit) = forgery.first {
             edit(self, grid);
         }

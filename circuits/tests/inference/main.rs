@@ -6,6 +6,7 @@
 //! - [`attacks`]: attacks on units, folds and wires by name; [`attacks_on_claims`]: on claims;
 //!   [`attacks_on_selections`]: on embeddings;
 //! - [`checker`]: fixed columns that do not mean a circuit are refused;
+//! - [`sealing`]: attacks on hidden inputs and outputs;
 //! - [`refused`]: graphs that have no sound layout.
 
 mod attacks;
@@ -19,6 +20,7 @@ mod manifest;
 mod random;
 mod refused;
 mod rerun;
+mod sealing;
 
 use std::collections::BTreeMap;
 
@@ -26,8 +28,9 @@ use graphs::cases;
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
 use harness::LaidOut;
+use nascent_circuits::inference::InferenceCircuit;
+use nascent_circuits::inference::plan::plan_hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
-use nascent_circuits::inference::{InferenceCircuit, plan};
 
 fn lanes() -> Vec<Lanes> {
     let lanes = |units, folds, params, weights| Lanes {
@@ -78,6 +81,8 @@ fn degrees_are_those_of_the_book() {
         ("fraction sum", 2),
         ("contraction", 3),
         ("selection", 3),
+        ("seal", 4),
+        ("seal poseidon2 full round", 4),
         ("claims of weights, channel 0", 3),
         ("claims of results", 3),
         ("claims of operands, channel 0", 3),
@@ -85,7 +90,7 @@ fn degrees_are_those_of_the_book() {
     ];
     let mut left: BTreeMap<&str, usize> = stated.into_iter().collect();
     for case in cases() {
-        let layout = plan(&case.graph, lanes()[0]).expect("planned");
+        let layout = plan_hidden(&case.graph, lanes()[0], case.hidden).expect("planned");
         let mut meta = ConstraintSystem::<Fr>::default();
         InferenceCircuit::configure_with_params(&mut meta, layout.shape(None).expect("fits"));
         for (name, degree) in stated {
@@ -106,7 +111,7 @@ fn degrees_are_those_of_the_book() {
 #[test]
 fn degree_is_at_most_five() {
     for case in cases() {
-        let layout = plan(&case.graph, lanes()[0]).expect("planned");
+        let layout = plan_hidden(&case.graph, lanes()[0], case.hidden).expect("planned");
         let mut meta = ConstraintSystem::<Fr>::default();
         InferenceCircuit::configure_with_params(&mut meta, layout.shape(None).expect("fits"));
         for gate in meta.gates() {

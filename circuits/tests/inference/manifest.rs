@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ff::Field;
 use halo2curves::bn256::Fr;
-use nascent_circuits::grid::Cell;
+use nascent_circuits::grid::{Cell, Grid};
+use nascent_circuits::inference::plan::layout::Role;
 use nascent_circuits::inference::plan::rows::{Ending, Fold, Lanes, Multiplier};
 use rayon::prelude::*;
 
@@ -82,7 +83,9 @@ fn must_bind((gate, name): &(String, String)) -> bool {
 fn refusal(model: &Model, constraint: usize) -> Option<Verdict> {
     let (gate, name) = &model.constraints.names()[constraint];
     match (gate.as_str(), name.as_str()) {
-        ("public", _) => model.verdict(&wrong_number_of_inputs(model)),
+        ("public", _) => model.verdict(&wrong_number_of_inputs()),
+        ("seal", _) => model.wrong_seal(constraint),
+        (gate, _) if gate.starts_with("seal poseidon2") => model.wrong_permutation(constraint),
         ("unit multiplier", _) => wrong_multiplier(model),
         ("unit", _) if name.starts_with("step") => wrong_quotient(model, number(name)),
         ("unit", _) => remainder_above_divisor(model, number(name)),
@@ -114,9 +117,13 @@ pub fn wrong_output() -> Forgery<'static> {
 }
 
 /// The last input is taken for an output, or the first output for an input.
-pub fn wrong_number_of_inputs(model: &Model) -> Forgery<'static> {
+pub fn wrong_number_of_inputs() -> Forgery<'static> {
+    fn edit(model: &Model, grid: &mut Grid) {
+        let row = model.circuit.layout().public_rows() - 1;
+        grid.instance[0][row] -= Fr::ONE;
+    }
     Forgery {
-        outputs: vec![(model.outputs.len(), -Fr::ONE)],
+        first: Some(&edit),
         ..Forgery::default()
     }
 }
@@ -338,6 +345,29 @@ fn candidates(model: &Model) -> Candidates {
                     push(name, lane, vec![(cell(column, row), -Fr::ONE)]);
                 }
             }
+        }
+    }
+    if let (Some(seal), Some(columns)) = model.seal(Role::Input) {
+        for row in seal.value_rows() {
+            let at = cell(columns.values.value, row);
+            let [least, greatest] = [columns.values.least, columns.values.greatest]
+                .map(|column| model.honest.fixed[column.index()][row]);
+            let value = model.honest.advice[at.column][row];
+            push("above the least", 0, vec![(at, least - Fr::ONE - value)]);
+            push(
+                "below the greatest",
+                0,
+                vec![(at, greatest + Fr::ONE - value)],
+            );
+        }
+    }
+    if let (Some(seal), Some(columns)) = model.seal(Role::Output) {
+        for row in seal.value_rows() {
+            push(
+                "hidden",
+                0,
+                vec![(cell(columns.values.value, row), Fr::ONE)],
+            );
         }
     }
     for selection in layout.selections() {

@@ -1,6 +1,7 @@
 //! Random small graphs: the layout is sound by itself, the output is the reference's, and all
 //! constraints hold.
 
+use nascent_circuits::inference::Hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_ir::{
     Builder, Conv, Map, MatMul, Multiplier, Op, Params, Pre, Range, Table, TableId, TensorId, View,
@@ -270,6 +271,7 @@ fn case(numbers: &[u32]) -> Case {
         graph: maker.builder.finish(&[maker.current]).expect("checked"),
         params: maker.params,
         inputs,
+        hidden: Hidden::default(),
     }
 }
 
@@ -342,6 +344,7 @@ fn images_do_not_mix() {
             graph: many,
             params: params.clone(),
             inputs: inputs.clone(),
+            hidden: Hidden::default(),
         };
         let model = Model::new(&case, crate::lanes()[1]);
         assert_eq!(model.outputs, expected, "{size:?} {kernel:?}");
@@ -392,6 +395,7 @@ fn kernel_wider_than_a_row() {
             graph: maker.builder.finish(&[y]).expect("checked"),
             params: maker.params,
             inputs,
+            hidden: Hidden::default(),
         };
         let model = Model::new(&case, crate::lanes()[0]);
         let inputs = std::slice::from_ref(&case.inputs);

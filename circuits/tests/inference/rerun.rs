@@ -7,7 +7,7 @@ use halo2curves::bn256::Fr;
 use nascent_circuits::grid::{Cell, Grid};
 use nascent_circuits::inference::claim::Axis;
 use nascent_circuits::inference::linear::field;
-use nascent_circuits::inference::plan::layout::{ContractionPlan, Left, Selection, Step};
+use nascent_circuits::inference::plan::layout::{ContractionPlan, Left, Role, Selection, Step};
 use nascent_circuits::inference::plan::rows::{Address, Ending, Fold, Multiplier, Place, UnitOp};
 use nascent_circuits::inference::unit::UnitLane;
 
@@ -50,6 +50,12 @@ impl Model {
                 }
             }
         }
+        if let (Some(seal), Some(columns)) = self.seal(Role::Input) {
+            for row in seal.value_rows() {
+                let value = grid.advice[columns.values.value.index()][row];
+                put(grid, twists, cell(columns.values.value, row), value);
+            }
+        }
         for step in &self.circuit.layout().steps {
             match step {
                 Step::Contract(index) => self.contract(grid, twists, *index),
@@ -65,6 +71,13 @@ impl Model {
         let layout = self.circuit.layout();
         for (row, &address) in (layout.inputs..).zip(&layout.outputs) {
             grid.instance[0][row] = self.read(grid, address);
+        }
+        if let (Some(seal), Some(columns)) = self.seal(Role::Output) {
+            let offset = field(self.config.shape.wide_offset());
+            for (row, value) in seal.value_rows().zip(&seal.values) {
+                let value = self.read(grid, value.address) + offset;
+                put(grid, twists, cell(columns.values.value, row), value);
+            }
         }
     }
 
@@ -89,6 +102,12 @@ impl Model {
                 shape.param_offset(),
             ),
             Place::Public(row) => grid.instance[0][row],
+            Place::Sealed(index) => {
+                let (seal, columns) = self.seal(Role::Input);
+                let row = seal.expect("hidden inputs").value_rows().start + index;
+                let column = columns.expect("hidden inputs").values.value;
+                at(column.index(), row, shape.wide_offset())
+            }
         }
     }
 

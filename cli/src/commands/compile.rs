@@ -1,19 +1,31 @@
 //! `nascent compile`: an ONNX model with weights becomes a quantized model, and what proving it takes.
+//!
+//! With a plan, the integers of its random weights are the plan's deviates.
 
+use super::common;
 use super::inference::lay_out;
 use crate::calibration;
 use crate::failure::{Classify, Explain, Kind, Result};
 use crate::files;
 use crate::output::{Context, Outcome, bytes, count};
+use nascent_circuits::inference::Hidden;
 use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
+use nascent_compiler::{WeightSource, write_onnx_to};
+use nascent_ir::Origins;
+use nascent_prover::derive::{self, SafetensorsFile};
 use nascent_prover::estimate::{InferenceCost, available_memory};
+use nascent_verifier::ModelSpec;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Name of the architecture's file in a folder.
 pub const GRAPH: &str = "model.graph";
 /// Name of the parameters' file.
 pub const PARAMS: &str = "model.params";
+/// Name of the list that says which weight is which deviate of a plan.
+pub const ORIGINS: &str = "model.origins";
 /// Name of the file with the scales of inputs and outputs.
 pub const PORTS: &str = "model.ports.json";
 
@@ -34,8 +46,14 @@ pub struct Args {
     #[arg(long, default_value_t = 8)]
     activation_bits: u8,
     /// Bits of a weight, 4 to 12
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, conflicts_with = "plan")]
     weight_bits: u8,
+    /// A plan for this model: its random weights are not rounded, but stay the deviates of the plan
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// The derived weights (.safetensors of `nascent init`) [default: those in the model]
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    weights: Option<PathBuf>,
     /// Bits of the lookup tables, 12 to 16 [default: the fewest that keep the precision]
     #[arg(long)]
     table_bits: Option<u8>,
@@ -51,7 +69,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     std::fs::create_dir_all(&args.out)
         .or_fail(Kind::Environment)
         .doing(format!("folder {}", args.out.display()))?;
-    let paths = [GRAPH, PARAMS, PORTS].map(|name| args.out.join(name));
+    let paths = [GRAPH, PARAMS, PORTS, ORIGINS].map(|name| args.out.join(name));
     for path in &paths {
         files::check_output(path, args.force)?;
     }
@@ -68,15 +86,24 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     };
     let given: Vec<&Path> = args.samples.iter().map(PathBuf::as_path).collect();
     let given = samples::open(&given).or_fail(Kind::Input)?;
-    let file = files::read_bounded(&args.model, MAX_MODEL)?;
+    let mut file = files::read_bounded(&args.model, MAX_MODEL)?;
+    let plan = args.plan.as_deref().map(common::read_plan).transpose()?;
+    if let (Some(plan), Some(weights)) = (&plan, &args.weights) {
+        file = filled(&file, &plan.plan.model, weights)?;
+    }
     let model = Model {
         bytes: &file,
         folder: args.model.parent(),
     };
-    let compiled = infer::compile(&model, &options, &given)
+    let made = match &plan {
+        Some(plan) => infer::compile_derived(&model, &options, &given, &plan.plan.model)
+            .map(|derived| (derived.compiled, Some(derived.origins))),
+        None => infer::compile(&model, &options, &given).map(|compiled| (compiled, None)),
+    };
+    let (compiled, origins) = made
         .or_fail(Kind::Input)
         .doing(format!("model {}", args.model.display()))?;
-    let (_, shape) = lay_out(&compiled.graph)?;
+    let (_, shape) = lay_out(&compiled.graph, Hidden::default())?;
     let cost = InferenceCost::new(&shape);
     let model = calibration::cost_model(context);
     let threads = rayon::current_num_threads();
@@ -100,6 +127,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     for (path, content) in paths.iter().zip(&contents) {
         files::write(path, content)?;
     }
+    write_origins(context, &paths[3], origins.as_ref(), &compiled)?;
     let digest = compiled.graph.digest().or_fail(Kind::Internal)?;
     print(context, &compiled, &digest);
     context.result(format!(
@@ -128,6 +156,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "architecture": hex::encode(digest),
         "k": shape.k,
         "table_bits": shape.table_bits,
+        "derived_weights": origins.as_ref().map(|origins| derived_weights(origins, &compiled)),
         "advice_columns": advice,
         "fixed_columns": cost.fixed_columns,
         "predicted": {
@@ -139,6 +168,88 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         },
         "report": serde_json::from_str::<Value>(&compiled.report.to_json()).unwrap_or(Value::Null),
     })))
+}
+
+/// The model with the derived weights put in.
+fn filled(model: &[u8], spec: &ModelSpec, weights: &Path) -> Result<Vec<u8>> {
+    let doing = || format!("weights {}", weights.display());
+    let file = SafetensorsFile::open(weights).or_fail(Kind::Input);
+    let mut source = Weights {
+        file: file.doing(doing())?,
+        spec,
+        tensor: None,
+        values: Vec::new(),
+    };
+    let mut out = Vec::new();
+    write_onnx_to(model, spec, &mut source, &mut out)
+        .or_fail(Kind::Input)
+        .doing(doing())?;
+    Ok(out)
+}
+
+/// Gives the compiler the values of a safetensors file.
+struct Weights<'a> {
+    file: SafetensorsFile<BufReader<File>>,
+    spec: &'a ModelSpec,
+    /// The tensor that was read last, and its values.
+    tensor: Option<usize>,
+    values: Vec<f32>,
+}
+
+impl WeightSource for Weights<'_> {
+    fn fill(
+        &mut self,
+        tensor: usize,
+        start: u64,
+        out: &mut [f32],
+    ) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if self.tensor != Some(tensor) {
+            let spec = self.spec.tensors.get(tensor).ok_or("no such tensor")?;
+            let mut bytes = Vec::new();
+            derive::WeightSource::tensor(&mut self.file, spec)?.read_to_end(&mut bytes)?;
+            let (words, _) = bytes.as_chunks::<4>();
+            self.values = words.iter().map(|word| f32::from_le_bytes(*word)).collect();
+            self.tensor = Some(tensor);
+        }
+        let start = usize::try_from(start)?;
+        let values = self.values.get(start..).unwrap_or(&[]);
+        let values = values.get(..out.len()).ok_or("the file ends early")?;
+        out.copy_from_slice(values);
+        Ok(())
+    }
+}
+
+/// Writes the list of origins, or removes one that an earlier model left.
+fn write_origins(
+    context: &Context,
+    path: &Path,
+    origins: Option<&Origins>,
+    compiled: &Compiled,
+) -> Result<()> {
+    let Some(origins) = origins else {
+        return match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
+                .or_fail(Kind::Environment)
+                .doing(format!("removing {}", path.display())),
+            _ => Ok(()),
+        };
+    };
+    let bytes = nascent_verifier::Format::encode(origins).or_fail(Kind::Internal)?;
+    files::write(path, &bytes)?;
+    context.result(format!(
+        "derived           {} weights are deviates of the plan, in {} matrices; biases and multipliers are not",
+        count(derived_weights(origins, compiled)),
+        origins.params.len()
+    ));
+    Ok(())
+}
+
+/// Weights that are deviates.
+fn derived_weights(origins: &Origins, compiled: &Compiled) -> u64 {
+    let params = origins.params.iter();
+    params
+        .map(|origin| compiled.graph.tensor(origin.param).elements() as u64)
+        .sum()
 }
 
 /// Most bytes of a model file.

@@ -241,6 +241,7 @@ impl Demo<'_> {
             srs: *nascent_params::development_identity(),
             size: &size,
             job: &self.folder.join("job"),
+            opening: None,
         };
         let started = Instant::now();
         let work = prove::prove(self.context, &task)?;

@@ -1,5 +1,6 @@
 //! `nascent run`, `nascent prove inference`, and the verification of inferences.
 
+use super::commit::{self, Committed, Published};
 use super::common::{self, DEVELOPMENT_NOTICE};
 use super::compile::{GRAPH, PARAMS, read_ports};
 use super::inspect::{read_key, read_verifier_srs};
@@ -10,16 +11,22 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
-use nascent_circuits::inference::Shape;
+use crate::secret;
 use nascent_circuits::inference::plan::layout::Layout;
-use nascent_circuits::inference::plan::{choose, plan};
+use nascent_circuits::inference::plan::{self, choose_hidden, plan_hidden};
+use nascent_circuits::inference::{Salts, Shape};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
-use nascent_prover::inference::InferenceKeys;
+use nascent_prover::inference::{InferenceKeys, Seal};
+use nascent_prover::link::{Blinding, Proved};
 use nascent_verifier::codec::Format;
 use nascent_verifier::inference::prefix;
-use nascent_verifier::{InferenceBundle, VerifyingKey, verify_inference};
+use nascent_verifier::link::CommittedTo;
+use nascent_verifier::{
+    Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, WeightCommitment,
+    verify_inference_weights,
+};
 use rand_core::OsRng;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -48,6 +55,19 @@ pub struct ProveArgs {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
+    /// Keep the input hidden: the proof shows a salted digest of it. The salt goes to a new file beside
+    /// the proof, which only you can read
+    #[arg(long)]
+    hide_input: bool,
+    /// The same for the output
+    #[arg(long)]
+    hide_output: bool,
+    /// Link the proof to this commitment (`nascent commit`); the link goes beside it
+    #[arg(long, value_name = "FILE", requires = "opening")]
+    commitment: Option<PathBuf>,
+    /// The secret that was made with the commitment
+    #[arg(long, value_name = "FILE", requires = "commitment")]
+    opening: Option<PathBuf>,
 }
 
 struct Loaded {
@@ -74,7 +94,8 @@ impl Subject {
     }
 }
 
-fn read_graph(path: &Path) -> Result<CheckedGraph> {
+/// Reads an architecture.
+pub fn read_graph(path: &Path) -> Result<CheckedGraph> {
     let bytes = files::read_bounded(path, <nascent_ir::Graph as Format>::MAX_BYTES)?;
     CheckedGraph::decode(&bytes)
         .or_fail(Kind::Input)
@@ -148,44 +169,105 @@ pub fn run(context: &Context, subject: Subject) -> Result<Outcome> {
 /// `nascent prove inference`.
 pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     files::check_output(&args.out, args.force)?;
+    for (name, hide) in [("input", args.hide_input), ("output", args.hide_output)] {
+        if hide {
+            // Before the long work: a salt is never replaced.
+            files::check_output(&salt_file(&args.out, name), false)?;
+        }
+    }
     let identity = args.srs.identity(context)?;
+    let committed = match (&args.commitment, &args.opening) {
+        (Some(commitment), Some(opening)) => Some(Committed::load(commitment, opening)?),
+        _ => None,
+    };
     let loaded = args.subject.load()?;
     let started = Instant::now();
-    let (keys, srs) = keys(context, &loaded.graph, &identity)?;
+    let hidden = plan::Hidden {
+        inputs: args.hide_input,
+        outputs: args.hide_output,
+    };
+    let (keys, srs) = keys(context, &loaded.graph, hidden, &identity)?;
     let key_time = started.elapsed();
+    let linked = match &committed {
+        // Before the long work.
+        Some(committed) => Some(Linked::new(&args, committed, &loaded, &keys, &srs)?),
+        None => None,
+    };
     let started = Instant::now();
     let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
     let prefix = prefix(&architecture, keys.verifying_key().digest(), &identity);
     let inputs: Vec<i64> = loaded.inputs.iter().flatten().map(|&x| x.into()).collect();
+    let blinding = Blinding::draw(&mut OsRng);
     let made = keys
-        .prove(&srs, &loaded.params, &inputs, &prefix, OsRng)
+        .prove(
+            &srs,
+            &loaded.params,
+            &inputs,
+            &prefix,
+            Salts::draw(&mut OsRng),
+            blinding.generator(),
+        )
         .or_fail(Kind::Input)?;
     let prove_time = started.elapsed();
+    let (hidden_inputs, inputs) = disclosed(made.input_seal.as_ref(), made.inputs);
+    let (hidden_outputs, outputs) = disclosed(made.output_seal.as_ref(), made.outputs.clone());
     let bundle = InferenceBundle {
         architecture,
         vk_digest: *keys.verifying_key().digest(),
         srs_digest: identity,
-        inputs: made.inputs,
-        outputs: made.outputs,
+        inputs,
+        outputs,
+        hidden_inputs,
+        hidden_outputs,
         proof: made.proof,
     };
     // What goes out was checked as its reader will check it.
-    verify_inference(&bundle, keys.verifying_key(), srs.verifier_srs()).or_fail(Kind::Internal)?;
+    let (_, weights) = verify_inference_weights(&bundle, keys.verifying_key(), srs.verifier_srs())
+        .or_fail(Kind::Internal)?;
+    let links = match &linked {
+        Some(linked) => Some(linked.link(&keys, weights.as_ref(), &blinding, &args.out)?),
+        None => None,
+    };
     let key_path = key_file(&args.out, &bundle.vk_digest);
     files::write(
         &key_path,
         &keys.verifying_key().encode().or_fail(Kind::Internal)?,
     )?;
+    let mut salts = Vec::new();
+    for (name, seal) in [("input", &made.input_seal), ("output", &made.output_seal)] {
+        let Some(seal) = seal else { continue };
+        let path = salt_file(&args.out, name);
+        secret::create_salt(&path, &seal.salt)?;
+        context.warn(format!(
+            "{} opens the digest of the {name} to whoever can guess it: keep it secret, or give it to those who may check",
+            path.display()
+        ));
+        salts.push(path);
+    }
     files::write(&args.out, &bundle.encode().or_fail(Kind::Internal)?)?;
-    let shown = show_outputs(context, &loaded.outputs, &bundle.outputs);
+    let shown = show_outputs(context, &loaded.outputs, &made.outputs);
     context.result(format!(
         "proof             {} bytes, made in {} after {} for the keys",
         count(bundle.proof.len() as u64),
         output::duration(prove_time),
         output::duration(key_time),
     ));
+    if let Some((path, bytes)) = &links {
+        context.result(format!(
+            "link              {} bytes to {}, in {}",
+            count(*bytes as u64),
+            args.commitment
+                .as_deref()
+                .unwrap_or(Path::new(""))
+                .display(),
+            path.display()
+        ));
+    }
+    let commitment = args.commitment.as_deref().map_or_else(String::new, |path| {
+        format!(" --commitment {}", path.display())
+    });
     context.note(format!(
-        "Verify: nascent verify {} --architecture {}{}",
+        "Verify: nascent verify {} --architecture {}{commitment}{}",
         args.out.display(),
         args.subject.folder.join(GRAPH).display(),
         if common::is_development(&identity) {
@@ -200,6 +282,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     Ok(Outcome::ok(json!({
         "inference": args.out,
         "key": key_path,
+        "salts": salts,
         "architecture": hex::encode(architecture),
         "vk_digest": hex::encode(bundle.vk_digest),
         "srs": hex::encode(identity),
@@ -208,25 +291,105 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         "key_seconds": key_time.as_secs_f64(),
         "prove_seconds": prove_time.as_secs_f64(),
         "peak_memory_bytes": machine::peak_memory(),
+        "links": links.as_ref().map(|(path, _)| path),
+        "link_bytes": links.as_ref().map(|(_, bytes)| bytes),
         "outputs": shown,
     })))
 }
 
-/// The layout of an architecture: a function of it alone.
-pub fn lay_out(graph: &CheckedGraph) -> Result<(Layout, Shape)> {
-    let lanes = choose(graph).or_fail(Kind::Input)?;
-    let layout = plan(graph, lanes).or_fail(Kind::Input)?;
+/// A proof that is to be linked to a published commitment.
+struct Linked<'a> {
+    committed: &'a Committed,
+    commitment: WeightCommitment,
+    subject: CommittedTo,
+    cells: Vec<Vec<i64>>,
+}
+
+impl<'a> Linked<'a> {
+    /// Checks that the commitment is to these parameters.
+    fn new(
+        args: &ProveArgs,
+        committed: &'a Committed,
+        loaded: &Loaded,
+        keys: &InferenceKeys,
+        srs: &Srs,
+    ) -> Result<Self> {
+        let path = args.commitment.as_deref().unwrap_or(Path::new(""));
+        let cells = keys.circuit().parameter_cells(&loaded.params);
+        let cells = cells.or_fail(Kind::Input)?;
+        commit::check_open(path, committed, &loaded.graph, &cells, srs)?;
+        let commitment = WeightCommitment::new(&committed.data, srs.verifier_srs());
+        let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
+        Ok(Self {
+            committed,
+            commitment: commitment.or_fail(Kind::Input)?,
+            subject: CommittedTo::Parameters { architecture },
+            cells,
+        })
+    }
+
+    /// Writes the link beside the proof; gives the file and the link's length.
+    fn link(
+        &self,
+        keys: &InferenceKeys,
+        weights: Option<&ProvedWeights>,
+        blinding: &Blinding,
+        out: &Path,
+    ) -> Result<(PathBuf, usize)> {
+        let missing = || Failure::new(Kind::Input, "the commitment or the key names no parameters");
+        let part = self.commitment.part(&self.subject).ok_or_else(missing)?;
+        let proved = Proved {
+            vk: keys.verifying_key(),
+            list: 0,
+            weights: weights.ok_or_else(missing)?,
+            cells: &self.cells,
+            blinding,
+        };
+        let link = proved
+            .link_to(part, &self.committed.opening, OsRng)
+            .or_fail(Kind::Input)?;
+        let bytes = link.bytes.len();
+        let links = Links { links: vec![link] };
+        let path = commit::links_file(out);
+        files::write(&path, &links.encode().or_fail(Kind::Internal)?)?;
+        Ok((path, bytes))
+    }
+}
+
+/// The salt's file, beside the proof.
+fn salt_file(proof: &Path, name: &str) -> PathBuf {
+    let mut path = proof.as_os_str().to_owned();
+    path.push(format!(".{name}-salt"));
+    path.into()
+}
+
+/// What a proof says of values: themselves, or their digest.
+fn disclosed(seal: Option<&Seal>, values: Vec<i64>) -> (Option<Hidden>, Vec<i64>) {
+    match seal {
+        Some(seal) => {
+            let (digest, count) = (seal.digest, values.len() as u32);
+            (Some(Hidden { digest, count }), Vec::new())
+        }
+        None => (None, values),
+    }
+}
+
+/// The layout of an architecture: a function of it and of what is hidden alone.
+pub fn lay_out(graph: &CheckedGraph, hidden: plan::Hidden) -> Result<(Layout, Shape)> {
+    let lanes = choose_hidden(graph, hidden).or_fail(Kind::Input)?;
+    let layout = plan_hidden(graph, lanes, hidden).or_fail(Kind::Input)?;
     let shape = layout.shape(None).or_fail(Kind::Input)?;
     Ok((layout, shape))
 }
 
-/// Keys of an architecture: a function of it and the SRS alone.
-fn keys(
+/// Keys of an architecture: a function of it, of what is hidden and of the SRS alone.
+pub fn keys(
     context: &Context,
     graph: &CheckedGraph,
+    hidden: plan::Hidden,
     identity: &[u8; 32],
 ) -> Result<(InferenceKeys, Srs)> {
-    let (layout, shape) = lay_out(graph)?;
+    let (layout, shape) = lay_out(graph, hidden)?;
     let srs = srs::load(context, identity, shape.k)?;
     let keys = InferenceKeys::generate(Arc::new(layout), shape, &srs).or_fail(Kind::Internal)?;
     Ok((keys, srs))
@@ -240,6 +403,8 @@ pub struct VerifyArgs<'a> {
     pub key: Option<&'a Path>,
     pub srs: Option<&'a Path>,
     pub development_srs: bool,
+    pub commitment: Option<&'a Path>,
+    pub links: Option<&'a Path>,
 }
 
 /// `nascent verify` of an inference.
@@ -259,14 +424,43 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         None => srs::smallest(context, &bundle.srs_digest)?,
     };
     let (key, rederived) = find_key(context, args, &bundle)?;
+    let published = args
+        .commitment
+        .map(|path| Published::load(path, args.links, args.file, &srs))
+        .transpose()?;
     let started = Instant::now();
-    let report = verify_inference(&bundle, &key, &srs)
+    let (report, weights) = verify_inference_weights(&bundle, &key, &srs)
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;
+    if let Some(published) = &published {
+        let architecture = bundle.architecture;
+        published.check(&CommittedTo::Parameters { architecture }, weights.as_ref())?;
+    }
     let time = started.elapsed();
-    context.result("proved: the outputs in the file are what the architecture gives on the inputs in the file,");
+    let of = |hidden: Option<&Hidden>| {
+        if hidden.is_some() {
+            "behind the digest"
+        } else {
+            "in the file"
+        }
+    };
+    context.result(format!(
+        "proved: the outputs {} are what the architecture gives on the inputs {},",
+        of(report.hidden_outputs.as_ref()),
+        of(report.hidden_inputs.as_ref()),
+    ));
     context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to");
+    if let Some(published) = &published {
+        context.result("linked: these are the parameters that were committed, number for number: every proof linked");
+        context.result(
+            "        to this commitment is about the same ones, and none tells what they are",
+        );
+        context.result(format!(
+            "commitment        {}",
+            hex::encode(published.digest())
+        ));
+    }
     context.result(format!(
         "architecture      {}",
         hex::encode(report.architecture)
@@ -280,6 +474,18 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         count(report.inputs as u64),
         count(report.outputs as u64)
     ));
+    for (name, hidden) in [
+        ("hidden input", &report.hidden_inputs),
+        ("hidden output", &report.hidden_outputs),
+    ] {
+        if let Some(hidden) = hidden {
+            context.result(format!(
+                "{name:<18}{} values, digest {}",
+                count(hidden.count.into()),
+                hex::encode(hidden.digest)
+            ));
+        }
+    }
     context.result(
         "not proved: where the parameters come from; that the integers are near a float model's;",
     );
@@ -298,9 +504,12 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "key_rederived": rederived,
         "srs": hex::encode(report.srs_digest),
         "development_srs": report.development_srs,
+        "hidden_input": report.hidden_inputs.map(|hidden| hex::encode(hidden.digest)),
+        "hidden_output": report.hidden_outputs.map(|hidden| hex::encode(hidden.digest)),
         "inputs": bundle.inputs,
         "outputs": bundle.outputs,
         "proof_bytes": report.proof_bytes,
+        "commitment": published.as_ref().map(|published| hex::encode(published.digest())),
         "verify_seconds": time.as_secs_f64(),
     })))
 }
@@ -320,14 +529,47 @@ fn find_key(
             );
             return Err(Failure::new(Kind::Refused, message));
         }
-        check_inputs(args.file, &graph, &bundle.inputs)?;
-        let (keys, _) = keys(context, &graph, &bundle.srs_digest)?;
+        let hidden = plan::Hidden {
+            inputs: bundle.hidden_inputs.is_some(),
+            outputs: bundle.hidden_outputs.is_some(),
+        };
+        check_counts(args.file, &graph, bundle)?;
+        if !hidden.inputs {
+            check_inputs(args.file, &graph, &bundle.inputs)?;
+        }
+        let (keys, _) = keys(context, &graph, hidden, &bundle.srs_digest)?;
         // The planner is trusted with the layout; this looks at what it made.
         keys.circuit().check().or_fail(Kind::Internal)?;
         return Ok((keys.verifying_key().clone(), true));
     }
     let beside = key_file(args.file, &bundle.vk_digest);
     Ok((read_key(args.key.unwrap_or(&beside))?, false))
+}
+
+/// The number of hidden values is in the digest, and known from the architecture.
+fn check_counts(file: &Path, graph: &CheckedGraph, bundle: &InferenceBundle) -> Result<()> {
+    let elements = |ids: &[nascent_ir::TensorId]| -> u64 {
+        ids.iter()
+            .map(|&id| graph.tensor(id).elements() as u64)
+            .sum()
+    };
+    for (hidden, ids, name) in [
+        (&bundle.hidden_inputs, &graph.inputs, "inputs"),
+        (&bundle.hidden_outputs, &graph.outputs, "outputs"),
+    ] {
+        let (Some(hidden), expected) = (hidden, elements(ids)) else {
+            continue;
+        };
+        if u64::from(hidden.count) != expected {
+            let message = format!(
+                "REFUSED: {}: {} hidden {name}, the architecture has {expected}",
+                file.display(),
+                hidden.count
+            );
+            return Err(Failure::new(Kind::Refused, message));
+        }
+    }
+    Ok(())
 }
 
 /// Inputs are public: their declared ranges are the verifier's to check.

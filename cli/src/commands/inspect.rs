@@ -1,17 +1,21 @@
 //! `nascent inspect`: what a file is, how large, and what it holds.
 
-use super::common;
+use super::{common, relayout};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_compiler::{Architecture, Limits};
+use nascent_ir::Origins;
 use nascent_params::SrsCache;
 use nascent_prover::derive::SafetensorsFile;
+use nascent_prover::link::Opening;
 use nascent_verifier::InferenceBundle;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
+use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    BeaconValue, InitBundle, ModelSpec, Plan, Srs, VerifyingKey, weight_digest,
+    BeaconValue, CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, Srs,
+    VerifyingKey, weight_digest,
 };
 use serde_json::{Value, json};
 use std::io::Read;
@@ -74,7 +78,16 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         Some("model specification") => common::spec_json(&files::read::<ModelSpec>(path)?)?,
         Some("verifying key") => key(context, path)?,
         Some("verifier SRS") => verifier_srs(context, path)?,
+        Some("weight commitment") => commitment(context, path)?,
+        Some("file of links") => links(context, path)?,
+        Some("SECRET opening of a commitment") => opening(context, path)?,
         Some("cached SRS") => cached_srs(context, path)?,
+        Some("relayout") => {
+            let bundle: RelayoutBundle = files::read(path)?;
+            relayout::print_statement(context, &bundle.statement);
+            relayout::statement_json(&bundle)
+        }
+        Some("list of origins") => origins(context, path)?,
         _ => return foreign(context, path, start),
     };
     Ok((kind.unwrap_or_default(), details))
@@ -169,6 +182,105 @@ fn key(context: &Context, path: &Path) -> Result<Value> {
         context.result(line);
     }
     Ok(key_json(&key))
+}
+
+fn commitment(context: &Context, path: &Path) -> Result<Value> {
+    let data: CommitmentData = files::read(path)?;
+    let line = |name: &str, value: String| context.result(format!("{name:<18}{value}"));
+    let digest = hex::encode(data.digest().or_fail(Kind::Input)?);
+    line("digest", digest.clone());
+    line("SRS", common::srs_words(&data.srs_digest));
+    let mut parts = Vec::new();
+    for part in &data.parts {
+        let (columns, key) = (part.points.len(), hex::encode(part.vk_digest));
+        let (words, mut details) = match &part.subject {
+            CommittedTo::Parameters { architecture } => {
+                let architecture = hex::encode(architecture);
+                (
+                    format!("parameters of the architecture {architecture}"),
+                    json!({ "kind": "parameters", "architecture": architecture }),
+                )
+            }
+            CommittedTo::Tile {
+                plan,
+                beacon,
+                stream,
+                index,
+            } => (
+                format!(
+                    "tile {index} of stream {stream} of the plan {}",
+                    hex::encode(plan)
+                ),
+                json!({
+                    "kind": "tile",
+                    "plan": hex::encode(plan),
+                    "beacon_digest": hex::encode(beacon),
+                    "stream": stream,
+                    "index": index,
+                }),
+            ),
+        };
+        line("weights", words);
+        line("", format!("{columns} columns of the key {key}"));
+        line(
+            "",
+            format!("opened by the secret {}", hex::encode(part.opening)),
+        );
+        details["opening"] = hex::encode(part.opening).into();
+        details["columns"] = columns.into();
+        details["key"] = key.into();
+        parts.push(details);
+    }
+    Ok(json!({
+        "digest": digest,
+        "srs": hex::encode(data.srs_digest),
+        "development_srs": common::is_development(&data.srs_digest),
+        "parts": parts,
+    }))
+}
+
+fn links(context: &Context, path: &Path) -> Result<Value> {
+    let file: Links = files::read(path)?;
+    let mut links = Vec::new();
+    for link in &file.links {
+        let (proof, other) = (hex::encode(link.proof), hex::encode(link.other));
+        context.result(format!("{:<18}from {proof}", "link"));
+        context.result(format!("{:<18}to   {other}", ""));
+        links.push(json!({ "proof": proof, "other": other, "bytes": link.bytes.len() }));
+    }
+    Ok(json!({ "links": links }))
+}
+
+/// Which commitments the secret belongs to, and nothing else of it.
+fn opening(context: &Context, path: &Path) -> Result<Value> {
+    let opening: Opening = files::read(path)?;
+    let id = hex::encode(opening.id());
+    context.result(format!(
+        "{:<18}commitments of the secret {id}",
+        "belongs to"
+    ));
+    Ok(json!({ "id": id }))
+}
+
+fn origins(context: &Context, path: &Path) -> Result<Value> {
+    let origins: Origins = files::read(path)?;
+    let fields = [
+        (
+            "digest",
+            hex::encode(origins.digest().or_fail(Kind::Input)?),
+        ),
+        ("model digest", hex::encode(origins.model)),
+        ("architecture", hex::encode(origins.architecture)),
+        ("parameters", origins.params.len().to_string()),
+    ];
+    for (name, value) in &fields {
+        context.result(format!("{name:<18}{value}"));
+    }
+    let fields = fields.into_iter();
+    Ok(fields
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into())
 }
 
 /// Reads a verifying key.

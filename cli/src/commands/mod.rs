@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod beacon;
+pub mod commit;
 pub mod common;
 pub mod compile;
 pub mod completions;
@@ -13,6 +14,7 @@ pub mod keygen;
 pub mod keys;
 pub mod plan;
 pub mod prove;
+pub mod relayout;
 pub mod secret;
 pub mod srs;
 pub mod verify;

@@ -1,5 +1,6 @@
 //! `nascent prove`: a bundle of proofs, resumable.
 
+use super::commit;
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
 use super::keys::{self, SrsArgs};
 use super::srs;
@@ -16,12 +17,13 @@ use nascent_prover::job::{
     CachedSrs, DevelopmentSrs, Event, Finished, Job, JobError, MemoryLimit, Options, Request,
     SrsSource, Standing, TileSize,
 };
+use nascent_prover::link::Opening;
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Beacon, Plan};
+use nascent_verifier::{Beacon, CommitmentData, Links, Plan};
 use rand_core::OsRng;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
@@ -52,6 +54,12 @@ pub struct Args {
     /// Only predict time, memory and size
     #[arg(long)]
     estimate: bool,
+    /// Also commit to the weights of each tile; the links of the proofs to it go beside them
+    #[arg(long, value_name = "FILE", requires = "opening")]
+    commit: Option<PathBuf>,
+    /// The secret of the commitment: made if it does not exist; keep it private
+    #[arg(long, value_name = "FILE", requires = "commit")]
+    opening: Option<PathBuf>,
 }
 
 /// What else can be proved.
@@ -59,6 +67,8 @@ pub struct Args {
 enum Subject {
     /// Prove a quantized model's answer on an input
     Inference(super::inference::ProveArgs),
+    /// Prove that a quantized model's weights are a plan's, element by element
+    Relayout(super::relayout::ProveArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -96,14 +106,18 @@ pub struct Task<'a> {
     pub srs: [u8; 32],
     pub size: &'a SizeArgs,
     pub job: &'a Path,
+    /// The secret of a commitment, if one is to be made.
+    pub opening: Option<Arc<Opening>>,
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    if let Some(Subject::Inference(args)) = args.subject {
-        return super::inference::prove(context, args);
+    match args.subject {
+        Some(Subject::Inference(args)) => return super::inference::prove(context, args),
+        Some(Subject::Relayout(args)) => return super::relayout::prove(context, args),
+        None => {}
     }
     let plan = args.plan.as_deref().unwrap_or(Path::new(""));
-    if let Some(out) = &args.out {
+    for out in args.out.iter().chain(&args.commit) {
         files::check_output(out, args.force)?;
     }
     let plan: Plan = files::read(plan)?;
@@ -112,6 +126,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let srs = args.srs.identity(context)?;
     let default_job = job_folder(context, &plan, &beacon, &srs)?;
     let job = args.job.clone().unwrap_or_else(|| default_job.clone());
+    let opening = match &args.opening {
+        Some(path) if !args.estimate => Some(Arc::new(commit::obtain_opening(path)?)),
+        _ => None,
+    };
     let task = Task {
         plan: &plan,
         beacon: &beacon,
@@ -119,6 +137,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         srs,
         size: &args.size,
         job: &job,
+        opening,
     };
     if args.estimate {
         return estimate_only(context, &task, args.job.is_none());
@@ -139,6 +158,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let bundle = finished.bundle.encode().or_fail(Kind::Internal)?;
     let key_files = write_keys(&out, &finished)?;
     files::write(&out, &bundle)?;
+    let committed = match (&args.commit, &finished.committed) {
+        (Some(path), Some(committed)) => Some(write_committed(context, path, &out, committed)?),
+        _ => None,
+    };
     if args.job.is_none() {
         // Done and written: what is left is only in the way, and in the cache.
         let _ = std::fs::remove_dir_all(&default_job);
@@ -166,12 +189,28 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "resumed": finished.resumed,
         "weight_commitments": hex::encode(finished.report.weight_commitments),
         "weight_digest": finished.report.weight_digest.map(hex::encode),
+        "commitment": committed,
         "seconds": elapsed.as_secs_f64(),
         "proving_seconds": proving.as_secs_f64(),
         "weights_per_second": rate,
         "peak_memory_bytes": machine::peak_memory(),
         "predicted": estimate_json(&estimate),
     })))
+}
+
+/// Writes the commitment, and the links beside the proofs.
+fn write_committed(
+    context: &Context,
+    path: &Path,
+    bundle: &Path,
+    (data, links): &(CommitmentData, Links),
+) -> Result<Value> {
+    let beside = commit::links_file(bundle);
+    let digest = hex::encode(data.digest().or_fail(Kind::Internal)?);
+    files::write(&beside, &links.encode().or_fail(Kind::Internal)?)?;
+    files::write(path, &data.encode().or_fail(Kind::Internal)?)?;
+    context.result(format!("{:<18}{digest}", "commitment"));
+    Ok(json!({ "file": path, "links": beside, "digest": digest }))
 }
 
 /// Unfinished work on the same plan, value and SRS is found again.
@@ -264,6 +303,7 @@ fn with_job<T>(
         directory: task.job,
         options: Options {
             cost: calibration::cost_model(context),
+            opening: task.opening.clone(),
             ..task.size.options()
         },
     })

@@ -3,20 +3,22 @@
 //! The check itself is `nascent_verifier::verify_init_with`. The prover's crate is only called to make
 //! a key anew (`--rederive-key`) and to find keys that this machine made earlier.
 
+use super::commit::Published;
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
 use super::inspect::{read_key, read_verifier_srs};
 use super::prove::key_file;
-use super::{inference, keys, srs};
+use super::{inference, keys, relayout, srs};
 use crate::evidence::{self, Checked};
-use crate::failure::{Classify, Failure, Kind, Result};
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
 use nascent_circuits::tile::TileParams;
 use nascent_verifier::codec::Format;
+use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    InferenceBundle, InitBundle, NotProved, Plan, Report, Seed, Srs, StreamReport, VerifyError,
-    VerifyingKey, verify_init_with,
+    InferenceBundle, InitBundle, NotProved, Plan, RelayoutBundle, Report, Seed, Srs, StreamReport,
+    VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proof bundle of an initialization, or an inference
+    /// The proof bundle of an initialization, an inference, or a relayout
     bundle: PathBuf,
     /// The plan as it was published; the bundle's must be the same
     #[arg(long, value_name = "FILE")]
@@ -52,6 +54,16 @@ pub struct Args {
     /// Of an inference: the architecture (`model.graph`), from which the key is derived
     #[arg(long, value_name = "FILE")]
     architecture: Option<PathBuf>,
+    /// A published commitment: the weights must be the committed ones
+    #[arg(long, value_name = "FILE")]
+    commitment: Option<PathBuf>,
+    /// Links between the proofs and the commitment [default: the file beside the bundle]
+    #[arg(long, value_name = "FILE", requires = "commitment")]
+    links: Option<PathBuf>,
+    /// Of a relayout: the list of origins (`model.origins`); with plan and architecture the key is
+    /// derived from it
+    #[arg(long, value_name = "FILE")]
+    origins: Option<PathBuf>,
     /// Make the verifying keys anew from the circuit's source, and compare
     #[arg(long)]
     rederive_key: bool,
@@ -115,6 +127,22 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
                 key: args.key.first().map(PathBuf::as_path),
                 srs: args.srs.as_deref(),
                 development_srs: args.development_srs,
+                commitment: args.commitment.as_deref(),
+                links: args.links.as_deref(),
+            },
+        );
+    }
+    if files::starts_with(&args.bundle, &RelayoutBundle::MAGIC)? {
+        return relayout::verify(
+            context,
+            &relayout::VerifyArgs {
+                file: &args.bundle,
+                plan: args.plan.as_deref(),
+                architecture: args.architecture.as_deref(),
+                origins: args.origins.as_deref(),
+                key: args.key.first().map(PathBuf::as_path),
+                srs: args.srs.as_deref(),
+                development_srs: args.development_srs,
             },
         );
     }
@@ -124,12 +152,29 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let values = evidence::check(&bundle.beacon, &args.block_hash)
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let keys = find_keys(context, &args, &bundle)?;
-    let (report, time) = check(&bundle, keys.iter().map(|(key, _)| key), &srs)
+    let published = args
+        .commitment
+        .as_deref()
+        .map(|path| Published::load(path, args.links.as_deref(), &args.bundle, &srs))
+        .transpose()?;
+    let known = keys.iter().map(|(key, _)| key);
+    let checked = match &published {
+        Some(published) => check_linked(&bundle, known, &srs, published),
+        None => check(&bundle, known, &srs),
+    };
+    let (report, time) = checked
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let origins: Vec<KeyOrigin> = keys.iter().map(|(_, origin)| *origin).collect();
     let not_proved = not_proved(&report, &compared, &origins, &values);
     print(context, &report, &compared, &origins);
     print_values(context, &bundle.plan, &values);
+    if let Some(published) = &published {
+        context.result("\nLinked");
+        context.result(format!(
+            "  - the weights of every tile are the ones committed in {}",
+            hex::encode(published.digest())
+        ));
+    }
     print_open(context, &not_proved);
     context.result(format!(
         "\n{} proofs verified in {}.",
@@ -145,6 +190,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .iter()
         .map(|value| value.json(Some(&bundle.plan)))
         .collect();
+    json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
     json["checked"] =
         json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
     json["keys"] = report
@@ -164,14 +210,39 @@ pub fn check<'k>(
     srs: &Srs,
 ) -> Result<(Report, Duration)> {
     let started = Instant::now();
-    let report = verify_init_with(
-        bundle,
-        |digest| keys.clone().find(|key| key.digest() == digest),
-        srs,
-        &Pool,
-    );
+    let report = verify_init_with(bundle, find(keys), srs, &Pool);
     let time = started.elapsed();
     report.map(|report| (report, time)).map_err(refusal)
+}
+
+/// As [`check`]; each tile must also be linked to the commitment.
+fn check_linked<'k>(
+    bundle: &InitBundle,
+    keys: impl Iterator<Item = &'k VerifyingKey> + Clone,
+    srs: &Srs,
+    published: &Published,
+) -> Result<(Report, Duration)> {
+    let started = Instant::now();
+    let (report, weights) = verify_init_weights(bundle, find(keys), srs, &Pool).map_err(refusal)?;
+    let mut weights = weights.iter();
+    for tile in &bundle.tiles {
+        let subject = CommittedTo::Tile {
+            plan: report.plan_digest,
+            beacon: report.beacon_digest,
+            stream: tile.stream,
+            index: tile.index,
+        };
+        published
+            .check(&subject, weights.next())
+            .doing(format!("tile {} of stream {}", tile.index, tile.stream))?;
+    }
+    Ok((report, started.elapsed()))
+}
+
+fn find<'k>(
+    keys: impl Iterator<Item = &'k VerifyingKey> + Clone,
+) -> impl Fn(&[u8; 32]) -> Option<&'k VerifyingKey> {
+    move |digest| keys.clone().find(|key| key.digest() == digest)
 }
 
 fn refusal(error: VerifyError) -> Failure {

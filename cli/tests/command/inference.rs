@@ -12,7 +12,7 @@ fn example(name: &str) -> String {
 }
 
 /// A folder with a compiled model and a proved answer.
-fn answered() -> Folder {
+fn answered(hide: &[&str]) -> Folder {
     let folder = Folder::new();
     let (model, samples) = (example("mlp-128.onnx"), example("mlp-128.samples.npz"));
     let compile = ["compile", &model, "--samples", &samples, "--out", "model"];
@@ -21,7 +21,8 @@ fn answered() -> Folder {
     folder.json(&compile).failure(4, "environment");
     let prove = ["prove", "inference", "model", "--input", &samples];
     let out = ["--out", "answer", "--development-srs"];
-    let made = folder.json(&[&prove[..], &out].concat()).exits(0).json();
+    let prove = [&prove[..], &out, hide].concat();
+    let made = folder.json(&prove).exits(0).json();
     let run = ["run", "model", "--input", &samples];
     let run = folder.json(&run).exits(0).json();
     assert_eq!(made["outputs"], run["outputs"]);
@@ -30,7 +31,7 @@ fn answered() -> Folder {
 
 #[test]
 fn an_answer_is_proved_and_a_false_one_refused() {
-    let folder = answered();
+    let folder = answered(&[]);
     let verify = |file: &str| {
         let arguments = ["verify", file, "--architecture", "model/model.graph"];
         folder.json(&[&arguments[..], &["--development-srs"]].concat())
@@ -46,11 +47,12 @@ fn an_answer_is_proved_and_a_false_one_refused() {
 
     let bytes = fs::read(folder.path("answer")).expect("read");
     let proof = verified["proof_bytes"].as_u64().expect("a number") as usize;
-    // The last output stands before the proof and its length.
+    // The last output stands before two bytes that say that nothing is hidden, the length of the
+    // proof and the proof.
     for at in [
         bytes.len() - 1,
         bytes.len() - proof / 2,
-        bytes.len() - proof - 3,
+        bytes.len() - proof - 5,
     ] {
         let mut changed = bytes.clone();
         changed[at] ^= 2;
@@ -60,6 +62,33 @@ fn an_answer_is_proved_and_a_false_one_refused() {
     }
     folder.write("short", &bytes[..bytes.len() - 1]);
     verify("short").failure(3, "input");
+}
+
+#[test]
+fn hidden_values_are_behind_digests() {
+    let folder = answered(&["--hide-input", "--hide-output"]);
+    let arguments = ["verify", "answer", "--architecture", "model/model.graph"];
+    let arguments = [&arguments[..], &["--development-srs"]].concat();
+    let verified = folder.json(&arguments).exits(0).json();
+    assert_eq!(verified["key_rederived"], true);
+    for name in ["input", "output"] {
+        let digest = verified[format!("hidden_{name}")]
+            .as_str()
+            .expect("a digest");
+        assert_eq!(digest.len(), 64);
+        assert_eq!(verified[format!("{name}s")], serde_json::json!([]));
+        let salt = folder.path(&format!("answer.{name}-salt"));
+        let text = fs::read_to_string(&salt).expect("a salt");
+        assert!(text.starts_with("nascent salt v1"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&salt).expect("there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+    let text = folder.run(&arguments).exits(0);
+    assert!(text.stdout.contains("behind the digest"), "{}", text.stdout);
 }
 
 #[test]

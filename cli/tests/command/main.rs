@@ -9,6 +9,8 @@ mod digest;
 mod inference;
 mod keygen;
 mod lies;
+mod link;
+mod relayout;
 #[cfg(unix)]
 mod signals;
 mod support;

@@ -1,6 +1,7 @@
 //! From the file's graph to the float graph.
 
 use super::cx::Cx;
+use super::derived::{Derivation, Source};
 use super::error::{InferError, Result};
 use super::flow::{Budget, Flow, Input, Op, ValueId};
 use super::ops;
@@ -9,9 +10,14 @@ use super::tensor::Tensor;
 use crate::error::CompileError;
 use crate::graph::{self, DType, Data, Dim, Graph, Origin};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Reduces every node to operators of the float graph.
-pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
+/// Reduces every node to operators of the float graph; constants that a plan derives are followed.
+pub(crate) fn build(
+    graph: &Graph,
+    options: &Options,
+    derivation: Option<&Derivation<'_>>,
+) -> Result<Flow> {
     let mut flow = Flow {
         name: graph.name.clone(),
         values: Vec::new(),
@@ -23,7 +29,9 @@ pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
             elements: options.max_elements.saturating_mul(4),
             products: options.max_products,
         },
+        sampled: Vec::new(),
     };
+    let file = File { graph, derivation };
     // Values that belong to no node are named after one that has no operator.
     let nowhere = flow.nodes.len();
     flow.nodes.push(crate::error::NodeRef {
@@ -45,7 +53,7 @@ pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
         let mut inputs = Vec::with_capacity(node.inputs.len());
         for slot in &node.inputs {
             inputs.push(match slot {
-                Some(id) => Some(value(graph, *id, nowhere, &mut made, &mut flow)?),
+                Some(id) => Some(file.value(*id, nowhere, &mut made, &mut flow)?),
                 None => None,
             });
         }
@@ -69,11 +77,15 @@ pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
                     reason: format!("its output {slot} is not supported"),
                 });
             };
+            // A `Constant` node may hold a tensor that the plan fills.
+            if operator.name == "Constant" {
+                file.mark(*id, value, &mut flow)?;
+            }
             made.insert(*id, value);
         }
     }
     for &id in &graph.outputs {
-        let value = value(graph, id, nowhere, &mut made, &mut flow)?;
+        let value = file.value(id, nowhere, &mut made, &mut flow)?;
         flow.outputs.push((graph.values[id].name.clone(), value));
     }
     if flow.outputs.is_empty() {
@@ -82,32 +94,55 @@ pub(crate) fn build(graph: &Graph, options: &Options) -> Result<Flow> {
     Ok(flow.prune())
 }
 
-/// The value of the float graph for one of the file's; initializers are read at their first use.
-fn value(
-    graph: &Graph,
-    id: graph::ValueId,
-    nowhere: usize,
-    made: &mut BTreeMap<graph::ValueId, ValueId>,
-    flow: &mut Flow,
-) -> Result<ValueId> {
-    if let Some(&value) = made.get(&id) {
-        return Ok(value);
-    }
-    let source = &graph.values[id];
-    let Origin::Initializer(tensor) = &source.origin else {
-        return Err(InferError::Tensor {
+/// The file, and what is known about its constants.
+struct File<'a> {
+    graph: &'a Graph,
+    derivation: Option<&'a Derivation<'a>>,
+}
+
+impl File<'_> {
+    /// The value of the float graph for one of the file's; initializers are read at their first
+    /// use.
+    fn value(
+        &self,
+        id: graph::ValueId,
+        nowhere: usize,
+        made: &mut BTreeMap<graph::ValueId, ValueId>,
+        flow: &mut Flow,
+    ) -> Result<ValueId> {
+        if let Some(&value) = made.get(&id) {
+            return Ok(value);
+        }
+        let source = &self.graph.values[id];
+        let Origin::Initializer(tensor) = &source.origin else {
+            return Err(InferError::Tensor {
+                name: source.name.clone(),
+                reason: "nothing in the main graph defines it".to_owned(),
+            });
+        };
+        let tensor = read(tensor).map_err(|reason| InferError::Tensor {
             name: source.name.clone(),
-            reason: "nothing in the main graph defines it".to_owned(),
-        });
-    };
-    let tensor = read(tensor).map_err(|reason| InferError::Tensor {
-        name: source.name.clone(),
-        reason,
-    })?;
-    let value = flow.emit_constant(nowhere, tensor);
-    let value = value.map_err(|fault| fault.at(&flow.nodes[nowhere]))?;
-    made.insert(id, value);
-    Ok(value)
+            reason,
+        })?;
+        let value = flow.emit_constant(nowhere, tensor);
+        let value = value.map_err(|fault| fault.at(&flow.nodes[nowhere]))?;
+        self.mark(id, value, flow)?;
+        made.insert(id, value);
+        Ok(value)
+    }
+
+    /// Says where a constant of the file comes from, if a plan derives it.
+    fn mark(&self, id: graph::ValueId, value: ValueId, flow: &mut Flow) -> Result<()> {
+        let (Some(derivation), Some(tensor)) = (self.derivation, flow.constant(value)) else {
+            return Ok(());
+        };
+        let source = derivation.source(&self.graph.values[id].name, tensor)?;
+        if let Some(Source::Exact(sampled, _)) = &source {
+            flow.sampled.push(Arc::clone(sampled));
+        }
+        flow.values[value].source = source;
+        Ok(())
+    }
 }
 
 /// Declared type and shape of an input, with its free dimensions filled in.

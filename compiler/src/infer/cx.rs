@@ -1,6 +1,7 @@
 //! What an operator sees of its node, and how it makes values.
 
 use super::build::read;
+use super::derived::{self, Source};
 use super::error::{Fault, OpResult};
 use super::flow::{Binary, Flow, Op, Unary, ValueId};
 use super::ops;
@@ -185,7 +186,15 @@ impl Cx<'_> {
 
     /// Appends a constant.
     pub(crate) fn make(&mut self, tensor: Tensor) -> OpResult<ValueId> {
-        self.flow.emit_constant(self.at, tensor)
+        // It may have been read off an operand. A number is an attribute, or a step of a function.
+        let plain = tensor.len() <= 1 || derived::is_zero(&tensor);
+        let id = self.flow.emit_constant(self.at, tensor)?;
+        if !plain {
+            let mut inputs = self.inputs.iter().flatten();
+            let source = inputs.find_map(|&input| self.flow.values[input].source.as_ref());
+            self.flow.values[id].source = source.map(Source::mixed);
+        }
+        Ok(id)
     }
 
     /// Appends a constant of no dimension.

@@ -55,6 +55,12 @@ pub enum InferError {
         /// What was expected and found.
         reason: String,
     },
+    /// A plan that is not the file's, or whose deviates are no weights.
+    #[error("plan: {reason}")]
+    Plan {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A tensor without values, with values that are no finite numbers, or of a wrong type.
     #[error("tensor `{name}`: {reason}")]
     Tensor {

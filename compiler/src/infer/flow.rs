@@ -10,8 +10,10 @@ mod matmul;
 mod unary;
 
 pub(crate) use conv::{ConvAttrs, windows};
+pub(crate) use eval::eval as evaluate;
 pub use unary::Unary;
 
+use super::derived::{self, Sampled, Source};
 use super::error::{Fault, OpResult};
 use super::tensor::{Tensor, count};
 use crate::error::NodeRef;
@@ -112,6 +114,8 @@ pub(crate) struct Value {
     pub(crate) root: ValueId,
     /// Bound on the steps of that function.
     steps: usize,
+    /// Where a constant that a plan derives comes from.
+    pub(crate) source: Option<Source>,
 }
 
 /// Most axes of an activation: what the integer graph can hold.
@@ -167,6 +171,8 @@ pub(crate) struct Flow {
     /// Nodes of the ONNX file, for messages and names of layers.
     pub(crate) nodes: Vec<NodeRef>,
     pub(crate) budget: Budget,
+    /// Tensors that a plan samples, those that were read.
+    pub(crate) sampled: Vec<Arc<Sampled>>,
 }
 
 impl Flow {
@@ -184,6 +190,7 @@ impl Flow {
             is_int,
             root: self.values.len(),
             steps: 0,
+            source: None,
         };
         let constants: Option<Vec<&Tensor>> = inputs
             .iter()
@@ -197,6 +204,7 @@ impl Flow {
                 }
                 Value {
                     is_int: tensor.is_int(),
+                    source: derived::follow(self, &value, &tensor)?,
                     op: Op::Constant(Arc::new(tensor)),
                     inputs: Vec::new(),
                     ..value
@@ -262,6 +270,7 @@ impl Flow {
             inputs: Vec::new(),
             root: self.values.len(),
             steps: 0,
+            source: None,
         });
         Ok(self.values.len() - 1)
     }
@@ -272,6 +281,34 @@ impl Flow {
             Op::Constant(tensor) => Some(tensor),
             _ => None,
         }
+    }
+
+    /// The table of an embedding whose transpose these weights are: many language models score words
+    /// with the matrix that embeds them.
+    pub(crate) fn tied_table(&self, weights: ValueId) -> Option<ValueId> {
+        let &[inner, columns] = self.shape(weights) else {
+            return None;
+        };
+        let values = self.constant(weights)?.floats()?;
+        let tables = self.values.iter().filter(|value| value.op == Op::Embed);
+        let mut tables = tables.map(|value| value.inputs[0]);
+        tables.find(|&table| {
+            let same = |table: &[f32]| {
+                (0..columns).all(|row| {
+                    let row_values = &table[row * inner..][..inner];
+                    let column = values[row..].iter().step_by(columns);
+                    row_values
+                        .iter()
+                        .zip(column)
+                        .all(|(a, b)| a.to_bits() == b.to_bits())
+                })
+            };
+            self.shape(table) == [columns, inner]
+                && self
+                    .constant(table)
+                    .and_then(|t| t.floats())
+                    .is_some_and(same)
+        })
     }
 
     /// The number behind a constant with one element.

@@ -16,9 +16,10 @@ use super::error::{InferError, Result};
 use super::flow::{Flow, Op, ValueId};
 use super::options::Options;
 use nascent_ir::{
-    Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Params, Pre, Range, Scale,
-    Table, TensorId,
+    Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Origin, Params, Pre, Range,
+    Scale, Table, TensorId,
 };
+use std::collections::BTreeMap;
 
 /// An integer tensor with its scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,6 +47,8 @@ pub(crate) struct Lowered {
     pub(crate) inputs: Vec<Quant>,
     pub(crate) outputs: Vec<Quant>,
     pub(crate) layers: Vec<Layer>,
+    /// Parameters that are deviates of a plan.
+    pub(crate) origins: Vec<Origin>,
 }
 
 /// Most coarse steps of a table's argument, against those of its result.
@@ -65,6 +68,7 @@ pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<L
         .iter()
         .any(|value| matches!(value.op, Op::Softmax | Op::Normalize { .. }));
     let least = if special { 14 } else { 12 };
+    let least = options.weight_bits.clamp(least, 16);
     for bits in least..16 {
         if let Ok(lowered) = lower_at(flow, stats, options, bits) {
             let worst = lowered.layers.iter().map(|layer| layer.headroom);
@@ -97,7 +101,9 @@ fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result
         builder: Builder::new(name, bits).weight_bits(options.weight_bits),
         params: Params::default(),
         made: vec![None; flow.values.len()],
+        tables: BTreeMap::new(),
         layers: Vec::new(),
+        origins: Vec::new(),
     };
     let needed = lower.needed();
     for (id, needed) in needed.into_iter().enumerate() {
@@ -119,7 +125,10 @@ pub(crate) struct Lower<'a> {
     builder: Builder,
     params: Params,
     made: Vec<Option<Quant>>,
+    /// Tables that also are weights, by their constants.
+    tables: BTreeMap<ValueId, Quant>,
     layers: Vec<Layer>,
+    origins: Vec<Origin>,
 }
 
 impl Lower<'_> {
@@ -205,6 +214,7 @@ impl Lower<'_> {
             inputs,
             outputs,
             layers: self.layers,
+            origins: self.origins,
         })
     }
 
@@ -383,14 +393,29 @@ impl Lower<'_> {
         let most = table
             .iter()
             .fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
-        let hi = f64::from((1 << (self.fine_bits() - 1)) - 1);
+        let products = self.flow.values.iter();
+        let mut products = products.filter(|value| value.op == Op::MatMul);
+        let tied = products.any(|value| self.flow.tied_table(value.inputs[1]) == Some(inputs[0]));
+        // What is a matrix of weights too has their bits.
+        let bits = match tied {
+            true => self.options.weight_bits,
+            false => self.fine_bits(),
+        };
+        let hi = f64::from((1 << (bits - 1)) - 1);
         let scale = grid(most.max(1e-9) / hi);
         let values = table
             .iter()
             .map(|&v| rounded(f64::from(v) / scale, hi))
             .collect();
         let shape = self.flow.shape(inputs[0]).to_vec();
-        let table = self.push_param(&format!("{name}.table"), &shape, values, 8)?;
+        let name_of_table = format!("{name}.table");
+        let table = match tied {
+            true => self.push_weights(&name_of_table, &shape, values, bits.into())?,
+            false => self.push_param(&name_of_table, &shape, values, 8)?,
+        };
+        if tied {
+            self.tables.insert(inputs[0], Quant { id: table, scale });
+        }
         let ids = self.quant(id, inputs[1])?.id;
         let op = Node::Embed(nascent_ir::Embed { table, ids });
         Ok(Quant {

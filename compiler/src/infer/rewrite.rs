@@ -88,6 +88,10 @@ fn zeros(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<Option<
 /// `a b` with a constant matrix `b`; a scale and an offset of the last axis of `a` go into it.
 pub(crate) fn product(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<ValueId> {
     let plain = |cx: &mut Cx<'_>| cx.emit(Op::MatMul, &[a, b]);
+    // Scaled, it would be a matrix of its own.
+    if cx.flow.tied_table(b).is_some() {
+        return plain(cx);
+    }
     let Some(width) = cx
         .shape(a)
         .last()

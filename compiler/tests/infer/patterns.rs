@@ -190,6 +190,46 @@ fn an_embedding_reads_rows() {
     assert!(quantize(&net.bytes(), &outside).is_err());
 }
 
+/// The matrix that scores words is the one that embeds them: one parameter, and a vocabulary that
+/// no table counts.
+#[test]
+fn a_tied_output_is_one_parameter() {
+    let words = 5000;
+    let mut net = varied(Net::new(), "table", &[words, 4])
+        .node("Gather", "table x", "e")
+        .node("Relu", "e", "h")
+        .node("Transpose", "table", "turned")
+        .node("MatMul", "h turned", "y")
+        .output("y");
+    let input = &mut net.graph().input[0];
+    *input = crate::common::value_info("x", &[1, 3]);
+    use tract_onnx::pb::type_proto::Value::TensorType;
+    if let Some(TensorType(tensor)) = input.r#type.as_mut().unwrap().value.as_mut() {
+        tensor.elem_type = 7;
+    }
+    let ids = [4999, 0, 2500];
+    let samples = Samples {
+        arrays: vec![Named {
+            name: Some("x".to_owned()),
+            tensor: Tensor::int(&[1, 3], ids.to_vec()).unwrap(),
+        }],
+    };
+    let mut options = Options::default();
+    options.table_bits = Some(12);
+    let compiled = compile(&Model::new(&net.bytes()), &options, &samples).unwrap();
+    let matrices = compiled.params.values.values();
+    assert_eq!(matrices.filter(|values| values.len() == 20_000).count(), 1);
+    let floats = run_float(&Model::new(&net.bytes()), &options, &samples).unwrap();
+    let ids = ids.map(|id| id as i32).to_vec();
+    let values = eval(&compiled.graph, &compiled.params, &[ids]).unwrap();
+    let out = compiled.outputs[0].dequantize(values.outputs().next().unwrap().iter());
+    let float = floats[0][0].floats().unwrap();
+    let most = float.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+    for (made, float) in out.iter().zip(float) {
+        assert!((made - float).abs() < 0.02 * most, "{made} {float}");
+    }
+}
+
 /// Inputs that no sample looks like: at the ends of their range, each with the sign of its weight.
 #[test]
 fn the_bound_of_a_contraction_holds_at_its_worst_input() {

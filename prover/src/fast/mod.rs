@@ -13,7 +13,7 @@
 
 mod interpolation;
 mod key;
-mod msm;
+pub(crate) mod msm;
 mod opening;
 mod program;
 mod quotient;
@@ -121,7 +121,8 @@ impl Arithmetic {
     }
 }
 
-/// Makes a proof for one circuit with one set of instance columns.
+/// Makes a proof for one circuit with one set of instance columns. The circuit is dropped as soon as
+/// its witness is committed.
 ///
 /// # Errors
 ///
@@ -130,7 +131,7 @@ impl Arithmetic {
 pub fn create_proof<C, E, T>(
     srs: &Srs,
     key: &Key,
-    circuit: &C,
+    circuit: C,
     instance: &[&[Fr]],
     rng: &mut dyn RngCore,
     transcript: &mut T,
@@ -153,7 +154,7 @@ pub fn create_proof_with<C, E, T>(
     arithmetic: Arithmetic,
     srs: &Srs,
     key: &Key,
-    circuit: &C,
+    circuit: C,
     instance: &[&[Fr]],
     rng: &mut dyn RngCore,
     transcript: &mut T,
@@ -181,8 +182,9 @@ where
         meta,
         instance,
     };
-    let committed = witness::commit(&setting, circuit, rng, transcript)?;
-    drop(lagrange);
+    let committed = witness::commit(&setting, &circuit, rng, transcript)?;
+    // A witness may be as large as a dozen columns.
+    drop((lagrange, circuit));
     timings.synthesis = committed.synthesis;
     timings.advice = start.elapsed().saturating_sub(committed.synthesis);
     // theta, beta and gamma of the arguments that this circuit does not use.

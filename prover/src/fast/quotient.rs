@@ -52,8 +52,14 @@ impl Columns {
         }
     }
 
-    /// Forgets all columns but those of a group, and fills in what is missing of these.
-    fn load(&mut self, group: &BTreeSet<ColumnId>, fill: impl Fn(ColumnId) -> Column + Sync) {
+    /// Forgets all columns but those of a group, and fills in what is missing of these, in the
+    /// memory of the others.
+    fn load(
+        &mut self,
+        group: &BTreeSet<ColumnId>,
+        spare: &mut Vec<Column>,
+        fill: impl Fn(ColumnId, Column) -> Column + Sync,
+    ) {
         let lists = [
             (Kind::Advice, &mut self.advice),
             (Kind::Fixed, &mut self.fixed),
@@ -63,15 +69,20 @@ impl Columns {
         for (kind, list) in lists {
             for (index, column) in list.iter_mut().enumerate() {
                 if !group.contains(&(kind, index)) {
-                    *column = Column::default();
+                    let forgotten = std::mem::take(column);
+                    spare.extend((!forgotten.is_empty()).then_some(forgotten));
                 } else if column.is_empty() {
                     missing.push(((kind, index), column));
                 }
             }
         }
+        let missing: Vec<_> = missing
+            .into_iter()
+            .map(|(id, column)| (id, column, spare.pop().unwrap_or_default()))
+            .collect();
         missing
             .into_par_iter()
-            .for_each(|(id, column)| *column = fill(id));
+            .for_each(|(id, column, spare)| *column = fill(id, spare));
     }
 }
 
@@ -115,14 +126,15 @@ pub(super) fn compute(
     let shifts = powers(root, Fr::MULTIPLICATIVE_GENERATOR, pieces);
     let (mut transforms, mut constraints) = (Duration::ZERO, Duration::ZERO);
     let mut residues: Vec<Vec<Fr>> = Vec::with_capacity(pieces);
+    let mut columns = Columns::empty(polynomials);
+    let mut spare = Vec::new();
     for &shift in &shifts {
         let weights = domain.weights(shift);
-        let mut columns = Columns::empty(polynomials);
         let mut sum = vec![Fr::ZERO; domain.size()];
         for (group, program) in groups.iter().zip(&programs) {
             let start = Instant::now();
-            columns.load(&group.columns, |(kind, index)| {
-                domain.coset(polynomials.get(kind, index), &weights)
+            columns.load(&group.columns, &mut spare, |(kind, index), spare| {
+                domain.coset(polynomials.get(kind, index), &weights, spare)
             });
             transforms += start.elapsed();
 
@@ -135,7 +147,8 @@ pub(super) fn compute(
             constraints += start.elapsed();
         }
         let start = Instant::now();
-        drop((columns, weights));
+        columns.load(&BTreeSet::new(), &mut spare, |_, spare| spare);
+        drop(weights);
         residues.push(residue(domain, sum, shift));
         transforms += start.elapsed();
     }

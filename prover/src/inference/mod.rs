@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use ff::PrimeField;
+use halo2curves::bn256::Fr;
 use nascent_circuits::inference::linear::field;
-use nascent_circuits::inference::plan::layout::Layout;
-use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Shape};
+use nascent_circuits::inference::plan::layout::{Layout, Role};
+use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Salts, Shape};
 use nascent_ir::Params;
 use nascent_params::Srs;
-use nascent_verifier::{Digest32, VerifyingKey};
+use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
 use rayon::prelude::*;
 
 use crate::error::{KeyError, ProveError};
-use crate::export::{self, export};
+use crate::export::{self, export, export_weights};
 use crate::fast::{self, Key};
 use crate::transcript::Keccak;
 
@@ -40,14 +41,35 @@ pub enum InferenceError {
 /// A proof that `outputs` is what the parameters behind the proof's commitments give on `inputs`.
 #[derive(Clone, Debug)]
 pub struct InferenceProof {
-    /// The public inputs.
+    /// The inputs.
     pub inputs: Vec<i64>,
     /// The outputs.
     pub outputs: Vec<i64>,
+    /// What hides the inputs, if they are hidden.
+    pub input_seal: Option<Seal>,
+    /// What hides the outputs, if they are hidden.
+    pub output_seal: Option<Seal>,
     /// The proof's bytes.
     pub proof: Vec<u8>,
     /// Where the time went.
     pub timings: fast::Timings,
+}
+
+/// The digest of hidden values and the salt that opens it, both little-endian.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Seal {
+    /// Public.
+    pub digest: [u8; 32],
+    /// Secret: with it, likely values can be tried.
+    pub salt: [u8; 32],
+}
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Seal")
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
 }
 
 impl InferenceKeys {
@@ -63,7 +85,7 @@ impl InferenceKeys {
                 got: srs.k(),
             });
         }
-        let public = u32::try_from(layout.public_rows()).map_err(|_| KeyError::TooLarge)?;
+        let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
         let circuit = InferenceCircuit::new(layout, shape);
         let constraints = circuit.constraints();
         let sheet = circuit.sheet();
@@ -80,7 +102,16 @@ impl InferenceKeys {
             fixed: &commitments,
             permutation: &[],
         };
-        let vk = export(&exported, &[public], None)?;
+        let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
+        let columns: Vec<u32> = columns
+            .collect::<Result<_, _>>()
+            .map_err(|_| KeyError::TooLarge)?;
+        let vk = if columns.is_empty() {
+            export(&exported, &[public], None)?
+        } else {
+            let rows = circuit.layout().parameter_rows() as u64;
+            export_weights(&exported, &[public], vec![WeightColumns { columns, rows }])?
+        };
         let key = Key::new(constraints, circuit.shape().k, column)?;
         Ok(Self { circuit, key, vk })
     }
@@ -96,7 +127,9 @@ impl InferenceKeys {
     }
 
     /// Proves one inference; `prefix` is the first word of the transcript
-    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`.
+    /// ([`nascent_verifier::transcript_prefix`]). Blinding comes from `rng`; of a proof that is to
+    /// be linked, that is [`crate::link::Blinding::generator`]. `salts` hide the values that the layout
+    /// hides, and must be fresh.
     ///
     /// # Errors
     ///
@@ -107,16 +140,25 @@ impl InferenceKeys {
         params: &Params,
         inputs: &[i64],
         prefix: &Digest32,
+        salts: Salts,
         mut rng: impl RngCore + CryptoRng,
     ) -> Result<InferenceProof, InferenceError> {
-        let (circuit, outputs) = self.circuit.with_witness(params, inputs)?;
+        let (circuit, outputs) = self.circuit.with_witness(params, inputs, salts)?;
+        let seal = |role, salt: Fr| {
+            circuit.layout().seal(role).map(|seal| Seal {
+                digest: circuit.digest(seal).to_repr(),
+                salt: salt.to_repr(),
+            })
+        };
+        let input_seal = seal(Role::Input, salts.inputs);
+        let output_seal = seal(Role::Output, salts.outputs);
         let instance = circuit.instance();
         let proof = Vec::with_capacity(self.vk.proof_len());
         let mut transcript = Keccak::new(proof, prefix);
         let timings = fast::create_proof(
             srs,
             &self.key,
-            &circuit,
+            circuit,
             &[&instance],
             &mut rng,
             &mut transcript,
@@ -125,16 +167,10 @@ impl InferenceKeys {
         Ok(InferenceProof {
             inputs: inputs.to_vec(),
             outputs,
+            input_seal,
+            output_seal,
             proof: transcript.into_inner(),
             timings,
         })
     }
-}
-
-/// The instance column for inputs and outputs, as the verifier's field elements' bytes
-/// (little-endian).
-pub fn instance_bytes(inputs: &[i64], outputs: &[i64]) -> Vec<[u8; 32]> {
-    let count = inputs.len() as i64;
-    let values = inputs.iter().chain(outputs).chain([&count]);
-    values.map(|&value| field(value).to_repr()).collect()
 }

@@ -7,11 +7,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nascent_verifier::bundle::MAX_PROOF_BYTES;
+use nascent_verifier::link::CommitmentError;
 use nascent_verifier::spec::MAX_STREAMS;
 use nascent_verifier::{Digest32, Format, FormatError, ProofError};
 use serde::{Deserialize, Serialize};
 
 use super::error::JobError;
+use super::linker::{LinkedTile, TileLinkError};
 use super::observer::TileId;
 use crate::error::Hex;
 use crate::files::{TEMPORARY, read_bounded, write_atomically};
@@ -19,6 +21,8 @@ use crate::tile::Subject;
 
 const LOCK: &str = "lock";
 const MANIFEST: &str = "job";
+/// Extension of a tile's commitment and link.
+const LINK: &str = "link";
 
 /// What the directory is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +115,12 @@ pub enum TileFileError {
     /// Its proof does not verify.
     #[error("proof: {0}")]
     Proof(#[from] ProofError),
+    /// Its commitment is not a file of one.
+    #[error("commitment: {0}")]
+    LinkFormat(#[from] FormatError<CommitmentError>),
+    /// Its proof is not linked to its commitment.
+    #[error("commitment: {0}")]
+    Link(#[from] TileLinkError),
 }
 
 /// A locked directory.
@@ -251,6 +261,33 @@ impl Directory {
             proof: proof.to_vec(),
         };
         let bytes = file
+            .encode()
+            .map_err(|error| io_error(&path)(io::Error::other(error)))?;
+        write_atomically(&path, |file| file.write_all(&bytes)).map_err(io_error(&path))
+    }
+
+    /// The commitment and the link of a tile, as its file has them; not checked.
+    pub(super) fn read_link(
+        &self,
+        subject: &Subject,
+        id: TileId,
+    ) -> Result<Option<LinkedTile>, TileFileError> {
+        let path = self.tile_path(subject, id).with_extension(LINK);
+        match read_bounded(&path, LinkedTile::MAX_BYTES) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            bytes => Ok(Some(LinkedTile::decode(&bytes?)?)),
+        }
+    }
+
+    /// Writes the commitment and the link of a tile, whole or not at all.
+    pub(super) fn write_link(
+        &self,
+        subject: &Subject,
+        id: TileId,
+        linked: &LinkedTile,
+    ) -> Result<(), JobError> {
+        let path = self.tile_path(subject, id).with_extension(LINK);
+        let bytes = linked
             .encode()
             .map_err(|error| io_error(&path)(io::Error::other(error)))?;
         write_atomically(&path, |file| file.write_all(&bytes)).map_err(io_error(&path))

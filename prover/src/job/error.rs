@@ -8,6 +8,7 @@ use nascent_params::ParamsError;
 use nascent_verifier::{Digest32, VerifyError};
 use thiserror::Error;
 
+use super::linker::TileLinkError;
 use crate::error::{Hex, KeyError, ProveError, SubjectError};
 use crate::estimate::ChoiceError;
 
@@ -89,6 +90,16 @@ pub enum JobError {
     /// A tile cannot be proved.
     #[error(transparent)]
     Prove(#[from] ProveError),
+    /// The weights of a tile are not committed, or its proof is not linked.
+    #[error("commitment to tile {index} of stream {stream}: {source}")]
+    Link {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+        /// Why.
+        source: TileLinkError,
+    },
     /// The caller asked to stop.
     #[error("stopped: {done} of {total} tiles are finished; run again to go on")]
     Cancelled {

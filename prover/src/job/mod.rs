@@ -11,6 +11,7 @@
 
 mod directory;
 mod error;
+mod linker;
 mod meter;
 mod observer;
 mod options;
@@ -22,11 +23,13 @@ use std::path::Path;
 use halo2curves::bn256::Fr;
 use nascent_circuits::tile::TileParams;
 use nascent_verifier::{
-    Beacon, Digest32, InitBundle, Plan, Report, Srs as VerifierSrs, VerifyingKey,
+    Beacon, CommitmentData, Digest32, InitBundle, Links, Plan, Report, Srs as VerifierSrs,
+    VerifyingKey,
 };
 
 pub use directory::TileFileError;
 pub use error::JobError;
+pub use linker::TileLinkError;
 pub use observer::{Event, Observer, Quiet, Standing, TileId};
 pub use options::{MemoryLimit, Options, TileSize};
 pub use srs_source::{CachedSrs, DevelopmentSrs, HeldSrs, SrsSource};
@@ -84,6 +87,9 @@ pub struct Finished {
     pub report: Report,
     /// Verifying keys, one for each stream.
     pub keys: Vec<VerifyingKey>,
+    /// A commitment to the weights of each tile and the proofs' links to it, if the options say
+    /// with which secret.
+    pub committed: Option<(CommitmentData, Links)>,
     /// Tiles found finished.
     pub resumed: u64,
     /// Tiles proved in this run.

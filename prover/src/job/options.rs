@@ -1,6 +1,9 @@
 //! Choices of the caller.
 
+use std::sync::Arc;
+
 use crate::estimate::CostModel;
+use crate::link::Opening;
 
 /// Size of the tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -38,6 +41,9 @@ pub struct Options {
     pub workers: Option<usize>,
     /// Constants of the predictions.
     pub cost: CostModel,
+    /// The secret of a commitment to the weights of all tiles, to which their proofs are linked;
+    /// `None` for proofs alone.
+    pub opening: Option<Arc<Opening>>,
 }
 
 impl Default for Options {
@@ -48,6 +54,7 @@ impl Default for Options {
             threads: rayon::current_num_threads(),
             workers: None,
             cost: CostModel::REFERENCE,
+            opening: None,
         }
     }
 }

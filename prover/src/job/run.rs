@@ -9,17 +9,22 @@ use std::time::Instant;
 use ff::PrimeField;
 use nascent_circuits::tile::TileChain;
 use nascent_params::Srs;
-use nascent_verifier::{Digest32, InitBundle, StreamProofs, TileProof, VerifyingKey, verify_init};
-use rand_chacha::ChaCha20Rng;
-use rand_core::{CryptoRng, RngCore, SeedableRng};
+use nascent_verifier::{
+    Alone, CommitmentData, Digest32, InitBundle, Links, ProvedWeights, StreamProofs, TileProof,
+    VerifyingKey, verify_init_weights,
+};
+use rand_core::{CryptoRng, RngCore};
 
 use super::directory::TileFileError;
 use super::error::JobError;
+use super::linker::{LinkedTile, Linker, TileLinkError, assemble};
 use super::meter::Meter;
 use super::observer::{Event, Observer, TileId};
 use super::{Finished, Job};
+use crate::error::ProveError;
 use crate::estimate::workers;
 use crate::keys::TileKeys;
+use crate::link::{Blinding, Opening};
 
 /// What the tiles of a run share.
 struct Run<'r> {
@@ -28,6 +33,8 @@ struct Run<'r> {
     meter: Mutex<Meter>,
     /// Stream by stream, tile by tile; no streams without the weight digest.
     chains: Vec<Vec<TileChain>>,
+    /// Commitments and links, if they are asked for.
+    linked: Mutex<BTreeMap<TileId, LinkedTile>>,
     /// Seeds of the tiles' blinding, drawn one by one from the caller's generator.
     seeds: Mutex<&'r mut (dyn Randomness + 'r)>,
 }
@@ -58,6 +65,7 @@ impl Job<'_> {
             cancel,
             meter: Mutex::new(Meter::new(self)),
             chains,
+            linked: Mutex::default(),
             seeds: Mutex::new(&mut rng),
         };
         let mut proofs = Proofs::new();
@@ -74,14 +82,45 @@ impl Job<'_> {
         observer.on_event(&Event::VerifyingBundle);
         let bundle = self.bundle(&run, &keys, proofs);
         let find = |digest: &Digest32| keys.iter().find(|vk| vk.digest() == digest);
-        let report = verify_init(&bundle, find, &self.verifier_srs)?;
+        let (report, weights) = verify_init_weights(&bundle, find, &self.verifier_srs, &Alone)?;
+        let committed = self.committed(&run, &weights)?;
         Ok(Finished {
             bundle,
             report,
             keys,
+            committed,
             resumed,
             proved,
         })
+    }
+
+    /// The commitment to all tiles with the links, checked once more.
+    fn committed(
+        &self,
+        run: &Run<'_>,
+        weights: &[ProvedWeights],
+    ) -> Result<Option<(CommitmentData, Links)>, JobError> {
+        let Some(opening) = &self.options.opening else {
+            return Ok(None);
+        };
+        let linked = std::mem::take(&mut *run.linked());
+        for ((tile, linked), weights) in linked.iter().zip(weights) {
+            self.check_link(*tile, linked, opening, weights)
+                .map_err(link_error(*tile))?;
+        }
+        let linked = linked.into_values();
+        Ok(Some(assemble(self.srs_identity, linked)))
+    }
+
+    fn check_link(
+        &self,
+        tile: TileId,
+        linked: &LinkedTile,
+        opening: &Opening,
+        weights: &ProvedWeights,
+    ) -> Result<(), TileLinkError> {
+        let subject = self.subject.committed(tile.stream, tile.index);
+        linked.check(&subject, opening, weights, &self.verifier_srs)
     }
 
     /// The weight digest of every stream, where the plan asks for it.
@@ -176,8 +215,19 @@ impl Job<'_> {
                 .directory
                 .read_tile(&self.subject, tile, vk.digest(), identity)?;
             let Some(proof) = file else { return Ok(None) };
-            self.subject
-                .verify(vk, srs, tile.stream, tile.index, run.chain(tile), &proof)?;
+            let chain = run.chain(tile);
+            let weights =
+                self.subject
+                    .verify_weights(vk, srs, tile.stream, tile.index, chain, &proof)?;
+            if let (Some(opening), Some(weights)) = (&self.options.opening, weights) {
+                // The blinding of a proof without a link is gone: it is made again.
+                let linked = self.directory.read_link(&self.subject, tile)?;
+                let Some(linked) = linked else {
+                    return Ok(None);
+                };
+                self.check_link(tile, &linked, opening, &weights)?;
+                run.linked().insert(tile, linked);
+            }
             Ok(Some(proof))
         };
         let mut found = Proofs::new();
@@ -223,6 +273,13 @@ impl Job<'_> {
         found: &Proofs,
     ) -> Result<Proofs, JobError> {
         let missing = self.missing(stream, found);
+        let linker = match &self.options.opening {
+            Some(opening) if !missing.is_empty() => {
+                let first = TileId { stream, index: 0 };
+                Some(Linker::new(srs, opening).map_err(link_error(first))?)
+            }
+            _ => None,
+        };
         let tile = &self.tiles[usize::from(stream)];
         let most = workers(tile, missing.len() as u64, &self.options.cost, &self.limits);
         let workers = self
@@ -238,7 +295,7 @@ impl Job<'_> {
                 if failed.load(Ordering::Relaxed) {
                     break;
                 }
-                let proof = self.tile(run, srs, keys, tile);
+                let proof = self.tile(run, srs, keys, linker.as_ref(), tile);
                 let proof = proof.inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
                 made.insert(tile, proof);
             }
@@ -268,16 +325,21 @@ impl Job<'_> {
         run: &Run<'_>,
         srs: &Srs,
         keys: &TileKeys,
+        linker: Option<&Linker<'_>>,
         tile: TileId,
     ) -> Result<Vec<u8>, JobError> {
         run.check_cancelled()?;
         let standing = run.meter().begin();
         run.observer.on_event(&Event::Proving { tile, standing });
         let start = Instant::now();
-        let rng = run.tile_rng();
+        let blinding = run.blinding();
+        let (chain, rng) = (run.chain(tile), blinding.generator());
         let proof = self
             .subject
-            .prove(keys, srs, tile.stream, tile.index, run.chain(tile), rng)?;
+            .prove(keys, srs, tile.stream, tile.index, chain, rng)?;
+        if let Some(linker) = linker {
+            self.link(run, keys, linker, tile, &proof, &blinding)?;
+        }
         let vk = keys.verifying_key().digest();
         self.directory
             .write_tile(&self.subject, tile, vk, srs.identity(), &proof)?;
@@ -288,6 +350,42 @@ impl Job<'_> {
             standing,
         });
         Ok(proof)
+    }
+
+    /// Commits to a tile's weights and links its proof, before the proof's own file is written.
+    fn link(
+        &self,
+        run: &Run<'_>,
+        keys: &TileKeys,
+        linker: &Linker<'_>,
+        tile: TileId,
+        proof: &[u8],
+        blinding: &Blinding,
+    ) -> Result<(), JobError> {
+        let (stream, index, chain) = (tile.stream, tile.index, run.chain(tile));
+        let vk = keys.verifying_key();
+        let srs = &self.verifier_srs;
+        let refused = |source| ProveError::Refused {
+            stream,
+            index,
+            source,
+        };
+        let weights = self
+            .subject
+            .verify_weights(vk, srs, stream, index, chain, proof)
+            .map_err(refused)?;
+        let Some(weights) = weights else {
+            let foreign = TileLinkError::Foreign { what: "circuit" };
+            return Err(link_error(tile)(foreign));
+        };
+        let cells = self.subject.lane_cells(keys.params(), stream, index)?;
+        let subject = self.subject.committed(stream, index);
+        let rng = run.blinding().generator();
+        let linked = linker.link(vk, subject, &cells, &weights, blinding, rng);
+        let linked = linked.map_err(link_error(tile))?;
+        self.directory.write_link(&self.subject, tile, &linked)?;
+        run.linked().insert(tile, linked);
+        Ok(())
     }
 
     fn bundle(&self, run: &Run<'_>, keys: &[VerifyingKey], proofs: Proofs) -> InitBundle {
@@ -342,10 +440,21 @@ impl Run<'_> {
         })
     }
 
-    fn tile_rng(&self) -> ChaCha20Rng {
-        let mut seed = [0; 32];
+    fn linked(&self) -> std::sync::MutexGuard<'_, BTreeMap<TileId, LinkedTile>> {
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Blinding of one proof.
+    fn blinding(&self) -> Blinding {
         let mut seeds = self.seeds.lock().unwrap_or_else(PoisonError::into_inner);
-        seeds.fill_bytes(&mut seed);
-        ChaCha20Rng::from_seed(seed)
+        Blinding::draw(&mut **seeds)
+    }
+}
+
+fn link_error(TileId { stream, index }: TileId) -> impl Fn(TileLinkError) -> JobError {
+    move |source| JobError::Link {
+        stream,
+        index,
+        source,
     }
 }

@@ -5,18 +5,19 @@ mod graphs;
 
 use std::sync::Arc;
 
-use ark_bn254::Fr;
-use ark_ff::PrimeField;
+use ff::PrimeField;
 use graphs::{Case, cases};
-use nascent_circuits::inference::plan;
+use nascent_circuits::inference::Salts;
+use nascent_circuits::inference::plan::plan_hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_params::Srs;
-use nascent_prover::inference::{InferenceKeys, InferenceProof, instance_bytes};
-use nascent_verifier::{Digest32, ProofError, verify_proof};
+use nascent_prover::inference::{InferenceKeys, InferenceProof, Seal};
+use nascent_verifier::inference::prefix;
+use nascent_verifier::{
+    Hidden, InferenceBundle, InferenceError, InferenceReport, verify_inference,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-
-const PREFIX: Digest32 = [7; 32];
 
 struct Setting {
     srs: Srs,
@@ -31,7 +32,8 @@ impl Setting {
             params: 2,
             weights: 8,
         };
-        let layout = Arc::new(plan(&case.graph, lanes).expect("planned"));
+        let layout = plan_hidden(&case.graph, lanes, case.hidden);
+        let layout = Arc::new(layout.expect("planned"));
         let shape = layout.shape(None).expect("fits");
         let srs = Srs::development(shape.k, &nascent_params::Silent).expect("made");
         let keys = InferenceKeys::generate(layout, shape, &srs).expect("keys");
@@ -40,26 +42,53 @@ impl Setting {
 
     fn prove(&self, case: &Case) -> InferenceProof {
         let inputs: Vec<i64> = case.inputs.iter().map(|&x| x.into()).collect();
-        let rng = ChaCha20Rng::seed_from_u64(1);
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let salts = Salts::draw(&mut rng);
+        let key = self.keys.verifying_key().digest();
+        let prefix = prefix(&[1; 32], key, self.srs.identity());
         self.keys
-            .prove(&self.srs, &case.params, &inputs, &PREFIX, rng)
+            .prove(&self.srs, &case.params, &inputs, &prefix, salts, rng)
             .expect("proved")
     }
 
-    fn verify(
-        &self,
-        prefix: &Digest32,
-        inputs: &[i64],
-        outputs: &[i64],
-        proof: &[u8],
-    ) -> Result<(), ProofError> {
-        let bytes = instance_bytes(inputs, outputs);
-        let instance: Vec<Fr> = bytes
-            .iter()
-            .map(|bytes| Fr::from_le_bytes_mod_order(bytes))
-            .collect();
-        let srs = self.srs.verifier_srs();
-        verify_proof(self.keys.verifying_key(), srs, prefix, &[instance], proof)
+    /// What goes out.
+    fn bundle(&self, made: &InferenceProof) -> InferenceBundle {
+        let hidden = |seal: &Option<Seal>, values: &[i64]| {
+            let hidden = seal.map(|seal| Hidden {
+                digest: seal.digest,
+                count: values.len() as u32,
+            });
+            let public = if hidden.is_some() {
+                Vec::new()
+            } else {
+                values.to_vec()
+            };
+            (hidden, public)
+        };
+        let (hidden_inputs, inputs) = hidden(&made.input_seal, &made.inputs);
+        let (hidden_outputs, outputs) = hidden(&made.output_seal, &made.outputs);
+        InferenceBundle {
+            architecture: [1; 32],
+            vk_digest: *self.keys.verifying_key().digest(),
+            srs_digest: *self.srs.identity(),
+            inputs,
+            outputs,
+            hidden_inputs,
+            hidden_outputs,
+            proof: made.proof.clone(),
+        }
+    }
+
+    fn verify(&self, bundle: &InferenceBundle) -> Result<InferenceReport, InferenceError> {
+        verify_inference(bundle, self.keys.verifying_key(), self.srs.verifier_srs())
+    }
+}
+
+/// Another first value, or the digest of another.
+fn change(values: &mut [i64], hidden: Option<&mut Hidden>) {
+    match hidden {
+        Some(hidden) => hidden.digest[0] ^= 1,
+        None => values[0] ^= 1,
     }
 }
 
@@ -68,31 +97,79 @@ fn proofs_verify_and_nothing_else_does() {
     for case in cases() {
         let setting = Setting::new(&case);
         let made = setting.prove(&case);
-        let check = |prefix: &Digest32, inputs: &[i64], outputs: &[i64], proof: &[u8]| {
-            setting.verify(prefix, inputs, outputs, proof)
-        };
-        let (inputs, outputs, proof) = (&made.inputs, &made.outputs, &made.proof);
+        let honest = setting.bundle(&made);
+        let report = setting.verify(&honest).expect(case.name);
         assert_eq!(
-            check(&PREFIX, inputs, outputs, proof),
-            Ok(()),
-            "{}",
-            case.name
+            (
+                report.hidden_inputs.is_some(),
+                report.hidden_outputs.is_some()
+            ),
+            (case.hidden.inputs, case.hidden.outputs)
         );
-        assert_eq!(proof.len(), setting.keys.verifying_key().proof_len());
-        let mut other = outputs.clone();
-        other[0] += 1;
-        check(&PREFIX, inputs, &other, proof).expect_err("another output");
-        let mut other = inputs.clone();
-        other[0] ^= 1;
-        check(&PREFIX, &other, outputs, proof).expect_err("another input");
-        // The last input passed off as the first output: the same values in the same order.
-        let (last, rest) = inputs.split_last().expect("inputs");
-        let moved: Vec<i64> = [*last].into_iter().chain(outputs.iter().copied()).collect();
-        check(&PREFIX, rest, &moved, proof).expect_err("an input as an output");
-        check(&[8; 32], inputs, outputs, proof).expect_err("another statement");
-        let mut other = proof.clone();
-        let middle = other.len() / 2;
-        other[middle] ^= 1;
-        check(&PREFIX, inputs, outputs, &other).expect_err("another proof");
+        assert_eq!(made.proof.len(), setting.keys.verifying_key().proof_len());
+        let refused = |edit: &dyn Fn(&mut InferenceBundle), what: &str| {
+            let mut other = honest.clone();
+            edit(&mut other);
+            assert_ne!(other, honest);
+            setting.verify(&other).expect_err(what);
+        };
+        refused(
+            &|b| change(&mut b.outputs, b.hidden_outputs.as_mut()),
+            "another output",
+        );
+        refused(
+            &|b| change(&mut b.inputs, b.hidden_inputs.as_mut()),
+            "another input",
+        );
+        refused(&|b| b.architecture[0] ^= 1, "another statement");
+        let middle = made.proof.len() / 2;
+        refused(&|b| b.proof[middle] ^= 1, "another proof");
+        if case.hidden == nascent_circuits::inference::Hidden::default() {
+            // The last input passed off as the first output: the same values in the same order.
+            refused(
+                &|b| {
+                    let last = b.inputs.pop();
+                    b.outputs.splice(0..0, last);
+                },
+                "an input as an output",
+            );
+        } else {
+            let swap = |b: &mut InferenceBundle| {
+                std::mem::swap(&mut b.hidden_inputs, &mut b.hidden_outputs);
+            };
+            refused(&swap, "inputs as outputs");
+            refused(&|b| b.hidden_inputs = None, "nothing hidden");
+            refused(&|b| b.inputs = made.inputs.clone(), "public and hidden");
+            refused(
+                &|b| {
+                    let hidden = b.hidden_inputs.as_mut().expect("hidden");
+                    hidden.digest = [255; 32];
+                },
+                "no field element",
+            );
+        }
     }
+}
+
+/// The salt opens the digest, and is new in each proof.
+#[test]
+fn a_salt_opens_its_digest() {
+    let case = cases().pop().expect("the hidden case");
+    let setting = Setting::new(&case);
+    let made = setting.prove(&case);
+    for (seal, values) in [
+        (made.input_seal, &made.inputs),
+        (made.output_seal, &made.outputs),
+    ] {
+        let seal = seal.expect("hidden");
+        let salt = halo2curves::bn256::Fr::from_repr(seal.salt).expect("a field element");
+        assert_eq!(
+            nascent_circuits::seal::digest(salt, values).to_repr(),
+            seal.digest
+        );
+    }
+    assert_ne!(
+        made.input_seal.map(|seal| seal.salt),
+        made.output_seal.map(|seal| seal.salt)
+    );
 }

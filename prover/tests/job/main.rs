@@ -1,5 +1,6 @@
 //! Jobs end to end, on the smallest tiles: finish, resume, refuse.
 
+mod commit;
 mod digest;
 mod finish;
 mod refuse;

@@ -1,6 +1,8 @@
 //! The checks of a verifying key that need no curve arithmetic.
 
-use super::data::{ColumnKind, MAX_NODES, Node, Query, TileShape, VkData};
+use super::data::{
+    CircuitKind, ColumnKind, MAX_NODES, Node, Query, TileShape, VkData, WeightColumns,
+};
 use super::error::VkError;
 use crate::codec::Format;
 use crate::statement::{TILE_CHAIN_ROWS, TILE_INSTANCE_ROWS};
@@ -10,6 +12,7 @@ use alloc::vec::Vec;
 
 const MAX_COLUMNS: usize = 1 << 12;
 const MAX_QUERIES: usize = 1 << 14;
+const MAX_WEIGHT_LISTS: usize = 64;
 const MAX_CONSTRAINTS: usize = 1 << 16;
 const MAX_INSTANCE_ROWS: u32 = 1 << 18;
 /// Over all instance queries: each row costs the verifier a few products.
@@ -36,9 +39,11 @@ impl Format for VkData {
         self.check_nodes()?;
         self.check_permutation()?;
         self.check_rows()?;
-        self.tile
-            .as_ref()
-            .map_or(Ok(()), |tile| self.check_tile(tile))
+        match &self.kind {
+            CircuitKind::Other => Ok(()),
+            CircuitKind::Tile(tile) => self.check_tile(tile),
+            CircuitKind::Weights(lists) => self.check_weights(lists),
+        }
     }
 }
 
@@ -247,9 +252,8 @@ impl VkData {
                 got: random.saturating_add(2),
             });
         }
-        let usable = self.rows().saturating_sub(random);
         let most = self.instance_rows.iter().copied().max().unwrap_or(0);
-        let limit = usable.min(u64::from(MAX_INSTANCE_ROWS));
+        let limit = self.usable_rows().min(u64::from(MAX_INSTANCE_ROWS));
         if u64::from(most) > limit {
             return Err(VkError::Rows {
                 limit,
@@ -310,6 +314,48 @@ impl VkData {
                     got: u64::from(column),
                 });
             }
+        }
+        Ok(())
+    }
+}
+
+impl VkData {
+    /// Rows without the random ones.
+    fn usable_rows(&self) -> u64 {
+        let random = u64::from(self.blinding_factors).saturating_add(1);
+        self.rows().saturating_sub(random)
+    }
+
+    /// Distinct columns of the first phase, weights on usable rows.
+    fn check_weights(&self, lists: &[WeightColumns]) -> Result<(), VkError> {
+        bounded("lists of weight columns", MAX_WEIGHT_LISTS, lists.len())?;
+        for (list, weights) in lists.iter().enumerate() {
+            let error = |what| VkError::WeightColumns { list, what };
+            if weights.columns.is_empty() {
+                return Err(error("no columns"));
+            }
+            if weights.rows > self.usable_rows() {
+                return Err(error("weights on random rows"));
+            }
+            let mut seen = BTreeSet::new();
+            for (index, &column) in weights.columns.iter().enumerate() {
+                in_range("weight column", index, column, self.advice_phases.len())?;
+                let phase = usize::try_from(column).ok();
+                let phase = phase.and_then(|column| self.advice_phases.get(column));
+                if phase != Some(&0) {
+                    return Err(error("a column of a later phase"));
+                }
+                if !seen.insert(column) {
+                    return Err(error("a column twice"));
+                }
+            }
+        }
+        // One encoding of a key without lists.
+        if lists.is_empty() {
+            return Err(VkError::WeightColumns {
+                list: 0,
+                what: "no lists",
+            });
         }
         Ok(())
     }

@@ -76,6 +76,34 @@ pub struct TileShape {
     pub weight_columns: Vec<u32>,
 }
 
+/// Advice columns that hold weights, so that links can speak about their commitments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightColumns {
+    /// The columns, in order; all of the first phase.
+    pub columns: Vec<u32>,
+    /// Weights stand on rows before this one only.
+    pub rows: u64,
+}
+
+/// What else than its constraints a key says about its circuit.
+///
+/// Encoded like an `Option<TileShape>`, to which [`CircuitKind::Weights`] was added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CircuitKind {
+    /// Nothing.
+    Other,
+    /// It is an initialization tile.
+    Tile(TileShape),
+    /// It has lists of weight columns.
+    Weights(Vec<WeightColumns>),
+}
+
+impl From<Option<TileShape>> for CircuitKind {
+    fn from(tile: Option<TileShape>) -> Self {
+        tile.map_or(Self::Other, Self::Tile)
+    }
+}
+
 /// A verifying key as plain data, in the proof library's orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VkData {
@@ -109,6 +137,6 @@ pub struct VkData {
     pub fixed_commitments: Vec<[u8; 32]>,
     /// Columns under the copy constraints, in order; may be empty.
     pub permutation: Vec<PermutationColumn>,
-    /// Present when the circuit is an initialization tile.
-    pub tile: Option<TileShape>,
+    /// What the circuit is.
+    pub kind: CircuitKind,
 }

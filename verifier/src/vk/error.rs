@@ -122,6 +122,14 @@ pub enum VkError {
         /// Position.
         index: usize,
     },
+    /// A list of weight columns that cannot be one.
+    #[error("list {list} of weight columns: {what}")]
+    WeightColumns {
+        /// Position.
+        list: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// Tile metadata with an invalid distribution or precision.
     #[error("tile shape: {0}")]
     Tile(#[from] SpecError),

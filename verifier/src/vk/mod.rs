@@ -5,13 +5,16 @@ mod data;
 mod error;
 mod openings;
 
-pub use data::{ColumnKind, Node, PermutationColumn, Query, TileShape, VkData};
+pub use data::{
+    CircuitKind, ColumnKind, Node, PermutationColumn, Query, TileShape, VkData, WeightColumns,
+};
 pub use error::VkError;
 pub(crate) use openings::{Layout, OpeningSet, Openings, Source};
 
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged};
 use crate::encoding::{EncodingError, point_from_bytes, scalar_from_bytes};
+use crate::statement::tile_rows;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ark_bn254::{Fr, G1Affine};
@@ -132,7 +135,10 @@ impl VerifyingKey {
 
     /// What the circuit is, when it is an initialization tile.
     pub fn tile(&self) -> Option<&TileShape> {
-        self.data.tile.as_ref()
+        match &self.data.kind {
+            CircuitKind::Tile(tile) => Some(tile),
+            CircuitKind::Other | CircuitKind::Weights(_) => None,
+        }
     }
 
     /// Whether the circuit is a tile that also computes the weight digest: its instance has three
@@ -150,12 +156,34 @@ impl VerifyingKey {
     /// Empty for other circuits, and for bytes of another length.
     pub fn weight_commitments(&self, proof: &[u8]) -> Vec<[u8; 32]> {
         let columns = self.tile().map_or(&[][..], |tile| &tile.weight_columns);
+        self.advice_commitments(proof, columns.iter().copied())
+    }
+
+    /// The commitments to advice columns, out of the bytes of a proof. Columns that the key lacks
+    /// are left out; none for bytes of another length.
+    pub fn advice_commitments(
+        &self,
+        proof: &[u8],
+        columns: impl IntoIterator<Item = u32>,
+    ) -> Vec<[u8; 32]> {
         if proof.len() != self.proof_len() {
             return Vec::new();
         }
         let (words, _) = proof.as_chunks::<32>();
-        let word = |column: &u32| words.get(*self.layout.advice.get(index(*column))?).copied();
-        columns.iter().filter_map(word).collect()
+        let word = |column: u32| words.get(*self.layout.advice.get(index(column))?).copied();
+        columns.into_iter().filter_map(word).collect()
+    }
+
+    /// A list of weight columns. A tile has one, list 0: its lanes.
+    pub fn weights(&self, list: u16) -> Option<WeightColumns> {
+        match &self.data.kind {
+            CircuitKind::Other => None,
+            CircuitKind::Tile(tile) => (list == 0).then(|| WeightColumns {
+                columns: tile.weight_columns.clone(),
+                rows: tile_rows(tile.blocks),
+            }),
+            CircuitKind::Weights(lists) => lists.get(usize::from(list)).cloned(),
+        }
     }
 
     /// Columns of a permutation set.

@@ -18,6 +18,9 @@ impl Columns<'_> {
             return fail(0, "no number of inputs");
         };
         let inputs = self.value(public.address, end);
+        if !(0..=end as i64).contains(&inputs) {
+            return fail(end, "another number of inputs than there are");
+        }
         for row in 0..self.rows() {
             let place = match self.value(public.flow, row) {
                 0 => continue,
@@ -86,10 +89,12 @@ impl Columns<'_> {
             for (j, lane) in config.params.lanes.iter().enumerate() {
                 self.write(&mut writes, (config.params.base, lane.reads, row, j), false)?;
             }
-            let flow = self.value(config.public.flow, row);
-            if flow < 0 {
-                self.within(row, flow)?;
-                writes.push((self.value(config.public.address, row), -flow));
+            for (flow, address) in self.flows() {
+                let flow = self.value(flow, row);
+                if flow < 0 {
+                    self.within(row, flow)?;
+                    writes.push((self.value(address, row), -flow));
+                }
             }
         }
         Ok(writes)
@@ -129,10 +134,19 @@ impl Columns<'_> {
         Err(CheckError::Flag { what, row, value })
     }
 
+    /// Flow and address of inputs and outputs, public and hidden.
+    fn flows(
+        &self,
+    ) -> impl Iterator<Item = (super::Column<super::Fixed>, super::Column<super::Fixed>)> {
+        let public = &self.config.public;
+        let hidden = self.config.seal.iter().map(|seal| &seal.values);
+        let hidden = hidden.map(|values| (values.flow, values.address));
+        [(public.flow, public.address)].into_iter().chain(hidden)
+    }
+
     /// Addresses of all reads.
     fn reads(&self) -> Result<Vec<i64>, CheckError> {
         let (units, folds) = (&self.config.units, &self.config.folds);
-        let public = &self.config.public;
         let mut reads = Vec::new();
         for row in 0..self.rows() {
             for lane in &units.lanes {
@@ -160,9 +174,11 @@ impl Columns<'_> {
             {
                 reads.push(self.value(selection.indices.address, row));
             }
-            if self.value(public.flow, row) > 0 {
-                self.flag("output", public.flow, row)?;
-                reads.push(self.value(public.address, row));
+            for (flow, address) in self.flows() {
+                if self.value(flow, row) > 0 {
+                    self.flag("output", flow, row)?;
+                    reads.push(self.value(address, row));
+                }
             }
         }
         Ok(reads)

@@ -11,6 +11,7 @@
 //! - each selection is one chain, and the rows it chooses from are numbered in sequence;
 //! - each identity has its three claims, or two and a selection, and its product, with numbers of
 //!   its own;
+//! - each seal is a chain of blocks, its hidden inputs have ranges, its digest a row of its own;
 //! - tables are functions, the range tables are whole;
 //! - no equation can wrap around the field.
 //!
@@ -20,6 +21,7 @@
 mod bus;
 mod claims;
 mod rows;
+mod seals;
 mod selections;
 
 use halo2_proofs::plonk::{Column, Fixed};
@@ -111,6 +113,7 @@ pub fn check(config: &InferenceConfig, sheet: &Sheet) -> Result<(), CheckError> 
     columns.units(&claims, &kinds)?;
     columns.folds()?;
     columns.public()?;
+    columns.seals()?;
     columns.bus()?;
     match config.shape.equation_bits() {
         bits if bits > MAX_BITS => Err(CheckError::Wraps { bits }),

@@ -4,9 +4,10 @@ use nascent_ir::CheckedGraph;
 
 use super::layout::Layout;
 use super::rows::Lanes;
-use super::{PlanError, plan};
+use super::{Hidden, PlanError, plan_hidden};
 use crate::inference::fraction::GROUP;
 use crate::inference::shape::Shape;
+use crate::poseidon2::GROUP as BLOCK_GROUP;
 
 /// Columns of a circuit by what they cost the prover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +34,20 @@ impl Columns {
             ..
         } = *shape;
         let selection = usize::from(shape.selection);
+        let sealed = usize::from(shape.sealed);
         let weight_channels = weight_channels.max(1);
         let other = (folds + 2 + selection + sets).div_ceil(GROUP);
         let helpers = weights.div_ceil(GROUP) + params + 2 * units + folds + other;
         Self {
-            small: weights + 2 * params + 6 * units + 1 + 2 * folds + sets + selection,
-            full: helpers + 1 + 2 + 3 + 2 * (1 + weight_channels + channels) + 1 + selection,
+            small: weights + 2 * params + 6 * units + 1 + 2 * folds + sets + selection + sealed,
+            full: helpers
+                + 1
+                + 2
+                + 3
+                + 2 * (1 + weight_channels + channels)
+                + 1
+                + selection
+                + sealed * (2 * BLOCK_GROUP + 3),
             fixed: 4 * units
                 + 15
                 + 3 * folds
@@ -52,7 +61,8 @@ impl Columns {
                 + shape.shifts.len()
                 + 7 * (1 + weight_channels)
                 + 9 * channels
-                + 7 * selection,
+                + 7 * selection
+                + 12 * sealed,
         }
     }
 
@@ -79,10 +89,19 @@ const PROOF_BYTES: usize = 14 << 10;
 ///
 /// # Errors
 ///
-/// As [`plan`].
+/// As [`super::plan`].
 pub fn choose(graph: &CheckedGraph) -> Result<Lanes, PlanError> {
+    choose_hidden(graph, Hidden::default())
+}
+
+/// The same for a layout that hides something.
+///
+/// # Errors
+///
+/// As [`super::plan_hidden`].
+pub fn choose_hidden(graph: &CheckedGraph, hidden: Hidden) -> Result<Lanes, PlanError> {
     let mut best: Option<((bool, u64), Lanes)> = None;
-    let first = plan(graph, lanes(4, 16, 2))?;
+    let first = plan_hidden(graph, lanes(4, 16, 2), hidden)?;
     // Cells hardly depend on the lanes: so many rows are needed with other lanes.
     let cells = Cells::of(&first);
     for k in 8..=24 {
@@ -115,7 +134,7 @@ fn fits(layout: &Layout, rows: usize) -> bool {
     let sections = [
         layout.vector_rows,
         layout.index_rows,
-        layout.public_rows(),
+        layout.instance_rows(),
         layout.params.len(),
     ];
     sections.into_iter().all(|section| section <= rows)
@@ -150,6 +169,7 @@ impl Columns {
             weight_channels: layout.channels().0,
             operand_channels: 1,
             selection: layout.index_rows > 0,
+            sealed: !layout.seals.is_empty(),
             ..Shape::default()
         })
     }

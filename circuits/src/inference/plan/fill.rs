@@ -1,11 +1,12 @@
 //! From a layout to the shape of a circuit and its fixed columns.
 
-use super::layout::{ClaimPlan, ContractionPlan, Layout, Section, Selection};
+use super::layout::{ClaimPlan, ContractionPlan, Layout, Role, SealPlan, Section, Selection};
 use super::rows::{Ending, Fold, Multiplier, Place};
 use crate::inference::claim::{Axis, Channel};
 use crate::inference::config::InferenceConfig;
 use crate::inference::shape::{Shape, UNUSABLE_ROWS};
 use crate::inference::sheet::Sheet;
+use crate::poseidon2::BLOCK_ROWS;
 use halo2_proofs::plonk::{Column, Fixed};
 
 use super::PlanError;
@@ -57,6 +58,7 @@ impl Layout {
             table_sets: self.tables.entries().len().div_ceil(last),
             division: self.units.iter().any(|row| row.op.ending == Ending::Divide),
             selection: self.index_rows > 0,
+            sealed: !self.seals.is_empty(),
             steps,
             shifts,
         })
@@ -86,6 +88,9 @@ impl Layout {
         self.fill_units(config, sheet);
         self.fill_folds(config, sheet);
         self.fill_public(config, sheet);
+        for seal in &self.seals {
+            fill_seal(seal, config, sheet);
+        }
         self.fill_reads(config, sheet);
         for contraction in &self.contractions {
             fill_contraction(contraction, config, sheet);
@@ -195,6 +200,12 @@ impl Layout {
                 Some(Place::Fold(row, lane)) => (config.folds.lanes[lane].reads, row, count),
                 Some(Place::Param(row, lane)) => (config.params.lanes[lane].reads, row, count),
                 Some(Place::Public(row)) => (config.public.flow, row, -count),
+                Some(Place::Sealed(index)) => {
+                    let (Some(seal), Some(columns)) = (self.seal(Role::Input), &config.seal) else {
+                        continue;
+                    };
+                    (columns.values.flow, seal.value_rows().start + index, -count)
+                }
                 None => continue,
             };
             sheet.fixed_mut(column)[row] = count;
@@ -238,6 +249,36 @@ fn fill_contraction(plan: &ContractionPlan, config: &InferenceConfig, sheet: &mu
     }
     if let Some(selection) = plan.left.selection() {
         fill_selection(selection, config, sheet);
+    }
+}
+
+fn fill_seal(plan: &SealPlan, config: &InferenceConfig, sheet: &mut Sheet) {
+    let Some(columns) = &config.seal else { return };
+    let offset = config.shape.wide_offset();
+    let (rows, values) = (plan.rows(), plan.value_rows());
+    for row in rows.clone() {
+        let mut put = |column: Column<Fixed>, value: i64| sheet.fixed_mut(column)[row] = value;
+        let first = (row - rows.start).is_multiple_of(BLOCK_ROWS);
+        put(columns.active, 1);
+        put(columns.poseidon.block, first.into());
+        put(columns.start, (row == rows.start).into());
+        put(columns.end, (row + 1 == rows.end).into());
+        let salt = row == rows.start;
+        put(columns.pad, (!salt && !values.contains(&row)).into());
+    }
+    sheet.fixed_mut(columns.count)[rows.start] = plan.values.len() as i64;
+    for (row, value) in values.zip(&plan.values) {
+        let mut put = |column: Column<Fixed>, value: i64| sheet.fixed_mut(column)[row] = value;
+        put(columns.values.read, 1);
+        put(columns.values.address, value.address);
+        match value.range {
+            Some(range) => {
+                put(columns.values.ranged, 1);
+                put(columns.values.least, range.lo + offset);
+                put(columns.values.greatest, range.hi + offset);
+            }
+            None => put(columns.values.flow, 1),
+        }
     }
 }
 

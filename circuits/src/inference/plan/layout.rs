@@ -5,6 +5,8 @@ use std::ops::Range;
 use super::rows::{Address, FoldRow, Lanes, Matrix, Reads, UnitRow};
 use crate::inference::claim::Axis;
 use crate::inference::tables::Tables;
+use crate::poseidon2::BLOCK_ROWS;
+use crate::seal::block_count;
 
 /// Where a claim's matrix stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +116,48 @@ pub struct WeightPlan {
     pub elements: Vec<u32>,
 }
 
+/// Whether values go in or come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Inputs.
+    Input,
+    /// Outputs.
+    Output,
+}
+
+/// Values behind a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealPlan {
+    /// Whether they are the inputs or the outputs.
+    pub role: Role,
+    /// Its first row.
+    pub first: usize,
+    /// The values in order.
+    pub values: Vec<SealedValue>,
+}
+
+/// A value behind a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedValue {
+    /// Its own address if it is an input, the one it is read from if it is an output.
+    pub address: Address,
+    /// Range of an input.
+    pub range: Option<nascent_ir::Range>,
+}
+
+impl SealPlan {
+    /// Rows of its blocks; the digest is on the last.
+    pub fn rows(&self) -> Range<usize> {
+        self.first..self.first + BLOCK_ROWS * block_count(self.values.len())
+    }
+
+    /// Rows of its values: those after the salt's block.
+    pub fn value_rows(&self) -> Range<usize> {
+        let first = self.first + BLOCK_ROWS;
+        first..first + self.values.len()
+    }
+}
+
 /// What is computed, in order.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -154,6 +198,8 @@ pub struct Layout {
     pub index_rows: usize,
     /// Number of public inputs; they stand before the outputs.
     pub inputs: usize,
+    /// Hidden inputs, hidden outputs.
+    pub seals: Vec<SealPlan>,
     /// Address of each public output.
     pub outputs: Vec<i64>,
     /// How often each address is read.
@@ -186,17 +232,32 @@ impl Layout {
         self.inputs + self.outputs.len() + 1
     }
 
+    /// Rows of the instance: public values, then what the seals take.
+    pub fn instance_rows(&self) -> usize {
+        let sealed = self.seals.last().map(|seal| seal.rows().end);
+        sealed.unwrap_or(0).max(self.public_rows())
+    }
+
+    /// The hidden inputs or outputs.
+    pub fn seal(&self, role: Role) -> Option<&SealPlan> {
+        self.seals.iter().find(|seal| seal.role == role)
+    }
+
+    /// Rows that carry parameters.
+    pub fn parameter_rows(&self) -> usize {
+        let vectors = self.params.len().div_ceil(self.lanes.params.max(1));
+        self.weight_rows.max(vectors)
+    }
+
     /// Rows that the sections need, tables aside.
     pub fn rows(&self) -> usize {
-        let params = self.params.len().div_ceil(self.lanes.params.max(1));
         [
             self.units.len(),
             self.folds.len(),
-            self.weight_rows,
-            params,
+            self.parameter_rows(),
             self.vector_rows,
             self.index_rows,
-            self.public_rows(),
+            self.instance_rows(),
         ]
         .into_iter()
         .max()

@@ -17,6 +17,7 @@ mod elementwise;
 mod embed;
 mod error;
 mod fill;
+mod hide;
 pub mod layout;
 pub mod rows;
 
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 
 use nascent_ir::{CheckedGraph, IndexMap, Node, Op, Range, Source, TableId, TensorId};
 
-pub use choose::{Columns, choose};
+pub use choose::{Columns, choose, choose_hidden};
 pub use error::PlanError;
 use layout::{ClaimPlan, ContractionPlan, Layout, Section, Step};
 use rows::{
@@ -85,13 +86,36 @@ struct Tensor {
     pending: Option<Pending>,
 }
 
-/// Lays out a graph with given lanes.
+/// What stays hidden behind a digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// All inputs.
+    pub inputs: bool,
+    /// All outputs.
+    pub outputs: bool,
+}
+
+/// Lays out a graph with given lanes; inputs and outputs are public.
 ///
 /// # Errors
 ///
 /// If the graph uses what the circuit lacks, or values that do not fit.
 pub fn plan(graph: &CheckedGraph, lanes: Lanes) -> Result<Layout, PlanError> {
-    let mut planner = Planner::new(graph, lanes);
+    plan_hidden(graph, lanes, Hidden::default())
+}
+
+/// Lays out a graph with given lanes.
+///
+/// # Errors
+///
+/// If the graph uses what the circuit lacks, or values that do not fit; a hidden input of a range
+/// that the tables cannot check.
+pub fn plan_hidden(
+    graph: &CheckedGraph,
+    lanes: Lanes,
+    hidden: Hidden,
+) -> Result<Layout, PlanError> {
+    let mut planner = Planner::new(graph, lanes, hidden);
     for node in &graph.nodes {
         planner.node(node)?;
     }
@@ -101,6 +125,7 @@ pub fn plan(graph: &CheckedGraph, lanes: Lanes) -> Result<Layout, PlanError> {
 struct Planner<'a> {
     graph: &'a CheckedGraph,
     lanes: Lanes,
+    hidden: Hidden,
     tensors: Vec<Tensor>,
     layout: Layout,
     /// Addresses of constants that were needed on the bus.
@@ -114,7 +139,7 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(graph: &'a CheckedGraph, lanes: Lanes) -> Self {
+    fn new(graph: &'a CheckedGraph, lanes: Lanes, hidden: Hidden) -> Self {
         let bits = u32::from(graph.table_bits);
         let half = 1i64 << (bits - 1);
         let mut functions: Vec<(i64, Vec<i64>)> = Vec::new();
@@ -131,6 +156,7 @@ impl<'a> Planner<'a> {
         Self {
             graph,
             lanes,
+            hidden,
             tensors: vec![Tensor::default(); graph.tensors.len()],
             layout: Layout {
                 lanes,
@@ -146,6 +172,7 @@ impl<'a> Planner<'a> {
                 vector_rows: 0,
                 index_rows: 0,
                 inputs: 0,
+                seals: Vec::new(),
                 outputs: Vec::new(),
                 reads: Reads::default(),
                 steps: Vec::new(),
@@ -182,13 +209,14 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self) -> Result<Layout, PlanError> {
+        let mut outputs = Vec::new();
         for output in self.graph.outputs.clone() {
             let node = self.graph.node(output);
             for wire in self.wires(node, output)? {
-                let address = self.read(node, wire)?;
-                self.layout.outputs.push(address);
+                outputs.push(self.read(node, wire)?);
             }
         }
+        self.outputs(outputs);
         // Its claim would have no rows of its own.
         let unused = |node: &&Node| self.tensors[node.output.index()].pending.is_some();
         if let Some(node) = self.graph.nodes.iter().find(unused) {
@@ -200,6 +228,9 @@ impl<'a> Planner<'a> {
 
     fn input(&mut self, node: &Node) -> Result<(), PlanError> {
         let info = self.graph.tensor(node.output);
+        if self.hidden.inputs {
+            return self.hidden_input(node);
+        }
         let first = self.layout.inputs;
         let rows = first..first + info.elements();
         self.layout.inputs = rows.end;

@@ -20,6 +20,8 @@ pub enum Place {
     Param(usize, usize),
     /// Row of the instance column.
     Public(usize),
+    /// Hidden input.
+    Sealed(usize),
 }
 
 /// Lanes of the sections that write to the bus.
@@ -43,6 +45,7 @@ impl Lanes {
             Place::Fold(row, lane) => (2, row * self.folds + lane),
             Place::Param(row, lane) => (3, row * self.params + lane),
             Place::Public(row) => (4, row),
+            Place::Sealed(index) => (5, index),
         };
         ((section as i64) << SECTION) + index as i64
     }
@@ -56,6 +59,7 @@ impl Lanes {
             2 => split(self.folds).map(|(row, lane)| Place::Fold(row, lane)),
             3 => split(self.params).map(|(row, lane)| Place::Param(row, lane)),
             4 => Some(Place::Public(index)),
+            5 => Some(Place::Sealed(index)),
             _ => None,
         }
     }

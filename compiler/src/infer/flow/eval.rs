@@ -6,7 +6,7 @@ use crate::infer::error::{Fault, OpResult};
 use crate::infer::tensor::{Tensor, Values, broadcast_steps, count, positions, strides};
 
 /// The value's tensor, from those of its operands.
-pub(super) fn eval(value: &Value, x: &[&Tensor]) -> OpResult<Tensor> {
+pub(crate) fn eval(value: &Value, x: &[&Tensor]) -> OpResult<Tensor> {
     let shape = value.shape.as_slice();
     let operand = |at: usize| match x.get(at) {
         Some(tensor) => Ok(*tensor),

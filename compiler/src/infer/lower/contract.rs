@@ -2,13 +2,17 @@
 
 use super::map::linear;
 use super::{Lower, Quant, dims, rounded};
-use crate::infer::error::Result;
+use crate::infer::derived::Source;
+use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Op, ValueId};
-use nascent_ir::{Conv, MatMul, Multiplier, Op as Node, Pre, Range};
+use nascent_ir::{Conv, MatMul, Multiplier, Op as Node, Origin, Pre, Range, TensorId};
 
 /// Least multiplier: keeps channels of tiny weights from losing their precision to rounding, and
 /// biases in their range.
 const LEAST_MULTIPLIER: f64 = 64.0;
+
+/// Most that a weight differs from its deviate times the scale, by its size: a few roundings.
+const CLOSE: f64 = 1e-5;
 
 /// Integers of a contraction.
 pub(super) struct Contraction {
@@ -17,6 +21,8 @@ pub(super) struct Contraction {
     factor: i32,
     bias: Option<Vec<i32>>,
     multipliers: Vec<i32>,
+    /// The table that the weights are the transpose of.
+    tied: Option<TensorId>,
     /// Bounds on `q` for these weights and any inputs in their range.
     pub(super) reached: Range,
 }
@@ -46,31 +52,30 @@ impl Contraction {
                 at % channels
             }
         };
-        let mut peaks = vec![0.0_f64; channels];
-        for (at, &v) in w.iter().enumerate() {
-            let peak = &mut peaks[channel(at)];
-            *peak = peak.max(f64::from(v.abs()));
-        }
-        if !by_channel {
-            // One scale for a whole matrix.
-            let most = peaks.iter().copied().fold(0.0, f64::max);
-            peaks.fill(most);
-        }
         let full = libm::exp2(f64::from(lower.shift()));
         let most = lower.most() as f64;
         let top = f64::from((1 << (lower.options.weight_bits - 1)) - 1);
         let floor = LEAST_MULTIPLIER * step / (x.scale * full);
-        let scales: Vec<f64> = peaks.iter().map(|peak| (peak / top).max(floor)).collect();
+        let tied = lower
+            .tied(value.inputs[1])
+            .filter(|tied| tied.scale >= floor);
+        let groups = Groups {
+            values: &w,
+            channels,
+            // One scale for a whole matrix.
+            one: !by_channel,
+            channel: &channel,
+        };
+        let (weights, scales) = match (&lower.flow.values[value.inputs[1]].source, tied) {
+            (Some(source), _) => groups.derived(source, floor)?,
+            (None, Some(tied)) => groups.at(vec![tied.scale; channels], top),
+            (None, None) => groups.rounded(top, floor),
+        };
         let ratio = scales.iter().copied().fold(0.0, f64::max) * x.scale / step * full;
         let mut factor = 1;
         while ratio / f64::from(factor) > most {
             factor *= 2;
         }
-        let weights: Vec<i32> = w
-            .iter()
-            .enumerate()
-            .map(|(at, &v)| rounded(f64::from(v) / scales[channel(at)], top))
-            .collect();
         let unit = |c: usize| scales[c] * x.scale / f64::from(factor);
         let multipliers: Vec<i32> = (0..channels)
             .map(|c| (unit(c) / step * full).round().clamp(1.0, most) as i32)
@@ -109,8 +114,111 @@ impl Contraction {
             factor,
             bias,
             multipliers,
+            tied: tied.map(|tied| tied.id),
             reached,
         })
+    }
+}
+
+/// Weights that share a scale.
+struct Groups<'a> {
+    values: &'a [f32],
+    channels: usize,
+    /// Whether all channels share one.
+    one: bool,
+    channel: &'a dyn Fn(usize) -> usize,
+}
+
+impl Groups<'_> {
+    fn group(&self, at: usize) -> usize {
+        if self.one { 0 } else { (self.channel)(at) }
+    }
+
+    /// The scale of each channel.
+    fn spread(&self, scale: impl Fn(usize) -> f64) -> Vec<f64> {
+        let channels = 0..self.channels;
+        channels
+            .map(|c| scale(if self.one { 0 } else { c }))
+            .collect()
+    }
+
+    /// The nearest integers, at most `top`, and the scales, at least `floor`.
+    fn rounded(&self, top: f64, floor: f64) -> (Vec<i32>, Vec<f64>) {
+        let mut peaks = vec![0.0_f64; self.channels];
+        for (at, &v) in self.values.iter().enumerate() {
+            let peak = &mut peaks[self.group(at)];
+            *peak = peak.max(f64::from(v.abs()));
+        }
+        self.at(self.spread(|group| (peaks[group] / top).max(floor)), top)
+    }
+
+    /// The weights rounded at these scales of the channels.
+    fn at(&self, scales: Vec<f64>, top: f64) -> (Vec<i32>, Vec<f64>) {
+        let values = self.values.iter().enumerate();
+        let weights =
+            values.map(|(at, &v)| rounded(f64::from(v) / scales[(self.channel)(at)], top));
+        (weights.collect(), scales)
+    }
+
+    /// The deviates, and the scales that make them the weights.
+    fn derived(&self, source: &Source, floor: f64) -> Result<(Vec<i32>, Vec<f64>)> {
+        let (sampled, elements) = match source {
+            Source::Exact(sampled, elements) => (sampled, elements.ints().unwrap_or(&[])),
+            // Refused before.
+            Source::Mixed(sampled) => (sampled, &[][..]),
+        };
+        let fail = |reason: String| {
+            Err(InferError::Tensor {
+                name: sampled.name.clone(),
+                reason,
+            })
+        };
+        let deviates: Vec<i32> = elements
+            .iter()
+            .map(|&element| sampled.deviates[element as usize])
+            .collect();
+        if deviates.len() != self.values.len() {
+            return fail("its elements were lost on the way to a product".to_owned());
+        }
+        // From the largest deviate, which rounding changed least.
+        let mut largest = vec![(0_i32, 0.0_f64); self.channels];
+        for (at, (&z, &value)) in deviates.iter().zip(self.values).enumerate() {
+            let largest = &mut largest[self.group(at)];
+            if z.abs() > largest.0 {
+                *largest = (z.abs(), f64::from(value) / f64::from(z));
+            }
+        }
+        // A channel of zeros may have any scale.
+        let usual = largest
+            .iter()
+            .map(|&(_, scale)| scale)
+            .fold(floor, f64::max);
+        let scales = self.spread(|group| match largest[group] {
+            (0, _) => usual,
+            (_, scale) => scale,
+        });
+        for (at, (&z, &value)) in deviates.iter().zip(self.values).enumerate() {
+            let (value, exact) = (f64::from(value), scales[(self.channel)(at)] * f64::from(z));
+            if (value - exact).abs() > CLOSE * exact.abs() {
+                return fail(format!(
+                    "other constants scale its elements one by one: one became {value:e}, which \
+                     is not its deviate {z} times the scale {:e} of the others; only a factor \
+                     for each output channel of a convolution, or for a whole matrix, keeps \
+                     deviates",
+                    scales[(self.channel)(at)]
+                ));
+            }
+        }
+        match scales.iter().find(|&&scale| scale < floor) {
+            Some(scale) if *scale <= 0.0 => {
+                fail("a negative factor goes into it; no scale is negative".to_owned())
+            }
+            Some(scale) => fail(format!(
+                "its scale {scale:e} is too fine for the multiplier of its layer; take larger \
+                 tables, or a plan with fewer fraction bits"
+            )),
+            None => Ok((deviates, scales)),
+        }
     }
 }
 
@@ -168,7 +276,20 @@ impl Lower<'_> {
         let value = &flow.values[y];
         let shape = flow.shape(value.inputs[1]).to_vec();
         let bits = u32::from(self.options.weight_bits);
-        let w = self.push_weights(&format!("{name}.weight"), &shape, plan.weights, bits)?;
+        let w = match plan.tied {
+            Some(table) => table,
+            None => self.push_weights(&format!("{name}.weight"), &shape, plan.weights, bits)?,
+        };
+        if let Some(Source::Exact(sampled, elements)) = &flow.values[value.inputs[1]].source {
+            let elements = elements.ints().unwrap_or(&[]);
+            let origin = Origin::from_elements(w, sampled.index, &dims(&shape), elements);
+            let origin = origin.ok_or_else(|| InferError::Tensor {
+                name: sampled.name.clone(),
+                reason: "its elements are rearranged in a way that strides do not express"
+                    .to_owned(),
+            })?;
+            self.origins.push(origin);
+        }
         let op = match &value.op {
             Op::Conv(attrs) => Node::Conv(Conv {
                 x: x.id,
@@ -185,7 +306,7 @@ impl Lower<'_> {
             _ => Node::MatMul(MatMul {
                 a: x.id,
                 b: w,
-                transpose_b: false,
+                transpose_b: plan.tied.is_some(),
             }),
         };
         let product = self.builder.push(&format!("{name}.product"), op)?;
@@ -216,13 +337,19 @@ impl Lower<'_> {
         ))
     }
 
-    fn push_weights(
+    /// The table that weights are the transpose of, if it was lowered as one.
+    fn tied(&self, weights: ValueId) -> Option<Quant> {
+        let table = self.flow.tied_table(weights)?;
+        self.tables.get(&table).copied()
+    }
+
+    pub(super) fn push_weights(
         &mut self,
         name: &str,
         shape: &[usize],
         values: Vec<i32>,
         bits: u32,
-    ) -> Result<nascent_ir::TensorId> {
+    ) -> Result<TensorId> {
         let id = self
             .builder
             .param(name, &dims(shape), Range::signed(bits))?;

@@ -166,12 +166,17 @@ impl Domain {
     }
 
     /// From coefficients in bit-reversed order to the values on a coset; the weights are of this
-    /// domain.
-    pub(crate) fn coset(&self, coefficients: &[Fr], weights: &Weights) -> Column {
+    /// domain. `spare` is a column that is not needed any more, for its memory.
+    pub(crate) fn coset(&self, coefficients: &[Fr], weights: &Weights, spare: Column) -> Column {
         match (&self.tables, weights) {
             #[cfg(target_arch = "x86_64")]
             (Tables::Vector(tables), Weights::Vector(weights)) => {
-                Column::Vector(tables.coset(coefficients, weights))
+                let mut words = match spare {
+                    Column::Vector(words) => words,
+                    Column::Portable(_) => Vec::new(),
+                };
+                tables.coset(coefficients, weights, &mut words);
+                Column::Vector(words)
             }
             (Tables::Portable { forward, .. }, Weights::Portable(weights)) => {
                 let pairs = coefficients.iter().zip(weights);
@@ -304,7 +309,7 @@ mod tests {
     use super::*;
 
     fn values(domain: &Domain, coefficients: &[Fr], shift: Fr) -> Vec<Fr> {
-        match domain.coset(coefficients, &domain.weights(shift)) {
+        match domain.coset(coefficients, &domain.weights(shift), Column::default()) {
             Column::Portable(values) => values,
             #[cfg(target_arch = "x86_64")]
             Column::Vector(blocks) => {

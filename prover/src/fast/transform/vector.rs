@@ -9,6 +9,8 @@
 //! Values enter [`Tables::to_coefficients`] as the curve crate keeps them and leave so: the
 //! transform is linear, only its factors have to be in radix-52 Montgomery form.
 
+use std::sync::Mutex;
+
 use ff::Field;
 use halo2curves::bn256::Fr;
 use nascent_field::ifma::{Ifma, Kernel, LANES, Wide, Words, constant, zeros};
@@ -28,6 +30,9 @@ pub(crate) struct Tables {
     inverse: Layers,
     /// `1/n`.
     size_inverse: Wide,
+    /// Work space of transforms that are done, one for each worker at most: memory that is given
+    /// back to the system costs as much as a fifth of a transform to get again.
+    spare: Mutex<Vec<Vec<Wide>>>,
 }
 
 struct Layers {
@@ -74,6 +79,7 @@ impl Tables {
             simd,
             forward: Layers::new(simd, k, root),
             inverse: Layers::new(simd, k, inverse_root),
+            spare: Mutex::default(),
             size_inverse: simd.import(&[size_inverse; LANES]),
         }
     }
@@ -81,7 +87,7 @@ impl Tables {
     /// From values in natural order to coefficients in bit-reversed order.
     pub(super) fn to_coefficients(&self, values: &mut [Fr]) {
         let simd = self.simd;
-        let mut blocks = vec![zeros(); values.len() / LANES];
+        let mut blocks = self.blocks(values.len());
         simd.run(Load {
             simd,
             values,
@@ -95,6 +101,7 @@ impl Tables {
             scale: &self.size_inverse,
             values,
         });
+        self.put_back(blocks);
     }
 
     /// The powers of `base` for [`Tables::coset`], of the domain's size.
@@ -112,11 +119,11 @@ impl Tables {
         Weights(blocks.collect())
     }
 
-    /// Values of a polynomial on a coset, in natural order: in radix-52 Montgomery form, below
+    /// Values of a polynomial on a coset, in natural order, in place of what `words` held: in radix-52 Montgomery form, below
     /// `2.1 p`.
-    pub(crate) fn coset(&self, coefficients: &[Fr], weights: &Weights) -> Vec<Words> {
+    pub(crate) fn coset(&self, coefficients: &[Fr], weights: &Weights, words: &mut Vec<Words>) {
         let simd = self.simd;
-        let mut blocks = vec![zeros(); coefficients.len() / LANES];
+        let mut blocks = self.blocks(coefficients.len());
         simd.run(Start {
             simd,
             coefficients,
@@ -125,13 +132,27 @@ impl Tables {
             blocks: &mut blocks,
         });
         time(simd, &self.forward.twiddles, &mut blocks);
-        let mut words = vec![[constant(0); 4]; blocks.len()];
+        words.resize(blocks.len(), [constant(0); 4]);
         simd.run(Pack {
             simd,
             blocks: &blocks,
-            words: &mut words,
+            words,
         });
-        words
+        self.put_back(blocks);
+    }
+
+    /// Work space for so many elements, with anything in it.
+    fn blocks(&self, elements: usize) -> Vec<Wide> {
+        let spare = self.spare.lock().ok().and_then(|mut spare| spare.pop());
+        let mut blocks = spare.unwrap_or_default();
+        blocks.resize(elements / LANES, zeros());
+        blocks
+    }
+
+    fn put_back(&self, blocks: Vec<Wide>) {
+        if let Ok(mut spare) = self.spare.lock() {
+            spare.push(blocks);
+        }
     }
 }
 

@@ -1,0 +1,372 @@
+//! Which cell is which deviate.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use nascent_ir::{CheckedGraph, Origin, Origins, OriginsError, TensorId};
+use nascent_verifier::{Fill, ModelSpec};
+
+use super::config::{RelayoutConfig, Shape, TileLanes};
+use crate::inference::plan::layout::{self as inference, WeightPlan};
+use crate::inference::sheet::Sheet;
+use crate::sampling::LaneMap;
+use crate::tile::{ShapeError, TileParams};
+
+/// Most deviates of a model's streams: their uses are counted in memory.
+const MAX_DEVIATES: u64 = 1 << 32;
+
+/// Why there is no relayout between a model's tiles and an inference circuit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The origins are not those of model and graph.
+    #[error("the list of origins does not fit: {0}")]
+    Origins(#[from] OriginsError),
+    /// No parameter comes from a deviate.
+    #[error("no parameter of the graph comes from the plan's deviates")]
+    Nothing,
+    /// A stream has no tiles of this size.
+    #[error("stream {stream}: {source}")]
+    Tile {
+        /// The stream.
+        stream: usize,
+        /// Why.
+        source: ShapeError,
+    },
+    /// The streams are too long to be counted.
+    #[error("{got} deviates, at most {MAX_DEVIATES} are supported")]
+    TooLarge {
+        /// Deviates.
+        got: u64,
+    },
+    /// A parameter with an origin stands in no weight column.
+    #[error("parameter {param} is no matrix of a product, so it stands in no weight column")]
+    NoMatrix {
+        /// The parameter.
+        param: TensorId,
+    },
+    /// A row of weights that are not evenly spaced among the deviates.
+    #[error("parameter {param}: the weights of row {row} are not evenly spaced among the deviates")]
+    Uneven {
+        /// The parameter.
+        param: TensorId,
+        /// Row of the circuit.
+        row: usize,
+    },
+    /// A deviate is used too often.
+    #[error("parameter {param}: a deviate is used more than {} times", u16::MAX)]
+    Uses {
+        /// The parameter.
+        param: TensorId,
+    },
+    /// The inference circuit does not fit the rows.
+    #[error("{rows} rows of weights, only {max} in the circuit")]
+    Size {
+        /// Rows needed.
+        rows: usize,
+        /// Rows there are.
+        max: usize,
+    },
+}
+
+/// One tile's part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TilePlan {
+    /// Position of the stream in the model.
+    pub stream: u16,
+    /// Position of the tile in the stream.
+    pub index: u64,
+    /// Its lanes.
+    pub lanes: TileLanes,
+    /// Blocks of the stream that a tile covers.
+    pub blocks: usize,
+    /// First row of deviates.
+    pub first_row: usize,
+    /// Address of its first deviate.
+    pub base: u64,
+    /// How often the deviates of each row count.
+    pub uses: Vec<u16>,
+}
+
+/// Weights side by side on a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeightRow {
+    /// Row of the circuit.
+    pub row: usize,
+    /// Lanes that hold weights, from the first on.
+    pub lanes: usize,
+    /// Address of the first.
+    pub base: i64,
+    /// Addresses from one to the next.
+    pub step: i64,
+}
+
+/// A deviate that counts more often than there are weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// Its address.
+    pub address: u64,
+    /// How often it is left over.
+    pub count: u16,
+    /// Position of its tile in [`Layout::tiles`].
+    pub tile: usize,
+    /// Position among the tile's deviates, row by row.
+    pub position: usize,
+}
+
+/// A relayout: what the fixed columns say.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Sizes.
+    pub shape: Shape,
+    /// Tiles with a deviate that counts, by stream and index.
+    pub tiles: Vec<TilePlan>,
+    /// Rows of weights that count.
+    pub weights: Vec<WeightRow>,
+    /// Deviates that are no weight.
+    pub rest: Vec<Rest>,
+    /// Layout of the inference.
+    pub inference: Arc<inference::Layout>,
+}
+
+/// Lays out the deviates of a model beside the weights of an inference circuit.
+///
+/// `shape` is the inference circuit's; tiles are those of the same number of rows.
+///
+/// # Errors
+///
+/// If origins, model and graph do not belong together, or a rearrangement has no layout.
+pub fn plan(
+    model: &ModelSpec,
+    origins: &Origins,
+    graph: &CheckedGraph,
+    inference: Arc<inference::Layout>,
+    shape: &crate::inference::Shape,
+) -> Result<Layout, PlanError> {
+    origins.check(graph, model)?;
+    let streams = Streams::new(model, shape.k)?;
+    let mut uses = vec![0; streams.deviates];
+    let mut weights = Vec::new();
+    for origin in &origins.params {
+        let param = origin.param;
+        let mut plans = inference.weights.iter().filter(|plan| plan.tensor == param);
+        let (Some(plan), None) = (plans.next(), plans.next()) else {
+            return Err(PlanError::NoMatrix { param });
+        };
+        let place = Placed {
+            origin,
+            shape: &graph.tensor(param).shape,
+            first: streams.address_of(model, origin.tensor),
+        };
+        weights.extend(place.rows(plan, &mut uses)?);
+    }
+    let (tiles, rest) = streams.tiles(&uses);
+    if tiles.is_empty() {
+        return Err(PlanError::Nothing);
+    }
+    weights.sort_unstable_by_key(|row| row.row);
+    let mut shape = Shape {
+        k: shape.k,
+        tiles: tiles.iter().map(|tile| tile.lanes).collect(),
+        weight_lanes: shape.weight_lanes,
+        weight_offset: shape.weight_offset(),
+        rest_lanes: 0,
+    };
+    shape.rest_lanes = rest.len().div_ceil(shape.last_row().max(1));
+    let max = shape.last_row();
+    if inference.weight_rows > max {
+        let rows = inference.weight_rows;
+        return Err(PlanError::Size { rows, max });
+    }
+    Ok(Layout {
+        shape,
+        tiles,
+        weights,
+        rest,
+        inference,
+    })
+}
+
+/// A parameter with the address of its tensor's first deviate.
+struct Placed<'a> {
+    origin: &'a Origin,
+    shape: &'a [u32],
+    first: i64,
+}
+
+impl Placed<'_> {
+    /// Rows of the parameter's matrix; counts each deviate.
+    fn rows(&self, plan: &WeightPlan, uses: &mut [u16]) -> Result<Vec<WeightRow>, PlanError> {
+        let (param, matrix) = (plan.tensor, &plan.matrix);
+        let mut rows = Vec::with_capacity(matrix.circuit_rows().len());
+        for (i, elements) in plan.elements.chunks(matrix.columns).enumerate() {
+            for (j, elements) in elements.chunks(matrix.lanes).enumerate() {
+                let (row, _) = matrix.at(i, j * matrix.lanes);
+                let address =
+                    |&element: &u32| self.first + self.origin.element(self.shape, element as usize);
+                let base = elements.first().map_or(0, address);
+                let step = elements.get(1).map_or(0, |second| address(second) - base);
+                let mut expected = base;
+                for element in elements {
+                    if address(element) != expected {
+                        return Err(PlanError::Uneven { param, row });
+                    }
+                    let count = usize::try_from(expected).ok();
+                    // `Origins::check` keeps elements inside their tensor.
+                    let count = count.and_then(|address| uses.get_mut(address));
+                    let count = count.ok_or(PlanError::NoMatrix { param })?;
+                    *count = count.checked_add(1).ok_or(PlanError::Uses { param })?;
+                    expected += step;
+                }
+                rows.push(WeightRow {
+                    row,
+                    lanes: elements.len(),
+                    base,
+                    step,
+                });
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// All streams end to end.
+struct Streams {
+    each: Vec<Stream>,
+    deviates: usize,
+}
+
+struct Stream {
+    lanes: TileLanes,
+    /// Address of its first deviate.
+    base: u64,
+    /// Addresses of all.
+    addresses: Range<usize>,
+    /// Deviates of a tile.
+    tile: usize,
+    blocks: usize,
+    first_row: usize,
+}
+
+impl Streams {
+    fn new(model: &ModelSpec, k: u32) -> Result<Self, PlanError> {
+        let mut each = Vec::with_capacity(model.streams.len());
+        let mut end = 0u64;
+        for (stream, spec) in model.streams.iter().enumerate() {
+            let tile = TileParams::new(k, spec.distribution, spec.precision);
+            let tile = tile.map_err(|source| PlanError::Tile { stream, source })?;
+            let base = end;
+            let deviates = spec.rows.saturating_mul(tile.lanes() as u64);
+            end = base.saturating_add(deviates);
+            if end > MAX_DEVIATES {
+                return Err(PlanError::TooLarge { got: end });
+            }
+            each.push(Stream {
+                lanes: TileLanes {
+                    lanes: tile.lanes(),
+                    map: LaneMap::new(spec.distribution, spec.precision.limb_bits),
+                },
+                base,
+                addresses: base as usize..end as usize,
+                tile: tile.weights(),
+                blocks: tile.blocks(),
+                first_row: tile.first_weight_row(),
+            });
+        }
+        Ok(Self {
+            each,
+            deviates: end as usize,
+        })
+    }
+
+    /// Address of a sampled tensor's first deviate.
+    fn address_of(&self, model: &ModelSpec, tensor: u32) -> i64 {
+        let spec = model.tensors.get(tensor as usize);
+        let Some(Fill::Sampled {
+            stream, first_row, ..
+        }) = spec.map(|spec| spec.fill)
+        else {
+            return 0;
+        };
+        let stream = &self.each[usize::from(stream)];
+        (stream.base + first_row * stream.lanes.lanes as u64) as i64
+    }
+
+    /// Tiles with a deviate that counts, and what is left over in their rows.
+    fn tiles(&self, uses: &[u16]) -> (Vec<TilePlan>, Vec<Rest>) {
+        let (mut tiles, mut rest) = (Vec::new(), Vec::new());
+        for (number, stream) in (0u16..).zip(&self.each) {
+            let of_stream = uses[stream.addresses.clone()].chunks(stream.tile);
+            for (index, of_tile) in (0u64..).zip(of_stream) {
+                let rows = of_tile.chunks(stream.lanes.lanes);
+                let most = |row: &[u16]| row.iter().copied().max().unwrap_or(0);
+                let uses: Vec<u16> = rows.map(most).collect();
+                if most(&uses) == 0 {
+                    continue;
+                }
+                let base = stream.base + index * stream.tile as u64;
+                for (position, &used) in of_tile.iter().enumerate() {
+                    let count = uses[position / stream.lanes.lanes] - used;
+                    if count > 0 {
+                        rest.push(Rest {
+                            address: base + position as u64,
+                            count,
+                            tile: tiles.len(),
+                            position,
+                        });
+                    }
+                }
+                tiles.push(TilePlan {
+                    stream: number,
+                    index,
+                    lanes: stream.lanes,
+                    blocks: stream.blocks,
+                    first_row: stream.first_row,
+                    base,
+                    uses,
+                });
+            }
+        }
+        (tiles, rest)
+    }
+}
+
+impl Layout {
+    /// Lane and row of a cell of the rest.
+    pub(super) fn rest_cells(&self) -> impl Iterator<Item = (usize, usize, &Rest)> {
+        let rows = self.shape.last_row().max(1);
+        let rest = self.rest.iter().enumerate();
+        rest.map(move |(i, rest)| (i / rows, i % rows, rest))
+    }
+
+    /// Writes the fixed columns.
+    pub fn fill(&self, config: &RelayoutConfig, sheet: &mut Sheet) {
+        let last = self.shape.last_row();
+        sheet.fixed_mut(config.running)[..last].fill(1);
+        for row in [0, last] {
+            sheet.fixed_mut(config.ends)[row] = 1;
+        }
+        for (tile, columns) in self.tiles.iter().zip(&config.tiles) {
+            let rows = (tile.first_row..).zip(&tile.uses);
+            for (i, (row, &uses)) in rows.enumerate() {
+                if uses > 0 {
+                    let base = tile.base + (i * tile.lanes.lanes) as u64;
+                    sheet.fixed_mut(columns.base)[row] = base as i64;
+                    sheet.fixed_mut(columns.uses)[row] = uses.into();
+                }
+            }
+        }
+        for weights in &self.weights {
+            sheet.fixed_mut(config.weights.base)[weights.row] = weights.base;
+            sheet.fixed_mut(config.weights.step)[weights.row] = weights.step;
+            for &count in config.weights.counts.iter().take(weights.lanes) {
+                sheet.fixed_mut(count)[weights.row] = 1;
+            }
+        }
+        for (lane, row, rest) in self.rest_cells() {
+            let columns = &config.rest[lane];
+            sheet.fixed_mut(columns.address)[row] = rest.address as i64;
+            sheet.fixed_mut(columns.count)[row] = rest.count.into();
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! `nascent commit` and `nascent open`: one public commitment to a model's parameters, and links to
+//! it.
+
+use super::common::{self, DEVELOPMENT_NOTICE};
+use super::compile::{GRAPH, PARAMS};
+use super::inference::{keys, lay_out, read_graph};
+use super::keys::SrsArgs;
+use super::srs;
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use crate::files;
+use crate::machine;
+use crate::output::{self, Context, Outcome, count};
+use nascent_circuits::inference::{Hidden, InferenceCircuit};
+use nascent_ir::{CheckedGraph, Params};
+use nascent_prover::link::{Columns, Committer, Opening};
+use nascent_verifier::codec::Format;
+use nascent_verifier::link::{CommittedTo, LinkError, PartData, tail_rows};
+use nascent_verifier::{CommitmentData, Links, ProvedWeights, Srs, WeightCommitment};
+use rand_core::OsRng;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use zeroize::Zeroizing;
+
+#[derive(Debug, clap::Args)]
+pub struct CommitArgs {
+    /// The folder that `nascent compile` wrote
+    folder: PathBuf,
+    #[command(flatten)]
+    srs: SrsArgs,
+    /// Where the commitment goes, to be published
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    /// The secret that proofs are linked with: made if it does not exist; keep it private
+    #[arg(long, value_name = "FILE")]
+    opening: PathBuf,
+    /// Replace the commitment if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct OpenArgs {
+    /// The folder that `nascent compile` wrote
+    folder: PathBuf,
+    #[command(flatten)]
+    committed: CommittedArgs,
+    /// Accept the development SRS, under which a commitment binds nobody
+    #[arg(long)]
+    development_srs: bool,
+}
+
+/// A commitment and the secret that belongs to it.
+#[derive(Debug, clap::Args)]
+pub struct CommittedArgs {
+    /// The published commitment
+    #[arg(long, value_name = "FILE")]
+    commitment: PathBuf,
+    /// The secret that was made with it
+    #[arg(long, value_name = "FILE")]
+    opening: PathBuf,
+}
+
+/// A commitment as its publisher has it.
+pub struct Committed {
+    pub data: CommitmentData,
+    pub opening: Opening,
+}
+
+impl CommittedArgs {
+    pub fn load(&self) -> Result<Committed> {
+        Committed::load(&self.commitment, &self.opening)
+    }
+}
+
+impl Committed {
+    /// Reads both files; they must belong together.
+    pub fn load(commitment: &Path, opening: &Path) -> Result<Self> {
+        let data: CommitmentData = files::read(commitment)?;
+        let secret = read_opening(opening)?;
+        if data.parts.iter().all(|part| part.opening != secret.id()) {
+            let message = format!(
+                "{} belongs to another commitment than {}",
+                opening.display(),
+                commitment.display()
+            );
+            return Err(Failure::new(Kind::Usage, message));
+        }
+        Ok(Self {
+            data,
+            opening: secret,
+        })
+    }
+}
+
+fn read_opening(path: &Path) -> Result<Opening> {
+    files::check_private(path)?;
+    let bytes = Zeroizing::new(files::read_bounded(path, Opening::MAX_BYTES)?);
+    files::decode(path, &bytes)
+}
+
+/// The secret in a file, which is made if there is none.
+pub fn obtain_opening(path: &Path) -> Result<Opening> {
+    if path.exists() {
+        return read_opening(path);
+    }
+    files::check_output(path, false)?;
+    let opening = Opening::draw(&mut OsRng);
+    let bytes = Zeroizing::new(opening.encode().or_fail(Kind::Internal)?);
+    files::write_private(path, &bytes)?;
+    Ok(opening)
+}
+
+fn subject(graph: &CheckedGraph) -> Result<CommittedTo> {
+    let architecture = graph.digest().or_fail(Kind::Internal)?;
+    Ok(CommittedTo::Parameters { architecture })
+}
+
+fn read_params(folder: &Path, graph: &CheckedGraph) -> Result<Params> {
+    let params: Params = files::read(&folder.join(PARAMS))?;
+    params.check(graph).or_fail(Kind::Input)?;
+    Ok(params)
+}
+
+/// Numbers in the parameters of a model.
+fn numbers(params: &Params) -> u64 {
+    params
+        .values
+        .values()
+        .map(|values| values.len() as u64)
+        .sum()
+}
+
+/// `nascent commit`.
+pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
+    files::check_output(&args.out, args.force)?;
+    let identity = args.srs.identity(context)?;
+    let graph = read_graph(&args.folder.join(GRAPH))?;
+    let params = read_params(&args.folder, &graph)?;
+    let (keys, srs) = keys(context, &graph, Hidden::default(), &identity)?;
+    let columns = Columns {
+        subject: subject(&graph)?,
+        vk_digest: *keys.verifying_key().digest(),
+    };
+    let started = Instant::now();
+    let cells = keys
+        .circuit()
+        .parameter_cells(&params)
+        .or_fail(Kind::Input)?;
+    let tail = tail_rows(keys.verifying_key(), 0)
+        .ok_or_else(|| Failure::new(Kind::Input, "the architecture has no parameters to commit"))?;
+    let committer = Committer::new(&srs, tail);
+    let opening = obtain_opening(&args.opening)?;
+    let data = CommitmentData {
+        srs_digest: identity,
+        tails: vec![committer.tail_points().or_fail(Kind::Internal)?],
+        parts: vec![PartData {
+            subject: columns.subject,
+            vk_digest: columns.vk_digest,
+            opening: opening.id(),
+            tail: 0,
+            points: committer
+                .commit(&columns, &cells, &opening)
+                .or_fail(Kind::Internal)?,
+        }],
+    };
+    // What goes out was checked as its reader will check it.
+    let checked = WeightCommitment::new(&data, srs.verifier_srs()).or_fail(Kind::Internal)?;
+    files::write(&args.out, &data.encode().or_fail(Kind::Internal)?)?;
+    let time = started.elapsed();
+    let digest = hex::encode(checked.digest());
+    context.result(format!("{:<18}{digest}", "commitment"));
+    context.result(format!(
+        "{:<18}{} in {} columns, committed in {}",
+        "parameters",
+        count(numbers(&params)),
+        cells.len(),
+        output::duration(time)
+    ));
+    context.note(format!(
+        "Publish {}. Keep {} to yourself: with it, guesses at the parameters can be checked.",
+        args.out.display(),
+        args.opening.display()
+    ));
+    let development = common::is_development(&identity);
+    if development {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    Ok(Outcome::ok(json!({
+        "commitment": args.out,
+        "opening": args.opening,
+        "digest": digest,
+        "vk_digest": hex::encode(columns.vk_digest),
+        "parameters": numbers(&params),
+        "columns": cells.len(),
+        "srs": hex::encode(identity),
+        "development_srs": development,
+        "seconds": time.as_secs_f64(),
+    })))
+}
+
+/// `nascent open`.
+pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
+    let committed = args.committed.load()?;
+    let path = &args.committed.commitment;
+    let identity = committed.data.srs_digest;
+    check_development(path, &identity, args.development_srs)?;
+    let graph = read_graph(&args.folder.join(GRAPH))?;
+    let params = read_params(&args.folder, &graph)?;
+    let (layout, shape) = lay_out(&graph, Hidden::default())?;
+    let srs = srs::load(context, &identity, shape.k)?;
+    let started = Instant::now();
+    let circuit = InferenceCircuit::new(Arc::new(layout), shape);
+    let cells = circuit.parameter_cells(&params).or_fail(Kind::Input)?;
+    check_open(path, &committed, &graph, &cells, &srs)?;
+    let time = started.elapsed();
+    let rate = numbers(&params) as f64 / time.as_secs_f64().max(1e-9);
+    context.result(format!(
+        "opened: {} commits to exactly the {} parameters in {}",
+        path.display(),
+        count(numbers(&params)),
+        args.folder.display()
+    ));
+    context.result(format!("checked in {}", output::duration(time)));
+    if common::is_development(&identity) {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    Ok(Outcome::ok(json!({
+        "commitment": path,
+        "digest": hex::encode(committed.data.digest().or_fail(Kind::Internal)?),
+        "parameters": numbers(&params),
+        "columns": cells.len(),
+        "development_srs": common::is_development(&identity),
+        "seconds": time.as_secs_f64(),
+        "parameters_per_second": rate,
+        "peak_memory_bytes": machine::peak_memory(),
+    })))
+}
+
+/// Checks that a commitment is to these cells of this architecture's parameter columns.
+pub fn check_open(
+    path: &Path,
+    committed: &Committed,
+    graph: &CheckedGraph,
+    cells: &[Vec<i64>],
+    srs: &nascent_params::Srs,
+) -> Result<()> {
+    let refused = || format!("REFUSED: {}", path.display());
+    let checked = WeightCommitment::new(&committed.data, srs.verifier_srs())
+        .or_fail(Kind::Refused)
+        .doing(refused())?;
+    let part = checked
+        .part(&subject(graph)?)
+        .ok_or_else(|| other_architecture(path))?;
+    let tail = part.key().points().len();
+    Committer::new(srs, tail)
+        .open(part, cells, &committed.opening)
+        .or_fail(Kind::Refused)
+        .doing(refused())
+        .help("the parameters are not the ones that were committed")
+}
+
+fn other_architecture(path: &Path) -> Failure {
+    let message = format!(
+        "REFUSED: {} is not a commitment to parameters of this architecture",
+        path.display()
+    );
+    Failure::new(Kind::Refused, message)
+}
+
+/// Refuses the development SRS unless it was asked for.
+pub fn check_development(path: &Path, identity: &[u8; 32], accepted: bool) -> Result<()> {
+    if common::is_development(identity) && !accepted {
+        let message = format!(
+            "REFUSED: {} was made under the development SRS, whose trapdoor is public: it binds nobody",
+            path.display()
+        );
+        return Err(Failure::new(Kind::Refused, message)
+            .help("if it is only a trial, add --development-srs"));
+    }
+    Ok(())
+}
+
+/// Where links lie unless something else is said: beside the proof.
+pub fn links_file(proof: &Path) -> PathBuf {
+    let mut name = proof.file_name().unwrap_or_default().to_owned();
+    name.push(".links");
+    proof.with_file_name(name)
+}
+
+/// What a verifier was given to link proofs to.
+pub struct Published {
+    path: PathBuf,
+    commitment: WeightCommitment,
+    /// By context of the proof, and digest of the part.
+    links: BTreeMap<([u8; 32], [u8; 32]), Vec<u8>>,
+}
+
+impl Published {
+    /// Reads a commitment, and the links of the proofs in `proof`.
+    pub fn load(commitment: &Path, links: Option<&Path>, proof: &Path, srs: &Srs) -> Result<Self> {
+        let data: CommitmentData = files::read(commitment)?;
+        let checked = WeightCommitment::new(&data, srs)
+            .or_fail(Kind::Refused)
+            .doing(format!("REFUSED: {}", commitment.display()))?;
+        let beside = links_file(proof);
+        let file: Links = files::read(links.unwrap_or(&beside)).help(
+            "`nascent prove` with --commitment and --opening writes it; --links FILE gives another",
+        )?;
+        let links = file.links.into_iter();
+        let links = links.map(|link| ((link.proof, link.other), link.bytes));
+        Ok(Self {
+            path: commitment.to_path_buf(),
+            commitment: checked,
+            links: links.collect(),
+        })
+    }
+
+    /// Identity of the commitment.
+    pub fn digest(&self) -> &[u8; 32] {
+        self.commitment.digest()
+    }
+
+    /// Checks that a proof's weights are the committed ones.
+    pub fn check(&self, subject: &CommittedTo, weights: Option<&ProvedWeights>) -> Result<()> {
+        let refused = |what: String| {
+            let message = format!("REFUSED: {}: {what}", self.path.display());
+            Failure::new(Kind::Refused, message)
+                .help("the proof may hold, but for other weights than the ones that were published")
+        };
+        let part = self.commitment.part(subject);
+        let part = part.ok_or_else(|| refused("it is about other weights".to_owned()))?;
+        let weights =
+            weights.ok_or_else(|| refused("the proof's key names no weights".to_owned()))?;
+        let link = self.links.get(&(*weights.context(), *part.digest()));
+        let link = link.ok_or_else(|| {
+            refused("there is no link between the proof and the commitment".to_owned())
+        })?;
+        let checked: std::result::Result<(), LinkError> = weights.verify_link(part, link);
+        checked.map_err(|error| refused(error.to_string()))
+    }
+}
