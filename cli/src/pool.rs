@@ -12,6 +12,6 @@ impl Workers for Pool {
     }
 
     fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
-        (0..count).into_par_iter().map(work).collect()
+        (0..count).into_par_iter().map(&work).collect()
     }
 }
