@@ -39,7 +39,7 @@ impl InferenceCircuit {
     pub fn new(layout: Arc<Layout>, shape: Shape) -> Self {
         let mut meta = ConstraintSystem::default();
         let config = InferenceConfig::configure(&mut meta, &shape);
-        let mut sheet = Sheet::new(&meta, config.first_phase().len(), shape.rows());
+        let mut sheet = Sheet::new(&meta, shape.rows());
         layout.fill(&config, &mut sheet);
         Self {
             shape,
@@ -65,7 +65,7 @@ impl InferenceCircuit {
         let mut meta = ConstraintSystem::default();
         let config = InferenceConfig::configure(&mut meta, &self.shape);
         let mut sheet = Sheet::clone(&self.sheet);
-        sheet.clear_advice();
+        sheet.open(config.first_phase().len());
         let outputs = execute(&config, &self.layout, &mut sheet, params, inputs)?;
         let circuit = Self {
             sheet: Arc::new(sheet),
@@ -100,7 +100,8 @@ impl InferenceCircuit {
     pub fn parameter_cells(&self, params: &Params) -> Result<Vec<Vec<i64>>, ExecuteError> {
         let mut meta = ConstraintSystem::default();
         let config = InferenceConfig::configure(&mut meta, &self.shape);
-        let mut sheet = Sheet::new(&meta, config.first_phase().len(), self.shape.rows());
+        let mut sheet = Sheet::new(&meta, self.shape.rows());
+        sheet.open(config.first_phase().len());
         place_params(&config, &self.layout, &mut sheet, params)?;
         let columns = config.params.committed();
         let cells = columns.iter().map(|&column| sheet.advice(column).to_vec());

@@ -15,18 +15,27 @@ pub struct Sheet {
     fixed: Vec<Arc<Vec<i64>>>,
     advice: Vec<Vec<i64>>,
     instance: Vec<i64>,
+    rows: usize,
 }
 
 impl Sheet {
-    /// An empty sheet: zeros everywhere; with the first so many advice columns.
-    pub fn new(meta: &ConstraintSystem<Fr>, advice: usize, rows: usize) -> Self {
+    /// An empty sheet: zeros in the fixed columns, no advice columns yet ([`Self::open`]).
+    pub fn new(meta: &ConstraintSystem<Fr>, rows: usize) -> Self {
         Self {
             fixed: (0..meta.num_fixed_columns())
                 .map(|_| Arc::new(vec![0; rows]))
                 .collect(),
-            advice: vec![vec![0; rows]; advice],
+            advice: Vec::new(),
             instance: Vec::new(),
+            rows,
         }
+    }
+
+    /// Opens the first so many advice columns, of zeros, and empties the instance.
+    pub fn open(&mut self, columns: usize) {
+        // Each by itself: pages of zeros take no memory before they are written.
+        self.advice = (0..columns).map(|_| vec![0; self.rows]).collect();
+        self.instance.clear();
     }
 
     /// Values of a fixed column.
@@ -72,13 +81,5 @@ impl Sheet {
     /// All first-phase columns by index.
     pub fn advice_columns(&self) -> &[Vec<i64>] {
         &self.advice
-    }
-
-    /// Forgets the witness and keeps the fixed columns.
-    pub fn clear_advice(&mut self) {
-        for column in &mut self.advice {
-            column.fill(0);
-        }
-        self.instance.clear();
     }
 }

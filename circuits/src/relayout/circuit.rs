@@ -67,7 +67,7 @@ impl RelayoutCircuit {
     pub fn new(layout: Arc<Layout>) -> Self {
         let mut meta = ConstraintSystem::default();
         let config = RelayoutConfig::configure(&mut meta, &layout.shape);
-        let mut sheet = Sheet::new(&meta, config.first_phase().count(), layout.shape.rows());
+        let mut sheet = Sheet::new(&meta, layout.shape.rows());
         layout.fill(&config, &mut sheet);
         Self {
             layout,
@@ -93,6 +93,7 @@ impl RelayoutCircuit {
         let mut meta = ConstraintSystem::default();
         let config = RelayoutConfig::configure(&mut meta, &layout.shape);
         let mut sheet = Sheet::clone(&self.sheet);
+        sheet.open(config.first_phase().count());
         for ((plan, columns), tile) in layout.tiles.iter().zip(&config.tiles).zip(tiles) {
             let rows = tile.chunks(plan.lanes.lanes);
             for (row, values) in (plan.first_row..).zip(rows) {

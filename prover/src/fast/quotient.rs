@@ -95,8 +95,8 @@ pub(super) struct Quotient {
 }
 
 /// Most bytes of columns on a coset at a time. The constraints of an initialization tile share their
-/// linear forms and stay together up to 2^20 rows.
-pub(crate) const COSET_BYTES: usize = 3 << 30;
+/// linear forms and stay together up to 2^19 rows.
+pub(crate) const COSET_BYTES: usize = 2 << 30;
 
 /// Computes the `pieces` pieces of the quotient.
 pub(super) fn compute(
