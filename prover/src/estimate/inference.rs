@@ -5,7 +5,7 @@ use nascent_circuits::inference::{InferenceConfig, Shape};
 use halo2_proofs::plonk::ConstraintSystem;
 
 use super::CostModel;
-use crate::fast::COSET_BYTES;
+use crate::fast::coset_columns;
 
 /// Counts of an inference circuit, taken from its constraint system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct InferenceCost {
     pub full_columns: usize,
     /// Fixed columns.
     pub fixed_columns: usize,
+    /// Columns that are on a coset at a time.
+    pub coset_columns: usize,
     /// Openings: queries of advice and fixed columns.
     pub queries: usize,
     /// Bytes of a proof.
@@ -49,6 +51,7 @@ impl InferenceCost {
             small_columns,
             full_columns: phases.len() - small_columns,
             fixed_columns: meta.num_fixed_columns(),
+            coset_columns: coset_columns(&meta, shape.k),
             queries,
             proof_bytes: FIELD * words as u64,
         }
@@ -80,10 +83,8 @@ impl CostModel {
     pub fn inference_memory(&self, cost: &InferenceCost) -> u64 {
         let advice = (cost.small_columns + cost.full_columns) as u64;
         let fixed = cost.fixed_columns as u64;
-        let columns = FIELD * (advice + fixed + OWN_COLUMNS);
+        let columns = FIELD * (advice + fixed + cost.coset_columns as u64 + OWN_COLUMNS);
         let integers = INTEGER * (fixed + cost.small_columns as u64);
-        let coset = (FIELD * (advice + fixed) * cost.rows()).min(COSET_BYTES as u64);
-        let rows = cost.rows() * (self.srs_row as u64 + columns + integers);
-        self.base + rows + coset
+        self.base + cost.rows() * (self.srs_row as u64 + columns + integers)
     }
 }

@@ -38,7 +38,7 @@ use rand_core::RngCore;
 use rayon::prelude::*;
 
 pub use key::{Key, commit, fixed_columns};
-pub(crate) use quotient::COSET_BYTES;
+pub(crate) use quotient::coset_columns;
 
 use msm::Bases;
 use opening::{Opened, Opening};

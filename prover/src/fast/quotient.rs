@@ -96,7 +96,22 @@ pub(super) struct Quotient {
 
 /// Most bytes of columns on a coset at a time. The constraints of an initialization tile share their
 /// linear forms and stay together up to 2^19 rows.
-pub(crate) const COSET_BYTES: usize = 2 << 30;
+const COSET_BYTES: usize = 2 << 30;
+
+fn most_columns(k: u32) -> usize {
+    COSET_BYTES / (size_of::<Fr>() << k)
+}
+
+/// Most columns of a circuit with `2^k` rows that are on a coset at a time: those of the largest group
+/// of constraints.
+pub(crate) fn coset_columns(meta: &ConstraintSystem<Fr>, k: u32) -> usize {
+    let groups = groups(meta, most_columns(k));
+    groups
+        .iter()
+        .map(|group| group.columns.len())
+        .max()
+        .unwrap_or(0)
+}
 
 /// Computes the `pieces` pieces of the quotient.
 pub(super) fn compute(
@@ -107,8 +122,9 @@ pub(super) fn compute(
     challenges: &[Fr],
     y: Fr,
 ) -> Quotient {
-    let groups = groups(meta, COSET_BYTES / (domain.size() * size_of::<Fr>()));
-    let constraints: usize = groups.iter().map(|group| group.constraints.len()).sum();
+    let groups = groups(meta, most_columns(domain.k));
+    let gates = meta.gates().iter();
+    let constraints: usize = gates.map(|gate| gate.polynomials().len()).sum();
     // The first constraint has the highest power.
     let factors = powers(y, Fr::ONE, constraints);
     let programs: Vec<Program> = groups
@@ -116,7 +132,7 @@ pub(super) fn compute(
         .map(|group| {
             let constraints = group.constraints.iter().rev();
             let weighed: Vec<_> = constraints
-                .map(|&(index, constraint)| (factors[factors.len() - 1 - index], constraint))
+                .map(|(index, constraint)| (factors[factors.len() - 1 - index], constraint))
                 .collect();
             Program::compile(&weighed, challenges)
         })
