@@ -121,8 +121,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         .doing(format!("writing {}", path.display()))
 }
 
-/// Writes a new file that only its owner can read, whole or not at all. Never replaces one.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a new file that only its owner can read, whole or not at all. Never replaces one; `why` is
+/// said of one that exists.
+pub fn write_private(path: &Path, bytes: &[u8], why: &'static str) -> Result<()> {
     let folder = parent(path);
     let write = || -> std::io::Result<()> {
         // Temporary files are their owner's alone.
@@ -135,10 +136,14 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
         file.persist_noclobber(path).map_err(|error| error.error)?;
         Ok(())
     };
-    write()
+    let result = write();
+    let exists = result
+        .as_ref()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
+    let result = result
         .or_fail(Kind::Environment)
-        .doing(format!("writing {}", path.display()))
-        .help("a secret is never replaced: give another name")
+        .doing(format!("writing {}", path.display()));
+    if exists { result.help(why) } else { result }
 }
 
 /// Refuses a file that others can read.

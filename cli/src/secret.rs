@@ -11,8 +11,6 @@ use ff::{Field, PrimeField};
 use halo2curves::bn256::Fr;
 use nascent_circuits::seed::SeedMaterial;
 use rand_core::{OsRng, RngCore};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
@@ -110,7 +108,7 @@ impl Secret {
             None => Zeroizing::new(text.as_bytes().to_vec()),
         };
         let why = "a secret is never replaced: a plan may depend on it; give another name";
-        write_private(path, &bytes, why)
+        files::write_private(path, &bytes, why)
     }
 
     /// Reads a secret; asks for the passphrase if the file is encrypted.
@@ -153,27 +151,7 @@ impl Secret {
 pub fn create_salt(path: &Path, salt: &[u8; 32]) -> Result<()> {
     let text = format!("{SALT_HEADER}\n{}\n", hex::encode(salt));
     let why = "a salt is never replaced: a proof may depend on it; give another name to the proof";
-    write_private(path, text.as_bytes(), why)
-}
-
-/// Writes a new file that only its owner can read; `why` is said of one that exists.
-fn write_private(path: &Path, bytes: &[u8], why: &'static str) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut file = create_private(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    let result = write();
-    let exists = result
-        .as_ref()
-        .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
-    let result = result
-        .or_fail(Kind::Environment)
-        .doing(format!("writing {}", path.display()));
-    if exists {
-        return result.help(why);
-    }
-    result
+    files::write_private(path, text.as_bytes(), why)
 }
 
 fn encrypt(text: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>> {
@@ -196,14 +174,6 @@ fn decrypt(bytes: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>> 
         error => damaged(error),
     })?;
     Ok(Zeroizing::new(cipher.decrypt_to_vec().map_err(damaged)?))
-}
-
-fn create_private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use nascent_verifier::vk::{ColumnKind, Node, PermutationColumn, Query};
 use nascent_verifier::{CircuitKind, TileShape, VerifyingKey, VkData, VkError, WeightColumns};
 use std::collections::BTreeMap;
 
+use crate::fast::root;
+
 /// A circuit's key, in the library's types.
 #[derive(Debug, Clone, Copy)]
 pub struct Circuit<'a> {
@@ -93,10 +95,9 @@ fn export_kind(
     for polynomial in cs.gates().iter().flat_map(|gate| gate.polynomials()) {
         constraints.push(graph.add(polynomial)?);
     }
-    let omega = (circuit.k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
     let data = VkData {
         k: u8::try_from(circuit.k).map_err(|_| ExportError::TooLarge)?,
-        omega: omega.to_repr(),
+        omega: root(circuit.k).to_repr(),
         degree: degree(cs)?,
         blinding_factors: number(cs.blinding_factors())?,
         instance_rows: instance_rows.to_vec(),

@@ -12,5 +12,6 @@ pub mod job;
 pub mod keys;
 pub mod link;
 pub mod relayout;
+mod sheet;
 pub mod tile;
 pub mod transcript;

@@ -34,11 +34,17 @@ pub struct InferenceCircuit {
     proves: bool,
 }
 
+/// Columns and gates of a shape.
+fn configured(shape: &Shape) -> (ConstraintSystem<Fr>, InferenceConfig) {
+    let mut meta = ConstraintSystem::default();
+    let config = InferenceConfig::configure(&mut meta, shape);
+    (meta, config)
+}
+
 impl InferenceCircuit {
     /// The circuit's fixed side, for key generation.
     pub fn new(layout: Arc<Layout>, shape: Shape) -> Self {
-        let mut meta = ConstraintSystem::default();
-        let config = InferenceConfig::configure(&mut meta, &shape);
+        let (meta, config) = configured(&shape);
         let mut sheet = Sheet::new(&meta, shape.rows());
         layout.fill(&config, &mut sheet);
         Self {
@@ -62,8 +68,7 @@ impl InferenceCircuit {
         inputs: &[i64],
         salts: Salts,
     ) -> Result<(Self, Vec<i64>), ExecuteError> {
-        let mut meta = ConstraintSystem::default();
-        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let (_, config) = configured(&self.shape);
         let mut sheet = Sheet::clone(&self.sheet);
         sheet.open(config.first_phase().len());
         let outputs = execute(&config, &self.layout, &mut sheet, params, inputs)?;
@@ -78,15 +83,12 @@ impl InferenceCircuit {
 
     /// Columns and gates.
     pub fn constraints(&self) -> ConstraintSystem<Fr> {
-        let mut meta = ConstraintSystem::default();
-        InferenceConfig::configure(&mut meta, &self.shape);
-        meta
+        configured(&self.shape).0
     }
 
     /// Indices of the advice columns that commit to the parameters.
     pub fn parameter_columns(&self) -> Vec<usize> {
-        let mut meta = ConstraintSystem::default();
-        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let (_, config) = configured(&self.shape);
         let columns = config.params.committed();
         columns.iter().map(|column| column.index()).collect()
     }
@@ -98,8 +100,7 @@ impl InferenceCircuit {
     ///
     /// If the parameters do not fit the layout.
     pub fn parameter_cells(&self, params: &Params) -> Result<Vec<Vec<i64>>, ExecuteError> {
-        let mut meta = ConstraintSystem::default();
-        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let (meta, config) = configured(&self.shape);
         let mut sheet = Sheet::new(&meta, self.shape.rows());
         sheet.open(config.first_phase().len());
         place_params(&config, &self.layout, &mut sheet, params)?;
@@ -114,8 +115,7 @@ impl InferenceCircuit {
     ///
     /// The first thing found wrong.
     pub fn check(&self) -> Result<(), CheckError> {
-        let mut meta = ConstraintSystem::default();
-        let config = InferenceConfig::configure(&mut meta, &self.shape);
+        let (_, config) = configured(&self.shape);
         check(&config, &self.sheet)
     }
 

@@ -1,7 +1,7 @@
 //! `nascent commit` and `nascent open`: one public commitment to a model's parameters, and links to
 //! it.
 
-use super::common::{self, DEVELOPMENT_NOTICE};
+use super::common::{self, DEVELOPMENT_NOTICE, TRIAL};
 use super::compile::{GRAPH, PARAMS};
 use super::inference::{keys, lay_out, read_graph};
 use super::keys::SrsArgs;
@@ -109,11 +109,16 @@ pub fn obtain_opening(path: &Path) -> Result<Opening> {
     files::check_output(path, false)?;
     let opening = Opening::draw(&mut OsRng);
     let bytes = Zeroizing::new(opening.encode().or_fail(Kind::Internal)?);
-    files::write_private(path, &bytes)?;
+    files::write_private(
+        path,
+        &bytes,
+        "a secret is never replaced: give another name",
+    )?;
     Ok(opening)
 }
 
-fn subject(graph: &CheckedGraph) -> Result<CommittedTo> {
+/// What a commitment to a model's parameters is to.
+pub fn subject(graph: &CheckedGraph) -> Result<CommittedTo> {
     let architecture = graph.digest().or_fail(Kind::Internal)?;
     Ok(CommittedTo::Parameters { architecture })
 }
@@ -206,7 +211,8 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
     let committed = args.committed.load()?;
     let path = &args.committed.commitment;
     let identity = committed.data.srs_digest;
-    check_development(path, &identity, args.development_srs)?;
+    common::check_development(path, &identity, args.development_srs, "it binds nobody")
+        .help(TRIAL)?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params = read_params(&args.folder, &graph)?;
     let (layout, shape) = lay_out(&graph, Hidden::default())?;
@@ -239,14 +245,15 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
     })))
 }
 
-/// Checks that a commitment is to these cells of this architecture's parameter columns.
+/// Checks that a commitment is to these cells of this architecture's parameter columns; gives it
+/// as its reader has it.
 pub fn check_open(
     path: &Path,
     committed: &Committed,
     graph: &CheckedGraph,
     cells: &[Vec<i64>],
     srs: &nascent_params::Srs,
-) -> Result<()> {
+) -> Result<WeightCommitment> {
     let refused = || format!("REFUSED: {}", path.display());
     let checked = WeightCommitment::new(&committed.data, srs.verifier_srs())
         .or_fail(Kind::Refused)
@@ -259,7 +266,8 @@ pub fn check_open(
         .open(part, cells, &committed.opening)
         .or_fail(Kind::Refused)
         .doing(refused())
-        .help("the parameters are not the ones that were committed")
+        .help("the parameters are not the ones that were committed")?;
+    Ok(checked)
 }
 
 fn other_architecture(path: &Path) -> Failure {
@@ -268,19 +276,6 @@ fn other_architecture(path: &Path) -> Failure {
         path.display()
     );
     Failure::new(Kind::Refused, message)
-}
-
-/// Refuses the development SRS unless it was asked for.
-pub fn check_development(path: &Path, identity: &[u8; 32], accepted: bool) -> Result<()> {
-    if common::is_development(identity) && !accepted {
-        let message = format!(
-            "REFUSED: {} was made under the development SRS, whose trapdoor is public: it binds nobody",
-            path.display()
-        );
-        return Err(Failure::new(Kind::Refused, message)
-            .help("if it is only a trial, add --development-srs"));
-    }
-    Ok(())
 }
 
 /// Where links lie unless something else is said: beside the proof.

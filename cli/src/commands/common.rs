@@ -290,6 +290,29 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// What proofs under the development SRS are worth.
+pub const FORGEABLE: &str = "anyone can forge such proofs";
+/// Help for who meets the development SRS.
+pub const TRIAL: &str = "if it is only a trial, add --development-srs";
+
+/// Refuses a file made under the development SRS unless that is accepted; `consequence` is what the
+/// file is then worth.
+pub fn check_development(
+    path: &Path,
+    identity: &[u8; 32],
+    accepted: bool,
+    consequence: &str,
+) -> Result<()> {
+    if is_development(identity) && !accepted {
+        let message = format!(
+            "REFUSED: {} was made under the development SRS, whose trapdoor is public: {consequence}",
+            path.display()
+        );
+        return Err(Failure::new(Kind::Refused, message));
+    }
+    Ok(())
+}
+
 /// Whether this is the digest of the development SRS.
 pub fn is_development(digest: &[u8; 32]) -> bool {
     digest == nascent_params::development_identity()

@@ -1,9 +1,9 @@
 //! `nascent run`, `nascent prove inference`, and the verification of inferences.
 
 use super::commit::{self, Committed, Published};
-use super::common::{self, DEVELOPMENT_NOTICE};
+use super::common::{self, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
 use super::compile::{GRAPH, PARAMS, read_ports};
-use super::inspect::{read_key, read_verifier_srs};
+use super::inspect::read_key;
 use super::keys::SrsArgs;
 use super::prove::key_file;
 use super::srs;
@@ -317,13 +317,10 @@ impl<'a> Linked<'a> {
         let path = args.commitment.as_deref().unwrap_or(Path::new(""));
         let cells = keys.circuit().parameter_cells(&loaded.params);
         let cells = cells.or_fail(Kind::Input)?;
-        commit::check_open(path, committed, &loaded.graph, &cells, srs)?;
-        let commitment = WeightCommitment::new(&committed.data, srs.verifier_srs());
-        let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
         Ok(Self {
             committed,
-            commitment: commitment.or_fail(Kind::Input)?,
-            subject: CommittedTo::Parameters { architecture },
+            commitment: commit::check_open(path, committed, &loaded.graph, &cells, srs)?,
+            subject: commit::subject(&loaded.graph)?,
             cells,
         })
     }
@@ -410,19 +407,14 @@ pub struct VerifyArgs<'a> {
 /// `nascent verify` of an inference.
 pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: InferenceBundle = files::read(args.file)?;
-    let development = common::is_development(&bundle.srs_digest);
-    if development && !args.development_srs {
-        let message = format!(
-            "REFUSED: {} was made under the development SRS, whose trapdoor is public: anyone can forge such proofs",
-            args.file.display()
-        );
-        return Err(Failure::new(Kind::Refused, message)
-            .help("if it is only a trial, add --development-srs"));
-    }
-    let srs = match args.srs {
-        Some(path) => read_verifier_srs(path)?,
-        None => srs::smallest(context, &bundle.srs_digest)?,
-    };
+    common::check_development(
+        args.file,
+        &bundle.srs_digest,
+        args.development_srs,
+        FORGEABLE,
+    )
+    .help(TRIAL)?;
+    let srs = srs::for_verifier(context, args.srs, &bundle.srs_digest)?;
     let (key, rederived) = find_key(context, args, &bundle)?;
     let published = args
         .commitment

@@ -1,11 +1,11 @@
 //! `nascent prove relayout`, and its verification: the weights of an inference are the deviates of
 //! a plan's tiles.
 
-use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
+use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
 use super::compile::{GRAPH, ORIGINS, PARAMS};
 use super::inference::{lay_out, read_graph};
 use super::init;
-use super::inspect::{read_key, read_verifier_srs};
+use super::inspect::read_key;
 use super::keys::SrsArgs;
 use super::prove::key_file;
 use super::srs;
@@ -185,18 +185,14 @@ pub struct VerifyArgs<'a> {
 /// `nascent verify` of a relayout.
 pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: RelayoutBundle = files::read(args.file)?;
-    if common::is_development(&bundle.srs_digest) && !args.development_srs {
-        let message = format!(
-            "REFUSED: {} was made under the development SRS, whose trapdoor is public: anyone can forge such proofs",
-            args.file.display()
-        );
-        return Err(Failure::new(Kind::Refused, message)
-            .help("if it is only a trial, add --development-srs"));
-    }
-    let srs = match args.srs {
-        Some(path) => read_verifier_srs(path)?,
-        None => srs::smallest(context, &bundle.srs_digest)?,
-    };
+    common::check_development(
+        args.file,
+        &bundle.srs_digest,
+        args.development_srs,
+        FORGEABLE,
+    )
+    .help(TRIAL)?;
+    let srs = srs::for_verifier(context, args.srs, &bundle.srs_digest)?;
     let (key, rederived) = find_key(context, args, &bundle)?;
     let started = Instant::now();
     let report = verify_relayout(&bundle, &key, &srs)

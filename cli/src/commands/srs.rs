@@ -252,6 +252,18 @@ fn export(context: &Context, identity: &[u8; 32], out: &Path, force: bool) -> Re
     ))
 }
 
+/// What a verifier needs of an SRS: from the file given, else of a kept one.
+pub fn for_verifier(
+    context: &Context,
+    file: Option<&Path>,
+    identity: &[u8; 32],
+) -> Result<nascent_verifier::Srs> {
+    match file {
+        Some(path) => super::inspect::read_verifier_srs(path),
+        None => smallest(context, identity),
+    }
+}
+
 /// What a verifier needs of a kept SRS, read from the smallest size there is.
 pub fn smallest(context: &Context, identity: &[u8; 32]) -> Result<nascent_verifier::Srs> {
     if identity == development_identity() {

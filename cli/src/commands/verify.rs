@@ -4,8 +4,8 @@
 //! a key anew (`--rederive-key`) and to find keys that this machine made earlier.
 
 use super::commit::Published;
-use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, RulesArgs};
-use super::inspect::{read_key, read_verifier_srs};
+use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, FORGEABLE, RulesArgs, TRIAL};
+use super::inspect::read_key;
 use super::prove::key_file;
 use super::{inference, keys, relayout, srs};
 use crate::evidence::{self, Checked};
@@ -258,14 +258,15 @@ fn refusal(error: VerifyError) -> Failure {
 
 fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<Srs> {
     let development = common::is_development(&bundle.srs_digest);
-    if development && !args.development_srs {
-        let message = format!(
-            "REFUSED: {} was made under the development SRS, whose trapdoor is public: anyone can forge such proofs",
-            args.bundle.display()
-        );
-        return Err(Failure::new(Kind::Refused, message)
-            .help("if it is only a trial, add --development-srs; else ask for proofs under a ceremony's SRS"));
-    }
+    common::check_development(
+        &args.bundle,
+        &bundle.srs_digest,
+        args.development_srs,
+        FORGEABLE,
+    )
+    .help(format!(
+        "{TRIAL}; else ask for proofs under a ceremony's SRS"
+    ))?;
     if !development && args.development_srs {
         let message = format!(
             "REFUSED: {} says that it was not made under the development SRS",
@@ -274,10 +275,7 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
         return Err(Failure::new(Kind::Refused, message)
             .help("leave --development-srs away, or give --srs"));
     }
-    match &args.srs {
-        Some(path) => read_verifier_srs(path),
-        None => srs::smallest(context, &bundle.srs_digest),
-    }
+    srs::for_verifier(context, args.srs.as_deref(), &bundle.srs_digest)
 }
 
 /// Compares the bundle with what the caller has from elsewhere.

@@ -66,17 +66,13 @@ impl InferenceCost {
 impl CostModel {
     /// Processor time of the proof of an inference, in seconds.
     pub fn inference_cpu(&self, cost: &InferenceCost) -> f64 {
-        let row = cost.full_columns as f64 * self.full_cell
-            + cost.small_columns as f64 * self.small_cell
-            + cost.fixed_columns as f64 * self.fixed_cell
-            + cost.queries as f64 * self.opened_cell;
-        self.factor * (self.proof + cost.rows() as f64 * row * 1e-9)
+        let columns = [cost.full_columns, cost.small_columns, cost.fixed_columns];
+        self.circuit_cpu(cost.rows(), columns, cost.queries)
     }
 
     /// Processor time of the keys of an architecture, in seconds.
     pub fn inference_keys_cpu(&self, cost: &InferenceCost) -> f64 {
-        let cells = cost.rows() as f64 * cost.fixed_columns as f64;
-        self.factor * cells * self.key_cell * 1e-9
+        self.circuit_keys_cpu(cost.rows(), cost.fixed_columns)
     }
 
     /// Most memory held while keys are made and an inference is proved, in bytes.

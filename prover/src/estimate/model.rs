@@ -67,16 +67,35 @@ impl CostModel {
 
     /// Processor time of one proof, in seconds.
     pub fn proof_cpu(&self, tile: &TileCost) -> f64 {
-        let row = tile.full_columns as f64 * self.full_cell
-            + tile.small_columns as f64 * self.small_cell
-            + tile.fixed_columns as f64 * self.fixed_cell
-            + tile.queries as f64 * self.opened_cell;
-        self.factor * (self.proof + tile.rows() as f64 * row * 1e-9)
+        let TileCost {
+            full_columns,
+            small_columns,
+            fixed_columns,
+            queries,
+            ..
+        } = *tile;
+        let columns = [full_columns, small_columns, fixed_columns];
+        self.circuit_cpu(tile.rows(), columns, queries)
     }
 
     /// Processor time of generating keys, in seconds.
     pub fn keys_cpu(&self, tile: &TileCost) -> f64 {
-        self.factor * tile.rows() as f64 * tile.fixed_columns as f64 * self.key_cell * 1e-9
+        self.circuit_keys_cpu(tile.rows(), tile.fixed_columns)
+    }
+
+    /// Processor time of the proof of a circuit with so many full-size, small and fixed columns.
+    pub(super) fn circuit_cpu(&self, rows: u64, columns: [usize; 3], queries: usize) -> f64 {
+        let [full, small, fixed] = columns.map(|count| count as f64);
+        let row = full * self.full_cell
+            + small * self.small_cell
+            + fixed * self.fixed_cell
+            + queries as f64 * self.opened_cell;
+        self.factor * (self.proof + rows as f64 * row * 1e-9)
+    }
+
+    /// Processor time of a circuit's keys.
+    pub(super) fn circuit_keys_cpu(&self, rows: u64, fixed_columns: usize) -> f64 {
+        self.factor * rows as f64 * fixed_columns as f64 * self.key_cell * 1e-9
     }
 
     /// Wall time of work of so much processor time.

@@ -39,6 +39,7 @@ use rayon::prelude::*;
 
 pub use key::{Key, commit, fixed_columns};
 pub(crate) use quotient::coset_columns;
+pub(crate) use transform::root;
 
 use msm::Bases;
 use opening::{Opened, Opening};

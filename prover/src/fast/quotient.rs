@@ -144,6 +144,7 @@ pub(super) fn compute(
     let mut residues: Vec<Vec<Fr>> = Vec::with_capacity(pieces);
     let mut columns = Columns::empty(polynomials);
     let mut spare = Vec::new();
+    let mut values = vec![Fr::ZERO; domain.size()];
     for &shift in &shifts {
         let weights = domain.weights(shift);
         let mut sum = vec![Fr::ZERO; domain.size()];
@@ -155,7 +156,6 @@ pub(super) fn compute(
             transforms += start.elapsed();
 
             let start = Instant::now();
-            let mut values = vec![Fr::ZERO; domain.size()];
             program.evaluate(domain.simd(), &columns, &mut values);
             sum.par_iter_mut()
                 .zip(&values)

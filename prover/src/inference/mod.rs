@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
-use nascent_circuits::inference::linear::field;
 use nascent_circuits::inference::plan::layout::{Layout, Role};
 use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Salts, Shape};
 use nascent_ir::Params;
 use nascent_params::Srs;
 use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
-use rayon::prelude::*;
 
 use crate::error::{KeyError, ProveError};
 use crate::export::{self, export, export_weights};
 use crate::fast::{self, Key};
+use crate::sheet;
 use crate::transcript::Keccak;
 
 /// Keys of one architecture.
@@ -79,40 +78,23 @@ impl InferenceKeys {
     ///
     /// If the SRS has another size than the circuit, or the circuit does not fit the key's format.
     pub fn generate(layout: Arc<Layout>, shape: Shape, srs: &Srs) -> Result<Self, KeyError> {
-        if srs.k() != shape.k {
-            return Err(KeyError::SrsSize {
-                expected: shape.k,
-                got: srs.k(),
-            });
-        }
         let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
         let circuit = InferenceCircuit::new(layout, shape);
-        let constraints = circuit.constraints();
-        let sheet = circuit.sheet();
-        let column = |index: usize| {
-            sheet.fixed_columns()[index]
-                .par_iter()
-                .map(|&v| field(v))
-                .collect()
-        };
-        let commitments = fast::commit(srs, constraints.num_fixed_columns(), column);
-        let exported = export::Circuit {
-            constraints: &constraints,
-            k: circuit.shape().k,
-            fixed: &commitments,
-            permutation: &[],
-        };
         let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
         let columns: Vec<u32> = columns
             .collect::<Result<_, _>>()
             .map_err(|_| KeyError::TooLarge)?;
-        let vk = if columns.is_empty() {
-            export(&exported, &[public], None)?
-        } else {
-            let rows = circuit.layout().parameter_rows() as u64;
-            export_weights(&exported, &[public], vec![WeightColumns { columns, rows }])?
+        let rows = circuit.layout().parameter_rows() as u64;
+        let export = |circuit: &export::Circuit<'_>| {
+            if columns.is_empty() {
+                export(circuit, &[public], None)
+            } else {
+                export_weights(circuit, &[public], vec![WeightColumns { columns, rows }])
+            }
         };
-        let key = Key::new(constraints, circuit.shape().k, column)?;
+        let constraints = circuit.constraints();
+        let k = circuit.shape().k;
+        let (key, vk) = sheet::generate(constraints, circuit.sheet(), k, srs, export)?;
         Ok(Self { circuit, key, vk })
     }
 

@@ -1,6 +1,6 @@
 //! The tail points of a size, with their opening.
 
-use ff::{BatchInvert, Field, PrimeField};
+use ff::{BatchInvert, Field};
 use group::Curve;
 use halo2curves::bn256::Fr;
 use nascent_params::Srs;
@@ -9,7 +9,7 @@ use nascent_verifier::link::{LinkKeyError, TailPoints, certificate_challenges};
 
 use super::convert::field_element;
 use super::point_bytes;
-use crate::fast::msm::Bases;
+use crate::fast::{msm::Bases, root};
 
 /// The points of the last `tail` rows of an SRS: a function of SRS and size alone. `bases` is its
 /// Lagrange basis.
@@ -51,7 +51,7 @@ pub(super) fn tail_points(
 /// Values of `(f(X) - f(x)) / (X - x)` on the domain, for `f = sum_j mu^j l_(first + j)`.
 fn quotient(srs: &Srs, first: usize, mu: Fr, x: Fr) -> Option<Vec<Fr>> {
     let rows = 1_usize << srs.k();
-    let omega = (srs.k()..Fr::S).fold(Fr::ROOT_OF_UNITY, |omega, _| omega.square());
+    let omega = root(srs.k());
     let roots = std::iter::successors(Some(Fr::ONE), |root| Some(*root * omega));
     let roots: Vec<Fr> = roots.take(rows).collect();
     let mut inverses: Vec<Fr> = roots.iter().map(|root| *root - x).collect();

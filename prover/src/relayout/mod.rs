@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use nascent_circuits::inference::linear::field;
 use nascent_circuits::relayout::plan::TilePlan;
 use nascent_circuits::relayout::{Layout, RelayoutCircuit, WitnessError};
 use nascent_ir::{Origins, Params};
@@ -11,12 +10,12 @@ use nascent_verifier::{
     RelayoutBundle, RelayoutError, RelayoutStatement, RelayoutTile, VerifyingKey, verify_relayout,
 };
 use rand_core::{CryptoRng, RngCore};
-use rayon::prelude::*;
 
 use crate::derive::{DeriveError, Deriver};
 use crate::error::{KeyError, ProveError};
 use crate::export::{self, export};
 use crate::fast::{self, Key};
+use crate::sheet;
 use crate::transcript::Keccak;
 
 /// Keys of one relayout.
@@ -115,27 +114,10 @@ impl RelayoutKeys {
         srs: &Srs,
     ) -> Result<Self, RelayoutProofError> {
         let statement = statement(&layout, origins)?;
-        let (expected, got) = (layout.shape.k, srs.k());
-        if expected != got {
-            return Err(KeyError::SrsSize { expected, got }.into());
-        }
+        let k = layout.shape.k;
         let circuit = RelayoutCircuit::new(layout);
-        let (constraints, sheet) = (circuit.constraints(), circuit.sheet());
-        let column = |index: usize| {
-            sheet.fixed_columns()[index]
-                .par_iter()
-                .map(|&value| field(value))
-                .collect()
-        };
-        let commitments = fast::commit(srs, constraints.num_fixed_columns(), column);
-        let exported = export::Circuit {
-            constraints: &constraints,
-            k: expected,
-            fixed: &commitments,
-            permutation: &[],
-        };
-        let vk = export(&exported, &[], None).map_err(KeyError::from)?;
-        let key = Key::new(constraints, expected, column).map_err(KeyError::from)?;
+        let export = |circuit: &export::Circuit<'_>| export(circuit, &[], None);
+        let (key, vk) = sheet::generate(circuit.constraints(), circuit.sheet(), k, srs, export)?;
         Ok(Self {
             circuit,
             statement,

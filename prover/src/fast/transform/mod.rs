@@ -89,10 +89,14 @@ impl Column {
     }
 }
 
+/// Primitive root of order `2^k`, the proof library's: powers of 7.
+pub(crate) fn root(k: u32) -> Fr {
+    (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square())
+}
+
 impl Domain {
     /// Domain of size `2^k`; `k` is at most the field's two-adicity.
     pub(crate) fn new(k: u32, simd: Option<Ifma>) -> Self {
-        let root = |k: u32| (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
         let inverse_root = |k: u32| (k..Fr::S).fold(Fr::ROOT_OF_UNITY_INV, |root, _| root.square());
         let size_inverse = Fr::TWO_INV.pow([u64::from(k)]);
         let levels = |root: &dyn Fn(u32) -> Fr| {
@@ -191,7 +195,7 @@ impl Domain {
 
     /// The primitive root of order `2^(k + extra)`.
     pub(crate) fn extended_root(&self, extra: u32) -> Fr {
-        (self.k + extra..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square())
+        root(self.k + extra)
     }
 
     /// `omega^rotation`.

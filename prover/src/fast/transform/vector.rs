@@ -119,8 +119,8 @@ impl Tables {
         Weights(blocks.collect())
     }
 
-    /// Values of a polynomial on a coset, in natural order, in place of what `words` held: in radix-52 Montgomery form, below
-    /// `2.1 p`.
+    /// Values of a polynomial on a coset, in natural order, in place of what `words` held: in
+    /// radix-52 Montgomery form, below `2.1 p`.
     pub(crate) fn coset(&self, coefficients: &[Fr], weights: &Weights, words: &mut Vec<Words>) {
         let simd = self.simd;
         let mut blocks = self.blocks(coefficients.len());
