@@ -74,7 +74,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (before, _) = usage();
     let start = Instant::now();
-    let keys = InferenceKeys::generate(Arc::new(layout), shape.clone(), &srs)?;
+    let keys = InferenceKeys::generate(
+        &compiled.graph.digest()?,
+        Arc::new(layout),
+        shape.clone(),
+        &srs,
+    )?;
     let key_seconds = start.elapsed().as_secs_f64();
     let (after, key_memory) = usage();
     let key_cpu = after - before;

@@ -23,8 +23,18 @@ impl Checked<'_> {
         self.finding.is_established() || self.known_block
     }
 
+    /// What the evidence shows.
+    pub fn shown(&self) -> String {
+        let known = if self.known_block {
+            "; the block's hash is one that you gave"
+        } else {
+            ""
+        };
+        format!("{}{known}", self.finding)
+    }
+
     /// What stays open, and whether the plan's own date contradicts it.
-    fn leaves_open(&self, plan: Option<&Plan>) -> Vec<&'static str> {
+    pub fn leaves_open(&self, plan: Option<&Plan>) -> Vec<&'static str> {
         let mut open = self.finding.leaves_open().to_vec();
         if self.known_block && !self.finding.is_established() {
             // The first item is that the header is the chain's.

@@ -58,7 +58,8 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 15] = [
+const KINDS: [([u8; 8], &str); 16] = [
+    (*b"nsc.chan", "chain"),
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
     (*b"nsc.parm", "parameter file"),
@@ -78,12 +79,17 @@ const KINDS: [([u8; 8], &str); 15] = [
 
 /// Whether a file begins with these bytes.
 pub fn starts_with(path: &Path, magic: &[u8]) -> Result<bool> {
+    Ok(start(path, magic.len())? == magic)
+}
+
+/// The first bytes of a file, or all of a shorter one.
+pub fn start(path: &Path, length: usize) -> Result<Vec<u8>> {
     let mut first = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(magic.len() as u64).read_to_end(&mut first))
+        .and_then(|file| file.take(length as u64).read_to_end(&mut first))
         .or_fail(Kind::Environment)
         .doing(format!("reading {}", path.display()))?;
-    Ok(first == magic)
+    Ok(first)
 }
 
 /// Name of a kind of file.

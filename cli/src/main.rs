@@ -74,8 +74,10 @@ enum Command {
     Run(commands::inference::Subject),
     /// Prove that the weights of a plan come from its seed; or an inference
     Prove(commands::prove::Args),
-    /// Verify the proofs of an initialization
+    /// Verify a proof, or a whole chain, and say what it shows and what not
     Verify(commands::verify::Args),
+    /// Put plan, proofs, commitments and answers into one file that holds, and draw it
+    Chain(commands::chain::Args),
     /// Derive weights again and compare them with given ones
     Audit(commands::audit::Args),
     /// Beacon values with their evidence: fetch, pack, check
@@ -107,6 +109,7 @@ impl Command {
             Self::Run(_) => "run",
             Self::Prove(_) => "prove",
             Self::Verify(_) => "verify",
+            Self::Chain(_) => "chain",
             Self::Audit(_) => "audit",
             Self::Beacon(_) => "beacon",
             Self::Keygen(_) => "keygen",
@@ -129,6 +132,7 @@ impl Command {
             Self::Run(args) => commands::inference::run(context, args),
             Self::Prove(args) => commands::prove::run(context, args),
             Self::Verify(args) => commands::verify::run(context, args),
+            Self::Chain(args) => commands::chain::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),
             Self::Beacon(args) => commands::beacon::run(context, args),
             Self::Keygen(args) => commands::keygen::run(context, args),

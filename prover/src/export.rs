@@ -10,7 +10,9 @@ use halo2_proofs::plonk::{self, Any, ConstraintSystem, Expression};
 use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::{Fr, G1Affine};
 use nascent_verifier::vk::{ColumnKind, Node, PermutationColumn, Query};
-use nascent_verifier::{CircuitKind, TileShape, VerifyingKey, VkData, VkError, WeightColumns};
+use nascent_verifier::{
+    CircuitKind, Digest32, TileShape, VerifyingKey, VkData, VkError, WeightColumns,
+};
 use std::collections::BTreeMap;
 
 use crate::fast::root;
@@ -60,17 +62,20 @@ pub fn export(
     export_kind(circuit, instance_rows, tile.into())
 }
 
-/// Exports a key that names its weight columns, so that its proofs can be linked.
+/// Exports the key of a circuit that is `subject`'s alone, and names its weight columns, so that its
+/// proofs can be linked.
 ///
 /// # Errors
 ///
-/// As [`export`]; and if the lists are empty or not of the circuit's first phase.
-pub fn export_weights(
+/// As [`export`]; and if a list is empty or not of the circuit's first phase.
+pub fn export_bound(
     circuit: &Circuit<'_>,
     instance_rows: &[u32],
-    lists: Vec<WeightColumns>,
+    subject: Digest32,
+    weights: Vec<WeightColumns>,
 ) -> Result<VerifyingKey, ExportError> {
-    export_kind(circuit, instance_rows, CircuitKind::Weights(lists))
+    let kind = CircuitKind::Bound { subject, weights };
+    export_kind(circuit, instance_rows, kind)
 }
 
 fn export_kind(

@@ -7,6 +7,15 @@ use sha3::{Digest, Keccak256};
 /// A Keccak-256 digest.
 pub type Digest32 = [u8; 32];
 
+/// A digest in hexadecimal.
+pub(crate) struct Hex<'a>(pub(crate) &'a Digest32);
+
+impl core::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Plain Keccak-256 of the concatenation of `parts`.
 pub fn keccak256(parts: &[&[u8]]) -> Digest32 {
     let mut hasher = Keccak256::new();

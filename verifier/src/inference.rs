@@ -165,6 +165,9 @@ pub enum InferenceError {
         /// Digest of the key given.
         got: Digest32,
     },
+    /// The key is another architecture's.
+    #[error("the verifying key is that of another architecture")]
+    Architecture,
     /// Another SRS.
     #[error("the proof is for another SRS")]
     Srs {
@@ -204,8 +207,8 @@ pub struct InferenceReport {
 /// Checks that the outputs are what the circuit of `vk` gives on the inputs, for parameters that
 /// the proof commits to.
 ///
-/// That `vk` is the key of the architecture is the caller's to know: derive it again, or take it
-/// from whom you trust.
+/// The key says which architecture it is of; that it is honest is the caller's to know: derive it
+/// again, or take it from whom you trust.
 ///
 /// # Errors
 ///
@@ -235,6 +238,9 @@ pub fn verify_inference_weights(
             expected: bundle.vk_digest,
             got: *vk.digest(),
         });
+    }
+    if vk.subject() != Some(&bundle.architecture) {
+        return Err(InferenceError::Architecture);
     }
     let identity = srs.digest();
     if identity != bundle.srs_digest {

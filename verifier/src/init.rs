@@ -7,7 +7,7 @@ use crate::batch::{BatchError, BatchVerifier, prepare};
 use crate::bundle::{BundleError, InitBundle, StreamProofs};
 use crate::chain::{ChainValue, chain_start, weight_digest};
 use crate::codec::{Format, FormatError};
-use crate::digest::{Digest32, tagged, to_scalar};
+use crate::digest::{Digest32, Hex, tagged, to_scalar};
 use crate::link::{ProvedWeights, proof_digest};
 use crate::plan::PlanError;
 use crate::proof::ProofError;
@@ -473,13 +473,4 @@ pub enum VerifyError {
         /// What is wrong.
         source: ProofError,
     },
-}
-
-/// A digest in hexadecimal.
-struct Hex<'a>(&'a Digest32);
-
-impl core::fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }

@@ -55,6 +55,7 @@ mod openings;
 pub mod plan;
 pub mod poseidon2;
 pub mod proof;
+pub mod provenance;
 mod quotient;
 pub mod relayout;
 pub mod report;
@@ -80,8 +81,10 @@ pub use init::{VerifyError, verify_init, verify_init_weights, verify_init_with};
 pub use link::{CommitmentData, Links, ProvedWeights, WeightCommitment};
 pub use plan::{PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
+pub use provenance::{Provenance, ProvenanceError, ProvenanceReport, verify_provenance};
 pub use relayout::{
-    RelayoutBundle, RelayoutError, RelayoutReport, RelayoutStatement, RelayoutTile, verify_relayout,
+    RelayoutBundle, RelayoutColumns, RelayoutError, RelayoutReport, RelayoutStatement,
+    RelayoutTile, verify_relayout, verify_relayout_columns,
 };
 pub use report::{NotProved, Proved, Report, Seed, StreamReport};
 pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec};

@@ -1,9 +1,10 @@
 //! A relayout: the deviates of initialization tiles are the weights of an inference.
 
-use crate::batch::verify_proof;
+use crate::batch::verify_proof_weights;
 use crate::bundle::MAX_PROOF_BYTES;
 use crate::codec::Format;
 use crate::digest::{Digest32, tagged};
+use crate::link::ProvedWeights;
 use crate::proof::ProofError;
 use crate::srs::Srs;
 use crate::statement::transcript_prefix;
@@ -29,8 +30,8 @@ pub struct RelayoutTile {
 
 /// What a relayout is about. The proof is bound to all of it.
 ///
-/// The proof's first advice columns are the lanes of the tiles, in order; the weight columns of the
-/// inference follow.
+/// The key's lists of weight columns are the lanes of each tile, in order, then the weight columns of
+/// the inference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayoutStatement {
     /// Digest of the model specification whose streams the tiles belong to.
@@ -89,8 +90,8 @@ impl RelayoutStatement {
         }
         let columns = self.lanes().max(self.weights);
         if columns > MAX_COLUMNS {
-            return Err(RelayoutError::Columns {
-                expected: MAX_COLUMNS,
+            return Err(RelayoutError::TooManyColumns {
+                limit: MAX_COLUMNS,
                 got: columns,
             });
         }
@@ -176,14 +177,27 @@ pub enum RelayoutError {
         /// `k` of the key.
         got: u8,
     },
-    /// Columns of the statement that the key does not have in its first phase, or too many.
-    #[error("the statement has {got} columns, at most {expected} are possible")]
-    Columns {
+    /// More columns than any key has.
+    #[error("the statement has {got} columns of one kind, limit {limit}")]
+    TooManyColumns {
         /// Most columns.
-        expected: u32,
+        limit: u32,
         /// Columns of the statement.
         got: u32,
     },
+    /// The key's lists of columns are not those of the statement.
+    #[error("the key's list {list} has {got} columns, the statement says {expected}")]
+    Columns {
+        /// Position: one list for each tile, then that of the weights.
+        list: usize,
+        /// Columns of the statement.
+        expected: u32,
+        /// Columns of the key's list; 0 if it has no such list.
+        got: usize,
+    },
+    /// The key is another statement's.
+    #[error("the verifying key is that of another statement")]
+    Statement,
     /// The proof itself.
     #[error(transparent)]
     Proof(#[from] ProofError),
@@ -196,18 +210,24 @@ pub struct RelayoutReport {
     pub srs_digest: Digest32,
     /// Whether the SRS is the development one, under which anyone can forge.
     pub development_srs: bool,
-    /// Commitments to the lanes of each tile, in the order of the statement.
-    pub tiles: Vec<Vec<[u8; 32]>>,
-    /// Commitments to the weight columns.
-    pub weights: Vec<[u8; 32]>,
+}
+
+/// The columns of a relayout that holds, for links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayoutColumns {
+    /// Lanes of each tile, in the order of the statement.
+    pub tiles: Vec<ProvedWeights>,
+    /// Weights of the inference.
+    pub weights: ProvedWeights,
 }
 
 /// Checks that the weights behind the proof's commitments are the deviates behind its other
 /// commitments, element by element.
 ///
-/// That `vk` is the key of the statement is the caller's to know: derive it again, or take it from
-/// whom you trust. The proof says nothing about other proofs by itself: link the commitments of the
-/// report to those of the tiles and of the inference, whose proofs also bound the cells.
+/// The key says which statement it is of; that it is honest is the caller's to know: derive it again,
+/// or take it from whom you trust. The proof says nothing about other proofs by itself: link its columns
+/// ([`verify_relayout_columns`]) to those of the tiles and of the inference, whose proofs also bound
+/// the cells.
 ///
 /// # Errors
 ///
@@ -218,6 +238,19 @@ pub fn verify_relayout(
     vk: &VerifyingKey,
     srs: &Srs,
 ) -> Result<RelayoutReport, RelayoutError> {
+    verify_relayout_columns(bundle, vk, srs).map(|(report, _)| report)
+}
+
+/// [`verify_relayout`], which also hands out the columns, for links.
+///
+/// # Errors
+///
+/// As [`verify_relayout`].
+pub fn verify_relayout_columns(
+    bundle: &RelayoutBundle,
+    vk: &VerifyingKey,
+    srs: &Srs,
+) -> Result<(RelayoutReport, RelayoutColumns), RelayoutError> {
     bundle.validate()?;
     if *vk.digest() != bundle.vk_digest {
         return Err(RelayoutError::Key {
@@ -232,35 +265,42 @@ pub fn verify_relayout(
             got: identity,
         });
     }
-    let statement = &bundle.statement;
-    let columns = check_shape(statement, vk)?;
+    check_shape(&bundle.statement, vk)?;
     let prefix = bundle.transcript_prefix();
-    verify_proof(vk, srs, &prefix, &[], &bundle.proof)?;
-    let mut points = vk.advice_commitments(&bundle.proof, 0..columns).into_iter();
-    let tiles = statement.tiles.iter();
-    let tiles = tiles.map(|tile| (0..tile.lanes).map_while(|_| points.next()).collect());
-    Ok(RelayoutReport {
+    let mut tiles = verify_proof_weights(vk, srs, &prefix, &[], &bundle.proof)?;
+    // `check_shape` has seen that there are lists.
+    let weights = tiles.pop().ok_or(RelayoutError::Tiles)?;
+    let report = RelayoutReport {
         srs_digest: identity,
         development_srs: srs.is_development(),
-        tiles: tiles.collect(),
-        weights: points.collect(),
-    })
+    };
+    Ok((report, RelayoutColumns { tiles, weights }))
 }
 
-/// Size and first columns of the key are those of the statement; gives the number of columns.
-fn check_shape(statement: &RelayoutStatement, vk: &VerifyingKey) -> Result<u32, RelayoutError> {
-    let data = vk.data();
-    if data.k != statement.k {
-        return Err(RelayoutError::Size {
-            expected: statement.k,
-            got: data.k,
-        });
+/// Size and lists of the key are those of the statement.
+fn check_shape(statement: &RelayoutStatement, vk: &VerifyingKey) -> Result<(), RelayoutError> {
+    let got = vk.data().k;
+    if got != statement.k {
+        let expected = statement.k;
+        return Err(RelayoutError::Size { expected, got });
     }
-    let first = data.advice_phases.iter().take_while(|&&phase| phase == 0);
-    let expected = u32::try_from(first.count()).unwrap_or(u32::MAX);
-    let got = statement.lanes().saturating_add(statement.weights);
-    if got > expected {
-        return Err(RelayoutError::Columns { expected, got });
+    let columns = |list: usize| {
+        let of_list = u16::try_from(list).ok().and_then(|list| vk.weights(list));
+        of_list.map_or(0, |weights| weights.columns.len())
+    };
+    let lanes = statement.tiles.iter().map(|tile| tile.lanes);
+    for (list, expected) in lanes.chain([statement.weights]).enumerate() {
+        let got = columns(list);
+        if usize::try_from(expected) != Ok(got) || got == 0 {
+            return Err(RelayoutError::Columns {
+                list,
+                expected,
+                got,
+            });
+        }
     }
-    Ok(got)
+    if vk.subject() != Some(&statement.digest()) {
+        return Err(RelayoutError::Statement);
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Assignment of a relayout.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ff::Field;
@@ -140,6 +141,11 @@ impl RelayoutCircuit {
         &self.sheet
     }
 
+    /// Cells of columns of the first phase, of a circuit with a witness: `2^k` rows each.
+    pub fn cells(&self, columns: Range<usize>) -> &[Vec<i64>] {
+        &self.sheet.advice_columns()[columns]
+    }
+
     /// The layout.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
@@ -175,9 +181,14 @@ fn counted(what: &'static str, expected: usize, got: usize) -> Result<(), Witnes
 }
 
 impl TilePlan {
+    /// Rows of a whole tile.
+    fn rows(&self) -> usize {
+        self.blocks * BLOCK_ROWS
+    }
+
     /// Lane values of a whole tile.
     fn cells(&self) -> usize {
-        self.blocks * BLOCK_ROWS * self.lanes.lanes
+        self.rows() * self.lanes.lanes
     }
 
     /// The deviate at a position.
@@ -186,7 +197,30 @@ impl TilePlan {
     }
 }
 
+/// Columns that another proof has too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedColumns {
+    /// Indices of the advice columns.
+    pub columns: Range<usize>,
+    /// Nothing counts from this row on.
+    pub rows: usize,
+}
+
 impl Layout {
+    /// The lanes of each tile, then the weights.
+    pub fn shared_columns(&self) -> Vec<SharedColumns> {
+        let tiles = self.tiles.iter();
+        let tiles = tiles.map(|tile| (tile.lanes.lanes, tile.first_row + tile.rows()));
+        let weights = (self.shape.weight_lanes, self.inference.weight_rows);
+        let mut end = 0;
+        let shared = tiles.chain([weights]).map(|(count, rows)| {
+            let columns = end..end + count;
+            end = columns.end;
+            SharedColumns { columns, rows }
+        });
+        shared.collect()
+    }
+
     /// Compares each weight with its deviate: a proof of anything else would not verify.
     fn compare(
         &self,

@@ -24,6 +24,6 @@ mod circuit;
 mod config;
 pub mod plan;
 
-pub use circuit::{RelayoutCircuit, WitnessError};
+pub use circuit::{RelayoutCircuit, SharedColumns, WitnessError};
 pub use config::{RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, WeightColumns};
 pub use plan::{Layout, PlanError, plan};

@@ -14,7 +14,7 @@ use nascent_circuits::inference::{Hidden, InferenceCircuit};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_prover::link::{Columns, Committer, Opening};
 use nascent_verifier::codec::Format;
-use nascent_verifier::link::{CommittedTo, LinkError, PartData, tail_rows};
+use nascent_verifier::link::{CommittedTo, LinkError, Part, PartData, tail_rows};
 use nascent_verifier::{CommitmentData, Links, ProvedWeights, Srs, WeightCommitment};
 use rand_core::OsRng;
 use serde_json::json;
@@ -39,6 +39,28 @@ pub struct CommitArgs {
     /// Replace the commitment if it exists
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    circuit: CircuitArgs,
+}
+
+/// For which circuit of a model a commitment is: its columns are that circuit's.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct CircuitArgs {
+    /// For answers whose input stays hidden
+    #[arg(long)]
+    hide_input: bool,
+    /// For answers whose output stays hidden
+    #[arg(long)]
+    hide_output: bool,
+}
+
+impl From<CircuitArgs> for Hidden {
+    fn from(args: CircuitArgs) -> Self {
+        Self {
+            inputs: args.hide_input,
+            outputs: args.hide_output,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -50,6 +72,8 @@ pub struct OpenArgs {
     /// Accept the development SRS, under which a commitment binds nobody
     #[arg(long)]
     development_srs: bool,
+    #[command(flatten)]
+    circuit: CircuitArgs,
 }
 
 /// A commitment and the secret that belongs to it.
@@ -144,7 +168,7 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     let identity = args.srs.identity(context)?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params = read_params(&args.folder, &graph)?;
-    let (keys, srs) = keys(context, &graph, Hidden::default(), &identity)?;
+    let (keys, srs) = keys(context, &graph, args.circuit.into(), &identity)?;
     let columns = Columns {
         subject: subject(&graph)?,
         vk_digest: *keys.verifying_key().digest(),
@@ -215,7 +239,7 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
         .help(TRIAL)?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params = read_params(&args.folder, &graph)?;
-    let (layout, shape) = lay_out(&graph, Hidden::default())?;
+    let (layout, shape) = lay_out(&graph, args.circuit.into())?;
     let srs = srs::load(context, &identity, shape.k)?;
     let started = Instant::now();
     let circuit = InferenceCircuit::new(Arc::new(layout), shape);
@@ -285,6 +309,62 @@ pub fn links_file(proof: &Path) -> PathBuf {
     proof.with_file_name(name)
 }
 
+/// What of commitments a proof is to be linked to, with the secrets that belong to it.
+pub struct Publisher {
+    parts: Vec<(Part, Opening)>,
+}
+
+impl Publisher {
+    /// Reads the files; each commitment must have its secret among them.
+    pub fn load(commitments: &[PathBuf], openings: &[PathBuf], srs: &Srs) -> Result<Self> {
+        let openings = openings.iter().map(|path| read_opening(path));
+        let openings = openings.collect::<Result<Vec<_>>>()?;
+        let mut parts = Vec::new();
+        for path in commitments {
+            let data: CommitmentData = files::read(path)?;
+            let commitment = checked(path, &data, srs)?;
+            for (part, data) in commitment.parts().iter().zip(&data.parts) {
+                let opening = openings.iter().find(|opening| opening.id() == data.opening);
+                let opening = opening.ok_or_else(|| {
+                    let message =
+                        format!("none of the secrets given is that of {}", path.display());
+                    Failure::new(Kind::Usage, message)
+                        .help("--opening FILE gives the one that it was made with")
+                })?;
+                parts.push((part.clone(), opening.clone()));
+            }
+        }
+        Ok(Self { parts })
+    }
+
+    /// The part about these weights, and the secret that it was made with.
+    pub fn find(&self, subject: &CommittedTo) -> Result<(&Part, &Opening)> {
+        let mut parts = self.parts.iter();
+        let found = parts.find(|(part, _)| part.subject() == subject);
+        let (part, opening) = found.ok_or_else(|| no_part(subject))?;
+        Ok((part, opening))
+    }
+}
+
+fn no_part(subject: &CommittedTo) -> Failure {
+    let what = match subject {
+        CommittedTo::Parameters { .. } => "the parameters of this architecture".to_owned(),
+        CommittedTo::Tile { stream, index, .. } => {
+            format!("tile {index} of stream {stream} of this plan and beacon value")
+        }
+    };
+    Failure::new(
+        Kind::Input,
+        format!("no commitment was given that is to {what}"),
+    )
+}
+
+fn checked(path: &Path, data: &CommitmentData, srs: &Srs) -> Result<WeightCommitment> {
+    WeightCommitment::new(data, srs)
+        .or_fail(Kind::Refused)
+        .doing(format!("REFUSED: {}", path.display()))
+}
+
 /// What a verifier was given to link proofs to.
 pub struct Published {
     path: PathBuf,
@@ -297,9 +377,6 @@ impl Published {
     /// Reads a commitment, and the links of the proofs in `proof`.
     pub fn load(commitment: &Path, links: Option<&Path>, proof: &Path, srs: &Srs) -> Result<Self> {
         let data: CommitmentData = files::read(commitment)?;
-        let checked = WeightCommitment::new(&data, srs)
-            .or_fail(Kind::Refused)
-            .doing(format!("REFUSED: {}", commitment.display()))?;
         let beside = links_file(proof);
         let file: Links = files::read(links.unwrap_or(&beside)).help(
             "`nascent prove` with --commitment and --opening writes it; --links FILE gives another",
@@ -308,7 +385,7 @@ impl Published {
         let links = links.map(|link| ((link.proof, link.other), link.bytes));
         Ok(Self {
             path: commitment.to_path_buf(),
-            commitment: checked,
+            commitment: checked(commitment, &data, srs)?,
             links: links.collect(),
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! With a plan, the integers of its random weights are the plan's deviates.
 
-use super::common;
+use super::common::{self, RulesArgs};
 use super::inference::lay_out;
 use crate::calibration;
 use crate::failure::{Classify, Explain, Kind, Result};
@@ -14,7 +14,7 @@ use nascent_compiler::{WeightSource, write_onnx_to};
 use nascent_ir::Origins;
 use nascent_prover::derive::{self, SafetensorsFile};
 use nascent_prover::estimate::{InferenceCost, available_memory};
-use nascent_verifier::ModelSpec;
+use nascent_verifier::{Fill, ModelSpec};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -51,8 +51,9 @@ pub struct Args {
     /// A plan for this model: its random weights are not rounded, but stay the deviates of the plan
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// The derived weights (.safetensors of `nascent init`) [default: those in the model]
-    #[arg(long, value_name = "FILE", requires = "plan")]
+    /// Weights for the model, by the names of its initializers: a checkpoint, or what `nascent init`
+    /// derived (.safetensors, f32) [default: those in the model]
+    #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Bits of the lookup tables, 12 to 16 [default: the fewest that keep the precision]
     #[arg(long)]
@@ -88,8 +89,11 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let given = samples::open(&given).or_fail(Kind::Input)?;
     let mut file = files::read_bounded(&args.model, MAX_MODEL)?;
     let plan = args.plan.as_deref().map(common::read_plan).transpose()?;
-    if let (Some(plan), Some(weights)) = (&plan, &args.weights) {
-        file = filled(&file, &plan.plan.model, weights)?;
+    if let Some(weights) = &args.weights {
+        file = match &plan {
+            Some(plan) => filled(&file, &plan.plan.model, weights)?,
+            None => filled(&file, &all_tensors(&args.model)?, weights)?,
+        };
     }
     let model = Model {
         bytes: &file,
@@ -170,7 +174,25 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     })))
 }
 
-/// The model with the derived weights put in.
+/// All weights of a model, none of them a constant.
+fn all_tensors(model: &Path) -> Result<ModelSpec> {
+    let rules = RulesArgs {
+        rules: None,
+        preset: None,
+    };
+    let mut spec = common::compile(model, None, &rules)?.spec;
+    for tensor in &mut spec.tensors {
+        tensor.fill = Fill::Sampled {
+            stream: 0,
+            first_row: 0,
+            scale_bits: 0,
+            mean_bits: 0,
+        };
+    }
+    Ok(spec)
+}
+
+/// The model with the weights of a file put in.
 fn filled(model: &[u8], spec: &ModelSpec, weights: &Path) -> Result<Vec<u8>> {
     let doing = || format!("weights {}", weights.display());
     let file = SafetensorsFile::open(weights).or_fail(Kind::Input);

@@ -315,12 +315,22 @@ impl<'a> Linked<'a> {
         srs: &Srs,
     ) -> Result<Self> {
         let path = args.commitment.as_deref().unwrap_or(Path::new(""));
+        let subject = commit::subject(&loaded.graph)?;
+        let mut parts = committed.data.parts.iter();
+        let part = parts.find(|part| part.subject == subject);
+        if part.is_some_and(|part| part.vk_digest != *keys.verifying_key().digest()) {
+            let message = format!("{} is for another circuit of this model", path.display());
+            return Err(Failure::new(Kind::Usage, message).help(
+                "what is hidden is another circuit's: commit with the same --hide-input and \
+                 --hide-output",
+            ));
+        }
         let cells = keys.circuit().parameter_cells(&loaded.params);
         let cells = cells.or_fail(Kind::Input)?;
         Ok(Self {
             committed,
             commitment: commit::check_open(path, committed, &loaded.graph, &cells, srs)?,
-            subject: commit::subject(&loaded.graph)?,
+            subject,
             cells,
         })
     }
@@ -388,7 +398,9 @@ pub fn keys(
 ) -> Result<(InferenceKeys, Srs)> {
     let (layout, shape) = lay_out(graph, hidden)?;
     let srs = srs::load(context, identity, shape.k)?;
-    let keys = InferenceKeys::generate(Arc::new(layout), shape, &srs).or_fail(Kind::Internal)?;
+    let architecture = graph.digest().or_fail(Kind::Internal)?;
+    let keys = InferenceKeys::generate(&architecture, Arc::new(layout), shape, &srs);
+    let keys = keys.or_fail(Kind::Internal)?;
     Ok((keys, srs))
 }
 
@@ -525,17 +537,34 @@ fn find_key(
             inputs: bundle.hidden_inputs.is_some(),
             outputs: bundle.hidden_outputs.is_some(),
         };
-        check_counts(args.file, &graph, bundle)?;
-        if !hidden.inputs {
-            check_inputs(args.file, &graph, &bundle.inputs)?;
-        }
-        let (keys, _) = keys(context, &graph, hidden, &bundle.srs_digest)?;
-        // The planner is trusted with the layout; this looks at what it made.
-        keys.circuit().check().or_fail(Kind::Internal)?;
-        return Ok((keys.verifying_key().clone(), true));
+        check_public(args.file, &graph, bundle)?;
+        let key = derive_key(context, &graph, hidden, &bundle.srs_digest)?;
+        return Ok((key, true));
     }
     let beside = key_file(args.file, &bundle.vk_digest);
     Ok((read_key(args.key.unwrap_or(&beside))?, false))
+}
+
+/// The verifying key of an architecture.
+pub fn derive_key(
+    context: &Context,
+    graph: &CheckedGraph,
+    hidden: plan::Hidden,
+    identity: &[u8; 32],
+) -> Result<VerifyingKey> {
+    let (keys, _) = keys(context, graph, hidden, identity)?;
+    // The planner is trusted with the layout; this looks at what it made.
+    keys.circuit().check().or_fail(Kind::Internal)?;
+    Ok(keys.verifying_key().clone())
+}
+
+/// Public values, and numbers of hidden ones, are those that the architecture declares.
+pub fn check_public(file: &Path, graph: &CheckedGraph, bundle: &InferenceBundle) -> Result<()> {
+    check_counts(file, graph, bundle)?;
+    if bundle.hidden_inputs.is_none() {
+        check_inputs(file, graph, &bundle.inputs)?;
+    }
+    Ok(())
 }
 
 /// The number of hidden values is in the digest, and known from the architecture.

@@ -13,9 +13,10 @@ use nascent_verifier::InferenceBundle;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
 use nascent_verifier::link::CommittedTo;
+use nascent_verifier::provenance::Origin;
 use nascent_verifier::{
-    BeaconValue, CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, Srs,
-    VerifyingKey, weight_digest,
+    BeaconValue, CommitmentData, InitBundle, Links, ModelSpec, Plan, Provenance, RelayoutBundle,
+    Srs, VerifyingKey, weight_digest,
 };
 use serde_json::{Value, json};
 use std::io::Read;
@@ -72,6 +73,7 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         context.result(format!("{:<18}{kind}", "kind"));
     }
     let details = match kind {
+        Some("chain") => chain(context, path)?,
         Some("plan") => plan(context, path)?,
         Some("beacon value") => beacon(context, path)?,
         Some("proof bundle") => bundle(context, path)?,
@@ -380,6 +382,33 @@ fn cached_srs(context: &Context, path: &Path) -> Result<Value> {
         "srs": hex::encode(entry.identity),
         "k": entry.k,
         "development": common::is_development(&entry.identity),
+    }))
+}
+
+fn chain(context: &Context, path: &Path) -> Result<Value> {
+    let chain: Provenance = files::read(path)?;
+    let line = |name: &str, text: String| context.result(format!("{name:<18}{text}"));
+    common::print_plan(context, &chain.init.plan)?;
+    line("tiles", count(chain.init.tiles.len() as u64));
+    let mut versions = Vec::new();
+    for version in &chain.versions {
+        let origin = match &version.origin {
+            Origin::Initial(_) => "initial".to_owned(),
+            Origin::Declared { words, .. } => format!("declared: {words}"),
+        };
+        line("weights", format!("'{}', {origin}", version.name));
+        versions.push(json!({ "name": version.name, "origin": origin }));
+    }
+    line("answers", count(chain.answers.len() as u64));
+    line("links", count(chain.links.links.len() as u64));
+    line("SRS", common::srs_words(&chain.init.srs_digest));
+    Ok(json!({
+        "plan": common::plan_json(&chain.init.plan)?,
+        "tiles": chain.init.tiles.len(),
+        "versions": versions,
+        "answers": chain.answers.len(),
+        "links": chain.links.links.len(),
+        "srs": hex::encode(chain.init.srs_digest),
     }))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod beacon;
+pub mod chain;
 pub mod commit;
 pub mod common;
 pub mod compile;

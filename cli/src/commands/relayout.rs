@@ -1,6 +1,7 @@
 //! `nascent prove relayout`, and its verification: the weights of an inference are the deviates of
 //! a plan's tiles.
 
+use super::commit::{Publisher, links_file};
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
 use super::compile::{GRAPH, ORIGINS, PARAMS};
 use super::inference::{lay_out, read_graph};
@@ -18,10 +19,15 @@ use nascent_circuits::inference::Hidden;
 use nascent_circuits::relayout::{Layout, plan as relayout_plan};
 use nascent_ir::{CheckedGraph, Origins, Params};
 use nascent_prover::derive::DeriveError;
-use nascent_prover::relayout::{RelayoutKeys, RelayoutProofError, deviates, statement};
+use nascent_prover::link::Blinding;
+use nascent_prover::relayout::{
+    RelayoutKeys, RelayoutProof, RelayoutProofError, deviates, statement,
+};
 use nascent_verifier::codec::Format;
+use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    ModelSpec, RelayoutBundle, RelayoutStatement, VerifyingKey, verify_relayout,
+    Beacon, Links, ModelSpec, Plan, RelayoutBundle, RelayoutStatement, VerifyingKey,
+    verify_relayout,
 };
 use rand_core::OsRng;
 use serde_json::{Value, json};
@@ -48,6 +54,13 @@ pub struct ProveArgs {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
+    /// Link the proof to these commitments: to the tiles (`nascent prove PLAN --commit`) and to the
+    /// parameters (`nascent commit`). The links go beside the proof
+    #[arg(long, value_name = "FILE", requires = "opening")]
+    commitment: Vec<PathBuf>,
+    /// The secrets that were made with the commitments; one, if it is the same
+    #[arg(long, value_name = "FILE", requires = "commitment")]
+    opening: Vec<PathBuf>,
 }
 
 /// The layout of a relayout: a function of model, architecture and origins alone.
@@ -86,19 +99,34 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let layout = layout(&plan.model, &graph, &origins)?;
     let (keys, srs) = keys(context, layout, &origins, &identity)?;
     let key_time = started.elapsed();
+    let publisher = if args.commitment.is_empty() {
+        None
+    } else {
+        let (commitments, openings) = (&args.commitment, &args.opening);
+        Some(Publisher::load(commitments, openings, srs.verifier_srs())?)
+    };
     let started = Instant::now();
     let deriver = init::deriver(&plan, &beacon, secret.as_ref())?;
     let lanes = deviates(keys.circuit().layout(), &deriver).map_err(common::derive_failure)?;
+    let blinding = Blinding::draw(&mut OsRng);
     let made = keys
-        .prove(&srs, &lanes, &params, OsRng)
+        .prove(&srs, &lanes, &params, &blinding)
         .map_err(proof_failure)?;
     let prove_time = started.elapsed();
+    let links = match &publisher {
+        Some(publisher) => Some(link(&keys, &made, &blinding, publisher, &plan, &beacon)?),
+        None => None,
+    };
     let bundle = made.bundle;
     let key_path = key_file(&args.out, &bundle.vk_digest);
     files::write(
         &key_path,
         &keys.verifying_key().encode().or_fail(Kind::Internal)?,
     )?;
+    if let Some(links) = &links {
+        let bytes = links.encode().or_fail(Kind::Internal)?;
+        files::write(&links_file(&args.out), &bytes)?;
+    }
     files::write(&args.out, &bundle.encode().or_fail(Kind::Internal)?)?;
     print_statement(context, &bundle.statement);
     context.result(format!(
@@ -107,22 +135,67 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         output::duration(prove_time),
         output::duration(key_time),
     ));
-    context.note(format!(
-        "Tiles of the same size: nascent prove {} --k {}",
-        args.plan.display(),
-        bundle.statement.k
-    ));
+    match &links {
+        Some(links) => context.result(format!(
+            "links             {}, in {}",
+            links.links.len(),
+            links_file(&args.out).display()
+        )),
+        None => context.note(format!(
+            "Tiles of the same size: nascent prove {} --k {} --commit FILE --opening FILE",
+            args.plan.display(),
+            bundle.statement.k
+        )),
+    }
     if common::is_development(&identity) {
         context.warn(DEVELOPMENT_NOTICE);
     }
     let mut json = statement_json(&bundle);
     json["relayout"] = json!(args.out);
     json["key"] = json!(key_path);
+    json["links"] = json!(links.map(|_| links_file(&args.out)));
     json["proof_bytes"] = bundle.proof.len().into();
     json["key_seconds"] = key_time.as_secs_f64().into();
     json["prove_seconds"] = prove_time.as_secs_f64().into();
     json["peak_memory_bytes"] = machine::peak_memory().into();
     Ok(Outcome::ok(json))
+}
+
+/// Links a proof to the commitments to its tiles and to its parameters.
+fn link(
+    keys: &RelayoutKeys,
+    made: &RelayoutProof,
+    blinding: &Blinding,
+    publisher: &Publisher,
+    plan: &Plan,
+    beacon: &Beacon,
+) -> Result<Links> {
+    let statement = &made.bundle.statement;
+    let (plan, beacon) = (plan.digest().or_fail(Kind::Input)?, beacon.digest());
+    let mut links = Vec::new();
+    for (position, tile) in statement.tiles.iter().enumerate() {
+        let (stream, index) = (tile.stream, tile.index);
+        let (part, opening) = publisher.find(&CommittedTo::Tile {
+            plan,
+            beacon,
+            stream,
+            index,
+        })?;
+        let link = keys
+            .link_tile(made, blinding, position, part, opening, OsRng)
+            .or_fail(Kind::Input)
+            .doing(format!("tile {index} of stream {stream}"))
+            .help("the tiles must be of the relayout's size: nascent prove PLAN --k K")?;
+        links.push(link);
+    }
+    let architecture = statement.architecture;
+    let (part, opening) = publisher.find(&CommittedTo::Parameters { architecture })?;
+    let link = keys
+        .link_weights(made, blinding, part, opening, OsRng)
+        .or_fail(Kind::Input)
+        .doing("the parameters")?;
+    links.push(link);
+    Ok(Links { links })
 }
 
 fn proof_failure(error: RelayoutProofError) -> Failure {
@@ -212,8 +285,11 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "SRS",
         common::srs_words(&report.srs_digest)
     ));
-    context.result("not proved: that these are the commitments of the tiles' proofs and of an inference's: links");
-    context.result("            show that; anything about biases and multipliers, and about constants of the plan");
+    context.result("not proved: that these are the commitments of the tiles' proofs and of an inference's: links show");
+    context.result(
+        "            that, and `nascent verify` of a chain checks them; anything about biases and",
+    );
+    context.result("            multipliers, and about constants of the plan");
     if !rederived {
         context.result("            that the verifying key is the statement's: it came WITH THE PROOF, or from you.");
         context.result("            Give --plan, --architecture and --origins to derive it here.");
@@ -244,14 +320,24 @@ fn find_key(
     let plan = common::read_plan(plan)?.plan;
     let graph = read_graph(graph)?;
     let origins: Origins = files::read(origins)?;
-    let layout = layout(&plan.model, &graph, &origins)?;
-    if statement(&layout, &origins).or_fail(Kind::Internal)? != bundle.statement {
-        let message = format!(
-            "REFUSED: {} is about another plan, architecture or list of origins",
-            args.file.display()
-        );
+    let key = derive_key(context, &plan.model, &graph, &origins, bundle)
+        .doing(format!("REFUSED: {}", args.file.display()))?;
+    Ok((key, true))
+}
+
+/// The verifying key of a relayout that states what model, architecture and origins give.
+pub fn derive_key(
+    context: &Context,
+    model: &ModelSpec,
+    graph: &CheckedGraph,
+    origins: &Origins,
+    bundle: &RelayoutBundle,
+) -> Result<VerifyingKey> {
+    let layout = layout(model, graph, origins)?;
+    if statement(&layout, origins).or_fail(Kind::Internal)? != bundle.statement {
+        let message = "it is about another plan, architecture or list of origins";
         return Err(Failure::new(Kind::Refused, message));
     }
-    let (keys, _) = keys(context, layout, &origins, &bundle.srs_digest)?;
-    Ok((keys.verifying_key().clone(), true))
+    let (keys, _) = keys(context, layout, origins, &bundle.srs_digest)?;
+    Ok(keys.verifying_key().clone())
 }

@@ -7,7 +7,7 @@ use super::commit::Published;
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, FORGEABLE, RulesArgs, TRIAL};
 use super::inspect::read_key;
 use super::prove::key_file;
-use super::{inference, keys, relayout, srs};
+use super::{chain, inference, keys, relayout, srs};
 use crate::evidence::{self, Checked};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
@@ -17,8 +17,8 @@ use nascent_circuits::tile::TileParams;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    InferenceBundle, InitBundle, NotProved, Plan, RelayoutBundle, Report, Seed, Srs, StreamReport,
-    VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
+    InferenceBundle, InitBundle, NotProved, Plan, Provenance, RelayoutBundle, Report, Seed, Srs,
+    StreamReport, VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proof bundle of an initialization, an inference, or a relayout
+    /// The proof bundle of an initialization, an inference, a relayout, or a whole chain
     bundle: PathBuf,
     /// The plan as it was published; the bundle's must be the same
     #[arg(long, value_name = "FILE")]
@@ -67,11 +67,14 @@ pub struct Args {
     /// Make the verifying keys anew from the circuit's source, and compare
     #[arg(long)]
     rederive_key: bool,
+    /// Of a chain: draw it (SVG)
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
 }
 
 /// Where a verifying key came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum KeyOrigin {
+pub enum KeyOrigin {
     /// Derived in this run.
     Rederived,
     /// Derived on this machine earlier.
@@ -83,7 +86,8 @@ enum KeyOrigin {
 }
 
 impl KeyOrigin {
-    fn name(self) -> &'static str {
+    /// For `--json`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Rederived => "rederived",
             Self::MadeHere => "made-here",
@@ -92,7 +96,8 @@ impl KeyOrigin {
         }
     }
 
-    fn words(self) -> &'static str {
+    /// For people.
+    pub fn words(self) -> &'static str {
         match self {
             Self::Rederived => "derived anew from the circuit's source, and the same",
             Self::MadeHere => "derived on this machine earlier",
@@ -104,17 +109,49 @@ impl KeyOrigin {
     }
 
     /// Whether the key is known to be the circuit's.
-    fn is_known(self) -> bool {
+    pub fn is_known(self) -> bool {
         matches!(self, Self::Rederived | Self::MadeHere)
     }
 }
 
 /// What the caller gave to compare the bundle with.
 #[derive(Debug, Default)]
-struct Compared {
-    plan: bool,
-    beacon: bool,
-    model: bool,
+pub struct Compared {
+    pub plan: bool,
+    pub beacon: bool,
+    pub model: bool,
+}
+
+impl Args {
+    /// The file to be verified.
+    pub fn file(&self) -> &Path {
+        &self.bundle
+    }
+
+    /// The verifier's SRS, if it was given.
+    pub fn srs_file(&self) -> Option<&Path> {
+        self.srs.as_deref()
+    }
+
+    /// Whether the development SRS is accepted.
+    pub fn accepts_development(&self) -> bool {
+        self.development_srs
+    }
+
+    /// Hashes of blocks that are known to be final.
+    pub fn known_blocks(&self) -> &[[u8; 32]] {
+        &self.block_hash
+    }
+
+    /// Keys that were given.
+    pub fn keys(&self) -> &[PathBuf] {
+        &self.key
+    }
+
+    /// Whether keys are to be made anew.
+    pub fn rederives(&self) -> bool {
+        self.rederive_key
+    }
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
@@ -145,6 +182,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
                 development_srs: args.development_srs,
             },
         );
+    }
+    if files::starts_with(&args.bundle, &Provenance::MAGIC)? {
+        return chain::verify(context, &args, args.picture.as_deref());
     }
     let bundle: InitBundle = files::read(&args.bundle)?;
     let srs = verifier_srs(context, &args, &bundle)?;
@@ -279,7 +319,7 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
 }
 
 /// Compares the bundle with what the caller has from elsewhere.
-fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
+pub fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
     let mut compared = Compared::default();
     let differs = |what: &str| {
         Failure::new(

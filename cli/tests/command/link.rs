@@ -105,6 +105,36 @@ fn proofs_are_linked_to_the_commitment_and_to_no_other() {
     }
 }
 
+/// What is hidden is another circuit's, and so are its commitments.
+#[test]
+fn hidden_answers_have_commitments_of_their_own() {
+    let folder = Folder::new();
+    let (model, samples) = (example("mlp-128.onnx"), example("mlp-128.samples.npz"));
+    let compile = ["compile", &model, "--samples", &samples, "--out", "model"];
+    folder.json(&compile).exits(0);
+    commit(&folder, "c", "o").exits(0);
+    let commit = ["commit", "model", "--out", "h", "--opening", "o"];
+    run(&folder, &[&commit[..], &["--hide-input"]].concat()).exits(0);
+    let prove = |to: &str| {
+        let prove = [
+            "prove",
+            "inference",
+            "model",
+            "--input",
+            &samples,
+            "--hide-input",
+        ];
+        let to = ["--out", "a", "--commitment", to, "--opening", "o"];
+        run(&folder, &[&prove[..], &to].concat())
+    };
+    let refused = prove("c").failure(2, "usage");
+    assert!(refused.contains("--hide-input"), "{refused}");
+    prove("h").exits(0);
+    verify(&folder, "a", &["--commitment", "h"]).exits(0);
+    let open = ["open", "model", "--commitment", "h", "--opening", "o"];
+    run(&folder, &[&open[..], &["--hide-input"]].concat()).exits(0);
+}
+
 #[test]
 fn commitments_open_to_their_parameters_only() {
     let folder = linked();

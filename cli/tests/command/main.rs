@@ -10,6 +10,7 @@ mod inference;
 mod keygen;
 mod lies;
 mod link;
+mod provenance;
 mod relayout;
 #[cfg(unix)]
 mod signals;

@@ -108,6 +108,30 @@ fn derived_weights_are_compiled_and_tied_to_their_tiles() {
     verify(&folder, &[]).failure(1, "refused");
 }
 
+/// A checkpoint beside its model is what the same weights in the model are.
+#[test]
+fn checkpoints_are_compiled_from_safetensors() {
+    let folder = compiled();
+    let (model, samples) = (
+        example("lenet5-average.onnx"),
+        example("lenet5-average.samples.npz"),
+    );
+    let compile = |model: &str, more: &[&str]| {
+        let compile = ["compile", model, "--samples", &samples];
+        folder.json(&[&compile[..], more].concat())
+    };
+    compile(&model, &["--weights", "w", "--out", "a"]).exits(0);
+    compile("filled.onnx", &["--out", "b"]).exits(0);
+    let [a, b] = ["a", "b"].map(|f| fs::read(folder.path(f).join("model.params")).expect("read"));
+    assert!(a == b);
+    let other = example("mlp-128.onnx");
+    let samples = example("mlp-128.samples.npz");
+    let mismatch = ["compile", &other, "--samples", &samples, "--weights", "w"];
+    folder
+        .json(&[&mismatch[..], &["--out", "c"]].concat())
+        .failure(3, "input");
+}
+
 #[test]
 fn models_that_are_not_the_plans_are_refused() {
     let folder = Folder::new();

@@ -12,7 +12,7 @@ use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
 
 use crate::error::{KeyError, ProveError};
-use crate::export::{self, export, export_weights};
+use crate::export::{self, export_bound};
 use crate::fast::{self, Key};
 use crate::sheet;
 use crate::transcript::Keccak;
@@ -72,12 +72,18 @@ impl std::fmt::Debug for Seal {
 }
 
 impl InferenceKeys {
-    /// Generates the keys.
+    /// Generates the keys; `architecture` is the digest of the graph that the layout was planned from.
+    /// The verifying key bears it, and serves for no other.
     ///
     /// # Errors
     ///
     /// If the SRS has another size than the circuit, or the circuit does not fit the key's format.
-    pub fn generate(layout: Arc<Layout>, shape: Shape, srs: &Srs) -> Result<Self, KeyError> {
+    pub fn generate(
+        architecture: &Digest32,
+        layout: Arc<Layout>,
+        shape: Shape,
+        srs: &Srs,
+    ) -> Result<Self, KeyError> {
         let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
         let circuit = InferenceCircuit::new(layout, shape);
         let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
@@ -86,11 +92,12 @@ impl InferenceKeys {
             .map_err(|_| KeyError::TooLarge)?;
         let rows = circuit.layout().parameter_rows() as u64;
         let export = |circuit: &export::Circuit<'_>| {
-            if columns.is_empty() {
-                export(circuit, &[public], None)
+            let weights = if columns.is_empty() {
+                Vec::new()
             } else {
-                export_weights(circuit, &[public], vec![WeightColumns { columns, rows }])
-            }
+                vec![WeightColumns { columns, rows }]
+            };
+            export_bound(circuit, &[public], *architecture, weights)
         };
         let constraints = circuit.constraints();
         let k = circuit.shape().k;

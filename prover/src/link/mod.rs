@@ -47,6 +47,12 @@ pub enum ProveLinkError {
         /// Scalars given.
         got: usize,
     },
+    /// The proof has no such list of columns.
+    #[error("the proof has no list {list} of columns")]
+    NoList {
+        /// Position of the list.
+        list: usize,
+    },
     /// Both sides of a column are one point: the proof was blinded with the commitment's tail, and
     /// a few more such proofs would tell the weights.
     #[error("column {column} has the same blinding on both sides; prove again with fresh blinding")]
@@ -113,7 +119,8 @@ pub struct Proved<'a> {
 }
 
 impl Proved<'_> {
-    /// Links the proof to a part of a published commitment.
+    /// Links the proof to a part of a published commitment, or to the part's first columns, as many
+    /// as there are.
     ///
     /// # Errors
     ///
@@ -125,20 +132,22 @@ impl Proved<'_> {
         rng: impl RngCore + CryptoRng,
     ) -> Result<Link, ProveLinkError> {
         let rows = part.key().points().len();
-        let columns = part.points().len();
+        let columns = self.cells.len();
+        let published = part.first_columns(columns);
+        let published = published.map_err(ProveLinkError::Statement)?;
         let tails = self.blinding.tails(self.vk, self.list, self.cells, rows);
         let tails = tails.ok_or(ProveLinkError::Tails {
             expected: columns * rows,
             got: 0,
         })?;
-        let sides = [&self.weights.side(), &part.side()];
+        let sides = [&self.weights.side(), &published];
         let bytes = prove(
             part.key(),
             sides,
             [&tails, &opening.tails(part, self.cells)],
             rng,
         )?;
-        let check = self.weights.verify_link_across(part, &bytes);
+        let check = self.weights.verify_link_first(part, &bytes);
         check.map_err(ProveLinkError::Refused)?;
         Ok(Link {
             proof: *self.weights.context(),

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use nascent_circuits::relayout::plan::TilePlan;
-use nascent_circuits::relayout::{Layout, RelayoutCircuit, WitnessError};
+use nascent_circuits::relayout::{Layout, RelayoutCircuit, SharedColumns, WitnessError};
 use nascent_ir::{Origins, Params};
 use nascent_params::Srs;
+use nascent_verifier::link::{Link, Part};
 use nascent_verifier::{
-    RelayoutBundle, RelayoutError, RelayoutStatement, RelayoutTile, VerifyingKey, verify_relayout,
+    ProvedWeights, RelayoutBundle, RelayoutColumns, RelayoutError, RelayoutStatement, RelayoutTile,
+    VerifyingKey, WeightColumns, verify_relayout_columns,
 };
 use rand_core::{CryptoRng, RngCore};
 
 use crate::derive::{DeriveError, Deriver};
 use crate::error::{KeyError, ProveError};
-use crate::export::{self, export};
+use crate::export::{self, export_bound};
 use crate::fast::{self, Key};
+use crate::link::{Blinding, Opening, ProveLinkError, Proved};
 use crate::sheet;
 use crate::transcript::Keccak;
 
@@ -56,8 +59,11 @@ pub enum RelayoutProofError {
 pub struct RelayoutProof {
     /// The statement with its proof.
     pub bundle: RelayoutBundle,
+    /// Its columns, from its verification.
+    pub columns: RelayoutColumns,
     /// Where the time went.
     pub timings: fast::Timings,
+    circuit: RelayoutCircuit,
 }
 
 /// What a relayout of a layout states.
@@ -116,7 +122,9 @@ impl RelayoutKeys {
         let statement = statement(&layout, origins)?;
         let k = layout.shape.k;
         let circuit = RelayoutCircuit::new(layout);
-        let export = |circuit: &export::Circuit<'_>| export(circuit, &[], None);
+        let lists = lists(circuit.layout())?;
+        let subject = statement.digest();
+        let export = |circuit: &export::Circuit<'_>| export_bound(circuit, &[], subject, lists);
         let (key, vk) = sheet::generate(circuit.constraints(), circuit.sheet(), k, srs, export)?;
         Ok(Self {
             circuit,
@@ -141,8 +149,7 @@ impl RelayoutKeys {
         &self.circuit
     }
 
-    /// Proves that the parameters are the deviates ([`deviates`]), and verifies the proof. Blinding
-    /// comes from `rng`.
+    /// Proves that the parameters are the deviates ([`deviates`]), and verifies the proof.
     ///
     /// # Errors
     ///
@@ -152,7 +159,7 @@ impl RelayoutKeys {
         srs: &Srs,
         deviates: &[Vec<u32>],
         params: &Params,
-        mut rng: impl RngCore + CryptoRng,
+        blinding: &Blinding,
     ) -> Result<RelayoutProof, RelayoutProofError> {
         let circuit = self.circuit.with_witness(deviates, params)?;
         let mut bundle = RelayoutBundle {
@@ -163,10 +170,96 @@ impl RelayoutKeys {
         };
         let proof = Vec::with_capacity(self.vk.proof_len());
         let mut transcript = Keccak::new(proof, &bundle.transcript_prefix());
-        let timings = fast::create_proof(srs, &self.key, circuit, &[], &mut rng, &mut transcript)
-            .map_err(ProveError::from)?;
+        let mut rng = blinding.generator();
+        let timings = fast::create_proof(
+            srs,
+            &self.key,
+            circuit.clone(),
+            &[],
+            &mut rng,
+            &mut transcript,
+        )
+        .map_err(ProveError::from)?;
         bundle.proof = transcript.into_inner();
-        verify_relayout(&bundle, &self.vk, srs.verifier_srs())?;
-        Ok(RelayoutProof { bundle, timings })
+        let (_, columns) = verify_relayout_columns(&bundle, &self.vk, srs.verifier_srs())?;
+        Ok(RelayoutProof {
+            bundle,
+            columns,
+            timings,
+            circuit,
+        })
     }
+
+    /// Links the lanes of tile `tile` of a proof, in the order of the statement, to the part of a
+    /// published commitment that is about this tile. `blinding` is what the proof was made with.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such tile, or the part holds other cells.
+    pub fn link_tile(
+        &self,
+        proof: &RelayoutProof,
+        blinding: &Blinding,
+        tile: usize,
+        part: &Part,
+        opening: &Opening,
+        rng: impl RngCore + CryptoRng,
+    ) -> Result<Link, ProveLinkError> {
+        let weights = proof.columns.tiles.get(tile);
+        let weights = weights.ok_or(ProveLinkError::NoList { list: tile })?;
+        self.proved(proof, blinding, tile, weights)?
+            .link_to(part, opening, rng)
+    }
+
+    /// Links the weights of a proof to the first columns of a published commitment to the inference's
+    /// parameters.
+    ///
+    /// # Errors
+    ///
+    /// If the part holds other cells.
+    pub fn link_weights(
+        &self,
+        proof: &RelayoutProof,
+        blinding: &Blinding,
+        part: &Part,
+        opening: &Opening,
+        rng: impl RngCore + CryptoRng,
+    ) -> Result<Link, ProveLinkError> {
+        let (list, weights) = (proof.columns.tiles.len(), &proof.columns.weights);
+        self.proved(proof, blinding, list, weights)?
+            .link_to(part, opening, rng)
+    }
+
+    fn proved<'a>(
+        &'a self,
+        proof: &'a RelayoutProof,
+        blinding: &'a Blinding,
+        list: usize,
+        weights: &'a ProvedWeights,
+    ) -> Result<Proved<'a>, ProveLinkError> {
+        let none = || ProveLinkError::NoList { list };
+        let shared = self.circuit.layout().shared_columns();
+        let columns = shared.get(list).ok_or_else(none)?.columns.clone();
+        Ok(Proved {
+            vk: &self.vk,
+            list: u16::try_from(list).map_err(|_| none())?,
+            weights,
+            cells: proof.circuit.cells(columns),
+            blinding,
+        })
+    }
+}
+
+/// The lists of the verifying key: the lanes of each tile, then the weights.
+fn lists(layout: &Layout) -> Result<Vec<WeightColumns>, KeyError> {
+    let list = |shared: SharedColumns| {
+        let columns = shared.columns.map(u32::try_from);
+        Ok(WeightColumns {
+            columns: columns
+                .collect::<Result<_, _>>()
+                .map_err(|_| KeyError::TooLarge)?,
+            rows: shared.rows as u64,
+        })
+    };
+    layout.shared_columns().into_iter().map(list).collect()
 }

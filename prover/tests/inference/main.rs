@@ -19,6 +19,9 @@ use nascent_verifier::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+/// Stands for the digest of an architecture.
+const ARCHITECTURE: [u8; 32] = [1; 32];
+
 struct Setting {
     srs: Srs,
     keys: InferenceKeys,
@@ -36,7 +39,7 @@ impl Setting {
         let layout = Arc::new(layout.expect("planned"));
         let shape = layout.shape(None).expect("fits");
         let srs = Srs::development(shape.k, &nascent_params::Silent).expect("made");
-        let keys = InferenceKeys::generate(layout, shape, &srs).expect("keys");
+        let keys = InferenceKeys::generate(&ARCHITECTURE, layout, shape, &srs).expect("keys");
         Self { srs, keys }
     }
 
@@ -45,7 +48,7 @@ impl Setting {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let salts = Salts::draw(&mut rng);
         let key = self.keys.verifying_key().digest();
-        let prefix = prefix(&[1; 32], key, self.srs.identity());
+        let prefix = prefix(&ARCHITECTURE, key, self.srs.identity());
         self.keys
             .prove(&self.srs, &case.params, &inputs, &prefix, salts, rng)
             .expect("proved")
@@ -68,7 +71,7 @@ impl Setting {
         let (hidden_inputs, inputs) = hidden(&made.input_seal, &made.inputs);
         let (hidden_outputs, outputs) = hidden(&made.output_seal, &made.outputs);
         InferenceBundle {
-            architecture: [1; 32],
+            architecture: ARCHITECTURE,
             vk_digest: *self.keys.verifying_key().digest(),
             srs_digest: *self.srs.identity(),
             inputs,

@@ -253,7 +253,10 @@ fn lists_of_weight_columns_are_checked() {
     let model = Model::get();
     let good = model.vk().data();
     let lists = |lists: Vec<WeightColumns>| {
-        let kind = CircuitKind::Weights(lists);
+        let kind = CircuitKind::Bound {
+            subject: super::ARCHITECTURE,
+            weights: lists,
+        };
         VerifyingKey::new(VkData {
             kind,
             ..good.clone()
@@ -272,7 +275,6 @@ fn lists_of_weight_columns_are_checked() {
     let later = later.expect("later phases") as u32;
     let columns = good.advice_phases.len() as u32;
     for bad in [
-        vec![],
         vec![list(&[], 1)],
         vec![list(&[0], usable + 1)],
         vec![list(&[0, 0], 1)],

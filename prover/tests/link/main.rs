@@ -90,7 +90,8 @@ impl Model {
             let layout = plan(&case.graph, lanes).expect("planned");
             let shape = layout.shape(None).expect("fits");
             let srs = Srs::development(shape.k, &nascent_params::Silent).expect("made");
-            let keys = InferenceKeys::generate(layout.into(), shape, &srs).expect("keys");
+            let keys =
+                InferenceKeys::generate(&ARCHITECTURE, layout.into(), shape, &srs).expect("keys");
             let cells = keys.circuit().parameter_cells(&case.params).expect("fit");
             Self {
                 case,

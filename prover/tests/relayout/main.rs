@@ -3,111 +3,23 @@
 //! The deviates are derived as an initialization does; the circuit itself is examined in
 //! `circuits/tests/relayout`.
 
+mod setting;
+
 use std::sync::Arc;
 
 use halo2curves::bn256::Fr;
-use nascent_circuits::inference::plan::rows::Lanes;
-use nascent_circuits::inference::{self, Salts, plan};
-use nascent_circuits::relayout::{self, Layout, WitnessError};
+use nascent_circuits::inference::Salts;
+use nascent_circuits::relayout::{self, WitnessError};
 use nascent_circuits::seed::SeedMaterial;
 use nascent_circuits::tile::{TileCircuit, TileParams, TileWitness};
-use nascent_ir::{
-    Builder, CheckedGraph, Map, MatMul, Multiplier, Op, Origin, Origins, Params, Pre, Range, Table,
-};
 use nascent_params::Srs;
 use nascent_prover::derive::Deriver;
 use nascent_prover::inference::InferenceKeys;
 use nascent_prover::relayout::{RelayoutKeys, RelayoutProofError, deviates};
 use nascent_verifier::{
-    Distribution, Fill, Format, ModelSpec, Precision, RelayoutBundle, RelayoutError, StreamSpec,
-    TensorSpec, verify_relayout,
+    Format, RelayoutBundle, RelayoutError, verify_relayout, verify_relayout_columns,
 };
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng;
-
-const K: u32 = 9;
-const LANES: Lanes = Lanes {
-    units: 8,
-    folds: 1,
-    params: 1,
-    weights: 16,
-};
-
-/// Two tensors of one stream, in rows of 31.
-fn spec() -> ModelSpec {
-    let tensor = |name: &str, dims: [u64; 2], first_row| TensorSpec {
-        name: name.into(),
-        dims: dims.to_vec(),
-        fill: Fill::Sampled {
-            stream: 0,
-            first_row,
-            scale_bits: 0.1_f32.to_bits(),
-            mean_bits: 0,
-        },
-    };
-    ModelSpec {
-        name: "m".into(),
-        graph_digest: [0; 32],
-        rules_digest: [0; 32],
-        streams: vec![StreamSpec {
-            distribution: Distribution::Normal,
-            precision: Precision {
-                limb_bits: 8,
-                fraction_bits: 4,
-            },
-            rows: 33 + 7,
-        }],
-        tensors: vec![tensor("w1", [50, 20], 0), tensor("w2", [4, 50], 33)],
-    }
-}
-
-/// `relu(x W1') W2'` with the weights as a linear layer stores them, turned.
-fn graph() -> (CheckedGraph, Vec<Origin>) {
-    let mut b = Builder::new("g", 8).weight_bits(8);
-    let relu = b.table(Table::relu(Range::new(-128, 127), 3, Range::new(0, 15)));
-    let mut x = b.input("x", &[1, 20], Range::new(-8, 7)).expect("valid");
-    let mut origins = Vec::new();
-    for (tensor, shape) in [(0, [20, 50]), (1, [50, 4])] {
-        let w = b.param("w", &shape, Range::signed(8)).expect("valid");
-        let product = MatMul {
-            a: x,
-            b: w,
-            transpose_b: false,
-        };
-        let y = b.push("y", Op::MatMul(product)).expect("valid");
-        let map = Map {
-            pre: Pre::of(y),
-            multiplier: Multiplier::Const(100),
-            shift: 16,
-            table: relu,
-            assumes_bound: true,
-        };
-        x = b.push("r", Op::Map(map)).expect("valid");
-        origins.push(Origin {
-            param: w,
-            tensor,
-            first: 0,
-            strides: vec![1, i64::from(shape[0])],
-        });
-    }
-    (b.finish(&[x]).expect("checked"), origins)
-}
-
-struct Setting {
-    srs: Srs,
-    inference: Arc<inference::plan::layout::Layout>,
-    shape: inference::Shape,
-    origins: Origins,
-    layout: Arc<Layout>,
-    params: Params,
-    deviates: Vec<Vec<u32>>,
-    keys: RelayoutKeys,
-}
-
-/// A stream key; any will do.
-fn key() -> Fr {
-    seed().stream_key()
-}
+use setting::{K, Setting, graph, spec};
 
 fn seed() -> SeedMaterial {
     SeedMaterial {
@@ -117,103 +29,63 @@ fn seed() -> SeedMaterial {
     }
 }
 
-impl Setting {
-    fn new() -> Self {
-        let spec = spec();
-        let (graph, params) = graph();
-        let origins = Origins {
-            model: spec.digest().expect("valid"),
-            architecture: graph.digest().expect("valid"),
-            params,
-        };
-        let inference = Arc::new(plan(&graph, LANES).expect("planned"));
-        let shape = inference.shape(Some(K)).expect("fits");
-        let layout = relayout::plan(&spec, &origins, &graph, Arc::clone(&inference), &shape);
-        let layout = Arc::new(layout.expect("planned"));
-        let srs = Srs::development(K, &nascent_params::Silent).expect("made");
-        let keys = RelayoutKeys::generate(Arc::clone(&layout), &origins, &srs).expect("keys");
-        let deriver = Deriver::with_key(&spec, key()).expect("valid");
-        // As the compiler does: the float weight over its scale.
-        let mut params = Params::default();
-        for origin in &origins.params {
-            let shape = &graph.tensor(origin.param).shape;
-            let count = shape.iter().product::<u32>() as usize;
-            let mut floats = vec![0.0; count];
-            deriver
-                .fill(origin.tensor as usize, 0, &mut floats)
-                .expect("there");
-            let integer = |i: usize| {
-                let value = floats[origin.element(shape, i) as usize];
-                (value / 0.1).round() as i32
-            };
-            params
-                .values
-                .insert(origin.param, (0..count).map(integer).collect());
-        }
-        let deviates = deviates(&layout, &deriver).expect("derived");
-        Self {
-            srs,
-            inference,
-            shape,
-            origins,
-            layout,
-            params,
-            deviates,
-            keys,
-        }
-    }
+/// Weights of a seed; any will do.
+fn setting() -> Setting {
+    let spec = spec();
+    let deriver = Deriver::with_key(&spec, seed().stream_key());
+    Setting::new(&deriver.expect("valid"))
+}
 
-    fn prove(&self, seed: u64) -> Result<RelayoutBundle, RelayoutProofError> {
-        let rng = ChaCha20Rng::seed_from_u64(seed);
-        let made = self
-            .keys
-            .prove(&self.srs, &self.deviates, &self.params, rng)?;
-        Ok(made.bundle)
-    }
-
-    fn verify(&self, bundle: &RelayoutBundle) -> Result<(), RelayoutError> {
-        let srs = self.srs.verifier_srs();
-        verify_relayout(bundle, self.keys.verifying_key(), srs).map(|_| ())
-    }
+fn verify(setting: &Setting, bundle: &RelayoutBundle) -> Result<(), RelayoutError> {
+    let srs = setting.srs.verifier_srs();
+    verify_relayout(bundle, setting.keys.verifying_key(), srs).map(|_| ())
 }
 
 #[test]
 fn derived_weights_are_proved_and_nothing_else_is() {
-    let setting = Setting::new();
+    let setting = setting();
     setting.keys.circuit().check().expect("a relayout");
-    let bundle = setting.prove(1).expect("proved");
-    assert_eq!(setting.verify(&bundle), Ok(()));
+    let (made, _) = setting.prove(1).expect("proved");
+    let bundle = made.bundle;
+    assert_eq!(verify(&setting, &bundle), Ok(()));
     assert_eq!(
         RelayoutBundle::decode(&bundle.encode().expect("valid")),
         Ok(bundle.clone())
     );
     let srs = setting.srs.verifier_srs();
     let key = setting.keys.verifying_key();
-    let report = verify_relayout(&bundle, key, srs).expect("accepted");
+    let (report, columns) = verify_relayout_columns(&bundle, key, srs).expect("accepted");
     assert!(report.development_srs);
-    assert_eq!(report.tiles.iter().map(Vec::len).collect::<Vec<_>>(), [31]);
-    assert_eq!(report.weights.len(), 16);
+    let points = |columns: &nascent_verifier::RelayoutColumns| {
+        let tiles = columns.tiles.iter().chain([&columns.weights]);
+        tiles.map(|list| list.points().to_vec()).collect::<Vec<_>>()
+    };
+    let points_of = points(&columns);
+    assert_eq!(points_of.iter().map(Vec::len).collect::<Vec<_>>(), [31, 16]);
     // Other blinding, other commitments.
-    let again = setting.prove(2).expect("proved");
-    let other = verify_relayout(&again, key, srs).expect("accepted");
-    let lanes = report.tiles[0].iter().chain(&report.weights);
-    let others = other.tiles[0].iter().chain(&other.weights);
-    assert!(lanes.zip(others).all(|(a, b)| a != b));
+    let (again, _) = setting.prove(2).expect("proved");
+    let others = points(&again.columns);
+    let pairs = points_of.iter().flatten().zip(others.iter().flatten());
+    assert!({ pairs }.all(|(a, b)| a != b));
 
     let tampered = |edit: &dyn Fn(&mut RelayoutBundle)| {
         let mut other = bundle.clone();
         edit(&mut other);
-        setting.verify(&other).expect_err("tampered")
+        verify(&setting, &other).expect_err("tampered")
     };
     use RelayoutError as E;
     let proof = |error: E| matches!(error, E::Proof(_));
-    assert!(proof(tampered(&|b| b.statement.model[0] ^= 1)));
-    assert!(proof(tampered(&|b| b.statement.architecture[31] ^= 1)));
-    assert!(proof(tampered(&|b| b.statement.origins[5] ^= 1)));
-    assert!(proof(tampered(&|b| b.statement.tiles[0].index += 1)));
-    assert!(proof(tampered(&|b| b.statement.tiles[0].stream += 1)));
-    assert!(proof(tampered(&|b| b.statement.tiles[0].lanes -= 1)));
-    assert!(proof(tampered(&|b| b.statement.weights -= 1)));
+    assert_eq!(tampered(&|b| b.statement.model[0] ^= 1), E::Statement);
+    assert_eq!(
+        tampered(&|b| b.statement.architecture[31] ^= 1),
+        E::Statement
+    );
+    assert_eq!(tampered(&|b| b.statement.origins[5] ^= 1), E::Statement);
+    assert_eq!(tampered(&|b| b.statement.tiles[0].index += 1), E::Statement);
+    assert_eq!(
+        tampered(&|b| b.statement.tiles[0].stream += 1),
+        E::Statement
+    );
     assert!(matches!(
         tampered(&|b| b.statement.k += 1),
         E::Size {
@@ -221,13 +93,30 @@ fn derived_weights_are_proved_and_nothing_else_is() {
             got: 9
         }
     ));
-    assert!(matches!(
-        tampered(&|b| b.statement.weights = 2000),
-        E::Columns { .. }
-    ));
+    let columns = |list, expected, got| E::Columns {
+        list,
+        expected,
+        got,
+    };
+    let fewer = tampered(&|b| b.statement.tiles[0].lanes -= 1);
+    assert_eq!(fewer, columns(0, 30, 31));
+    let fewer = tampered(&|b| b.statement.weights -= 1);
+    assert_eq!(fewer, columns(1, 15, 16));
+    let none = tampered(&|b| b.statement.weights = 0);
+    assert_eq!(none, columns(1, 0, 16));
+    let more = tampered(&|b| {
+        let index = b.statement.tiles[0].index + 1;
+        let tile = nascent_verifier::RelayoutTile {
+            index,
+            lanes: 16,
+            ..b.statement.tiles[0]
+        };
+        b.statement.tiles.push(tile);
+    });
+    assert_eq!(more, columns(2, 16, 0));
     assert!(matches!(
         tampered(&|b| b.statement.weights = u32::MAX),
-        E::Columns { .. }
+        E::TooManyColumns { .. }
     ));
     assert_eq!(tampered(&|b| b.statement.tiles.clear()), E::Tiles);
     assert_eq!(
@@ -244,7 +133,7 @@ fn derived_weights_are_proved_and_nothing_else_is() {
 
 #[test]
 fn other_weights_and_other_deviates_have_no_proof() {
-    let mut setting = Setting::new();
+    let mut setting = setting();
     let param = setting.origins.params[1].param;
     setting.params.values.get_mut(&param).expect("there")[9] -= 1;
     let error = setting.prove(1).expect_err("another weight");
@@ -255,7 +144,7 @@ fn other_weights_and_other_deviates_have_no_proof() {
     setting.params.values.get_mut(&param).expect("there")[9] += 1;
     let spec = spec();
     let deriver = Deriver::with_key(&spec, Fr::from(1)).expect("valid");
-    setting.deviates = deviates(&setting.layout, &deriver).expect("derived");
+    setting.deviates = deviates(setting.keys.circuit().layout(), &deriver).expect("derived");
     let error = setting.prove(1).expect_err("another seed");
     assert!(matches!(error, RelayoutProofError::Witness(_)));
 }
@@ -263,8 +152,9 @@ fn other_weights_and_other_deviates_have_no_proof() {
 /// The same input gives the same key, and another list of origins another one.
 #[test]
 fn keys_are_those_of_the_layout() {
-    let setting = Setting::new();
-    let again = RelayoutKeys::generate(Arc::clone(&setting.layout), &setting.origins, &setting.srs);
+    let setting = setting();
+    let own = setting.keys.circuit().layout();
+    let again = RelayoutKeys::generate(Arc::clone(own), &setting.origins, &setting.srs);
     let again = again.expect("keys");
     let digest = setting.keys.verifying_key().digest();
     assert_eq!(again.verifying_key().digest(), digest);
@@ -278,7 +168,7 @@ fn keys_are_those_of_the_layout() {
     assert_ne!(other.verifying_key().digest(), digest);
     assert_ne!(other.statement(), setting.keys.statement());
     let small = Srs::development(K - 1, &nascent_params::Silent).expect("made");
-    let error = RelayoutKeys::generate(Arc::clone(&setting.layout), &setting.origins, &small);
+    let error = RelayoutKeys::generate(Arc::clone(own), &setting.origins, &small);
     assert!(matches!(error, Err(RelayoutProofError::Keys(_))));
 }
 
@@ -287,7 +177,7 @@ fn keys_are_those_of_the_layout() {
 fn columns_are_those_of_the_tile_and_of_the_inference() {
     use halo2_proofs::plonk::{Circuit, ConstraintSystem};
     use nascent_circuits::grid::Grid;
-    let setting = Setting::new();
+    let setting = setting();
     fn columns<C: Circuit<Fr>>(circuit: &C, instance: &[&[Fr]], count: usize) -> Vec<Vec<Fr>> {
         let mut meta = ConstraintSystem::default();
         let config = C::configure_with_params(&mut meta, circuit.params());
@@ -311,6 +201,7 @@ fn columns_are_those_of_the_tile_and_of_the_inference() {
     );
     assert_eq!(columns(&tile, &[&tile.instance()], 31), own[..31]);
     let keys = InferenceKeys::generate(
+        &setting.origins.architecture,
         Arc::clone(&setting.inference),
         setting.shape.clone(),
         &setting.srs,

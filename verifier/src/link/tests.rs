@@ -541,3 +541,57 @@ fn links_are_canonical_files() {
     };
     long.encode().expect_err("too long");
 }
+
+/// A list of a proof may be the first columns of a part, and no others.
+#[test]
+fn first_columns_are_linked_and_no_others() {
+    let case = Case::new(3);
+    let data = CommitmentData {
+        srs_digest: case.toy.srs.digest(),
+        tails: vec![case.toy.tail(K)],
+        parts: vec![PartData {
+            subject: CommittedTo::Parameters {
+                architecture: [6; 32],
+            },
+            vk_digest: [0; 32],
+            opening: [8; 32],
+            tail: 0,
+            points: case.points[1].iter().map(point_to_bytes).collect(),
+        }],
+    };
+    let published = WeightCommitment::new(&data, &case.toy.srs).unwrap();
+    let part = &published.parts()[0];
+    let of_columns = |columns: core::ops::Range<usize>| {
+        let points = case.points[0][columns].to_vec();
+        ProvedWeights::for_tests(&case.toy.srs, K, points)
+    };
+    let link_of = |weights: &ProvedWeights, own: &[Vec<Fr>]| {
+        let side = part.first_columns(own.len()).unwrap();
+        let theirs = &case.columns[1][..own.len()];
+        link(&case.key, [&weights.side(), &side], [own, theirs])
+    };
+    let first = of_columns(0..2);
+    let bytes = link_of(&first, &case.columns[0][..2]);
+    assert_eq!(first.verify_link_first(part, &bytes), Ok(()));
+    // Where all columns are wanted, two of three will not do.
+    let columns = |expected, got| Err(LinkError::Columns { expected, got });
+    assert_eq!(first.verify_link_across(part, &bytes), columns(2, 3));
+    assert_eq!(first.verify_link(part, &bytes), columns(2, 3));
+    // All of them are the first ones, too.
+    let all = of_columns(0..3);
+    let bytes = link_of(&all, &case.columns[0]);
+    assert_eq!(all.verify_link_first(part, &bytes), Ok(()));
+    assert_eq!(all.verify_link(part, &bytes), Ok(()));
+    // Later columns are not the first.
+    let last = of_columns(1..3);
+    let bytes = link_of(&last, &case.columns[0][1..]);
+    assert_eq!(
+        last.verify_link_first(part, &bytes),
+        Err(LinkError::Equation)
+    );
+    // More than there are.
+    let mut more = case.points[0].clone();
+    more.push(case.points[0][0]);
+    let more = ProvedWeights::for_tests(&case.toy.srs, K, more);
+    assert_eq!(more.verify_link_first(part, &bytes), columns(3, 4));
+}

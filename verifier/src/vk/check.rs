@@ -42,7 +42,7 @@ impl Format for VkData {
         match &self.kind {
             CircuitKind::Other => Ok(()),
             CircuitKind::Tile(tile) => self.check_tile(tile),
-            CircuitKind::Weights(lists) => self.check_weights(lists),
+            CircuitKind::Bound { weights, .. } => self.check_weights(weights),
         }
     }
 }
@@ -349,13 +349,6 @@ impl VkData {
                     return Err(error("a column twice"));
                 }
             }
-        }
-        // One encoding of a key without lists.
-        if lists.is_empty() {
-            return Err(VkError::WeightColumns {
-                list: 0,
-                what: "no lists",
-            });
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The verifying key as it is written in a file.
 
+use crate::digest::Digest32;
 use crate::spec::{Distribution, Precision};
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -87,15 +88,20 @@ pub struct WeightColumns {
 
 /// What else than its constraints a key says about its circuit.
 ///
-/// Encoded like an `Option<TileShape>`, to which [`CircuitKind::Weights`] was added.
+/// Encoded like an `Option<TileShape>`, to which [`CircuitKind::Bound`] was added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CircuitKind {
     /// Nothing.
     Other,
     /// It is an initialization tile.
     Tile(TileShape),
-    /// It has lists of weight columns.
-    Weights(Vec<WeightColumns>),
+    /// It is the circuit of one thing alone.
+    Bound {
+        /// Of which: an inference's architecture, a relayout's statement.
+        subject: Digest32,
+        /// Lists of weight columns.
+        weights: Vec<WeightColumns>,
+    },
 }
 
 impl From<Option<TileShape>> for CircuitKind {

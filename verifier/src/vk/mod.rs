@@ -137,7 +137,15 @@ impl VerifyingKey {
     pub fn tile(&self) -> Option<&TileShape> {
         match &self.data.kind {
             CircuitKind::Tile(tile) => Some(tile),
-            CircuitKind::Other | CircuitKind::Weights(_) => None,
+            CircuitKind::Other | CircuitKind::Bound { .. } => None,
+        }
+    }
+
+    /// What the circuit is of, if it is that of one thing alone.
+    pub fn subject(&self) -> Option<&Digest32> {
+        match &self.data.kind {
+            CircuitKind::Bound { subject, .. } => Some(subject),
+            CircuitKind::Other | CircuitKind::Tile(_) => None,
         }
     }
 
@@ -182,7 +190,7 @@ impl VerifyingKey {
                 columns: tile.weight_columns.clone(),
                 rows: tile_rows(tile.blocks),
             }),
-            CircuitKind::Weights(lists) => lists.get(usize::from(list)).cloned(),
+            CircuitKind::Bound { weights, .. } => weights.get(usize::from(list)).cloned(),
         }
     }
 

@@ -1,0 +1,108 @@
+//! `nascent chain`: one file from plan to answers; its verification and its picture.
+
+mod gather;
+mod keys;
+mod picture;
+mod story;
+mod verify;
+
+pub use gather::{Declared, Gathered};
+pub use picture::svg;
+pub use story::tell;
+pub use verify::{check, verify};
+
+use super::common::{self, DEVELOPMENT_NOTICE};
+use super::srs;
+use crate::failure::{Classify, Failure, Kind, Result};
+use crate::files;
+use crate::output::{self, Context, Outcome, count};
+use nascent_verifier::codec::Format;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The proof bundle of the initialization, the commitments, relayouts and inferences, in any
+    /// order; folders of `nascent compile` for what keys are derived from. Links and keys beside a
+    /// proof are found
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Where the chain goes
+    #[arg(long, short, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    /// Declare that one commitment's weights follow from another's by training: nothing proves it,
+    /// and everybody is told so. Names are those of the commitments' files, without extension
+    #[arg(long, value_name = "NAME:FROM:WORDS")]
+    trained: Vec<Declared>,
+    /// SRS of the verifier (`nascent srs export`) [default: an imported one with the right digest]
+    #[arg(long, value_name = "FILE")]
+    srs: Option<PathBuf>,
+    /// Also draw the chain (SVG)
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+}
+
+/// `nascent chain`: nothing is written that does not hold.
+pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    files::check_output(&args.out, args.force)?;
+    if let Some(picture) = &args.picture {
+        files::check_output(picture, args.force)?;
+    }
+    let gathered = Gathered::read(context, &args.files)?;
+    let srs = srs::for_verifier(context, args.srs.as_deref(), gathered.srs_digest()?)?;
+    let (chain, report) = gathered.assemble(&args.trained, &srs)?;
+    let bytes = chain.encode().or_fail(Kind::Input)?;
+    let story = tell(&chain, &report, &verify::Compared::default(), &[], &[])?;
+    if let Some(picture) = &args.picture {
+        files::write(picture, svg(&story).as_bytes())?;
+    }
+    files::write(&args.out, &bytes)?;
+    let line = |name: &str, text: String| context.result(format!("{name:<18}{text}"));
+    line("chain", output::bytes(bytes.len() as u64));
+    line("proofs", count(report.proofs));
+    line("links", count(report.links));
+    for version in &report.versions {
+        let proved = if report.is_initial(&version.name) {
+            "from the beacon"
+        } else {
+            "DECLARED, not proved"
+        };
+        line("weights", format!("'{}': {proved}", version.name));
+    }
+    line("answers", count(report.answers.len() as u64));
+    context.note(format!(
+        "Verify: nascent verify {}{}",
+        args.out.display(),
+        if report.init.development_srs {
+            " --development-srs"
+        } else {
+            ""
+        }
+    ));
+    if report.init.development_srs {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    Ok(Outcome::ok(json!({
+        "chain": args.out,
+        "picture": args.picture,
+        "bytes": bytes.len(),
+        "proofs": report.proofs,
+        "links": report.links,
+        "versions": report.versions.iter().map(|of| &of.name).collect::<Vec<_>>(),
+        "answers": report.answers.len(),
+        "srs": hex::encode(report.init.srs_digest),
+        "development_srs": common::is_development(&report.init.srs_digest),
+    })))
+}
+
+/// What a file without a use in a chain is told.
+fn no_use(path: &std::path::Path, what: &str) -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!("{}: a {what} has no place in a chain", path.display()),
+    )
+    .help("a chain takes proof bundles, commitments, relayouts, inferences, links, keys, and folders of `nascent compile`")
+}

@@ -1,0 +1,127 @@
+//! `nascent verify` of a chain.
+
+use super::gather::refused;
+use super::keys::{self, ChainKeys};
+use super::picture::svg;
+use super::story::{Story, tell};
+use crate::commands::common::{self, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
+use crate::commands::inference;
+use crate::commands::inspect::read_key;
+use crate::commands::srs;
+pub use crate::commands::verify::Compared;
+use crate::commands::verify::{self, Args};
+use crate::evidence;
+use crate::failure::{Explain, Result};
+use crate::files;
+use crate::output::{self, Context, Outcome, count};
+use crate::pool::Pool;
+use nascent_verifier::{Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance};
+use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Verifies; gives the time that it took.
+pub fn check<'k>(
+    chain: &Provenance,
+    key: impl Fn(&[u8; 32]) -> Option<&'k VerifyingKey>,
+    srs: &Srs,
+) -> Result<(ProvenanceReport, Duration)> {
+    let started = Instant::now();
+    let report = verify_provenance(chain, key, srs, &Pool);
+    let time = started.elapsed();
+    report.map(|report| (report, time)).map_err(refused)
+}
+
+/// `nascent verify` of a chain.
+pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<Outcome> {
+    let file = args.file();
+    if let Some(picture) = picture {
+        files::check_output(picture, false)?;
+    }
+    let chain: Provenance = files::read(file)?;
+    let identity = &chain.init.srs_digest;
+    common::check_development(file, identity, args.accepts_development(), FORGEABLE).help(TRIAL)?;
+    let srs = srs::for_verifier(context, args.srs_file(), identity)?;
+    let refused = || format!("REFUSED: {}", file.display());
+    let compared = verify::compare(args, &chain.init)?;
+    let values = evidence::check(&chain.init.beacon, args.known_blocks())
+        .map_err(|failure| failure.context("beacon").context(refused()))?;
+    let given = args.keys().iter().map(|path| read_key(path));
+    let given = given.collect::<Result<Vec<_>>>()?;
+    let keys = ChainKeys::find(context, &chain, &given, args.rederives())?;
+    check_public(&chain).doing(refused())?;
+    let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
+    let story = tell(&chain, &report, &compared, keys.uses(), &values)?;
+    if let Some(picture) = picture {
+        files::write(picture, svg(&story).as_bytes())?;
+    }
+    print(
+        context,
+        &report,
+        &story,
+        keys.uses().iter().all(|of| of.origin.is_known()),
+    );
+    context.result(format!(
+        "\n{} proofs and {} links verified in {}.",
+        count(report.proofs),
+        count(report.links),
+        output::duration(time)
+    ));
+    if report.init.development_srs {
+        context.warn(DEVELOPMENT_NOTICE);
+    }
+    let mut json = story.json();
+    json["chain"] = json!(file);
+    json["picture"] = json!(picture);
+    json["proofs"] = report.proofs.into();
+    json["links"] = report.links.into();
+    json["srs"] = hex::encode(report.init.srs_digest).into();
+    json["development_srs"] = report.init.development_srs.into();
+    json["checked"] =
+        json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
+    json["keys"] = keys.uses().iter().map(key_json).collect();
+    json["verify_seconds"] = time.as_secs_f64().into();
+    Ok(Outcome::ok(json))
+}
+
+fn key_json(of: &super::story::KeyUse) -> serde_json::Value {
+    json!({ "for": of.what, "key": hex::encode(of.digest), "origin": of.origin.name() })
+}
+
+/// Public inputs lie in the ranges that their architectures declare, where the chain has them.
+fn check_public(chain: &Provenance) -> Result<()> {
+    for (number, answer) in (1..).zip(&chain.answers) {
+        let bundle = &answer.inference;
+        if let Some(graph) = keys::graph(chain, &bundle.architecture) {
+            let name = format!("answer {number}");
+            inference::check_public(Path::new(&name), &graph, bundle)?;
+        }
+    }
+    Ok(())
+}
+
+fn print(context: &Context, report: &ProvenanceReport, story: &Story, known: bool) {
+    context.result(if report.init.development_srs {
+        "THE CHAIN HOLDS, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
+    } else if known {
+        "ACCEPTED: the chain holds"
+    } else {
+        "ACCEPTED, if the verifying keys are honest (see below)"
+    });
+    for (number, step) in (1..).zip(&story.steps) {
+        context.result(format!("\n{number}. {}", step.title));
+        for (name, text) in &step.facts {
+            context.result(format!("     {name:<14}{text}"));
+        }
+        for text in &step.shown {
+            context.result(format!("   + {text}"));
+        }
+        for text in &step.open {
+            context.result(format!("   - not shown: {text}"));
+        }
+    }
+    context.result("\nNot shown anywhere");
+    for text in &story.open {
+        context.result(format!("   - {text}"));
+    }
+}

@@ -1,0 +1,184 @@
+//! Which step of a chain is refused, and why.
+
+use crate::codec::FormatError;
+use crate::digest::{Digest32, Hex};
+use crate::inference::InferenceError;
+use crate::init::VerifyError;
+use crate::link::{CommitmentError, LinkError};
+use crate::relayout::RelayoutError;
+use alloc::string::String;
+use core::fmt;
+
+/// A step of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Plan, beacon value and the proofs of the tiles.
+    Initialization,
+    /// The commitment to the deviates, and the tiles' links to it.
+    Deviates,
+    /// A version of the weights: its commitment, and where they come from.
+    Version(String),
+    /// An answer.
+    Answer {
+        /// Position, from 1.
+        number: usize,
+        /// Name of the version.
+        version: String,
+    },
+    /// The chain as a whole.
+    Whole,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initialization => f.write_str("initialization"),
+            Self::Deviates => f.write_str("commitment to the deviates"),
+            Self::Version(name) => write!(f, "weights '{name}'"),
+            Self::Answer { number, version } => write!(f, "answer {number} of '{version}'"),
+            Self::Whole => f.write_str("the chain"),
+        }
+    }
+}
+
+/// Why a step of a chain is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{step}: {source}")]
+pub struct ProvenanceError {
+    /// The step.
+    pub step: Step,
+    /// What is wrong with it.
+    pub source: StepError,
+}
+
+/// What is wrong with a step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The initialization does not hold.
+    #[error(transparent)]
+    Init(#[from] VerifyError),
+    /// A commitment is not valid, or of another SRS.
+    #[error(transparent)]
+    Commitment(#[from] FormatError<CommitmentError>),
+    /// A relayout does not hold.
+    #[error("relayout: {0}")]
+    Relayout(#[from] RelayoutError),
+    /// An inference does not hold.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
+    /// The file is not valid.
+    #[error(transparent)]
+    File(#[from] super::file::ProvenanceFileError),
+    /// A key that names no weight columns.
+    #[error("the verifying key names no weights")]
+    NoWeights,
+    /// No verifying key with the digest that the proof has.
+    #[error("no verifying key {} at hand", Hex(digest))]
+    MissingKey {
+        /// Digest of the key.
+        digest: Digest32,
+    },
+    /// The commitment is not to what stands here.
+    #[error("the commitment is to {got}, expected {expected}")]
+    Subject {
+        /// What belongs here.
+        expected: &'static str,
+        /// What the commitment has.
+        got: &'static str,
+    },
+    /// The commitment has no part for a tile of the initialization.
+    #[error(
+        "the commitment has no part for tile {index} of stream {stream} of this plan and beacon value"
+    )]
+    MissingPart {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+    },
+    /// The commitment has parts that are no tiles of the initialization.
+    #[error("the commitment has {got} parts, the initialization {expected} tiles")]
+    ExtraParts {
+        /// Tiles.
+        expected: usize,
+        /// Parts.
+        got: usize,
+    },
+    /// There is no link where one is needed.
+    #[error("no link between {what} and the published commitment")]
+    MissingLink {
+        /// The proof, or the part of it.
+        what: Linked,
+    },
+    /// A link does not hold.
+    #[error("link of {what}: {source}")]
+    Link {
+        /// The proof, or the part of it.
+        what: Linked,
+        /// Why.
+        source: LinkError,
+    },
+    /// Links that belong to no step.
+    #[error("{got} links, the steps have {expected}")]
+    ExtraLinks {
+        /// Links of the steps.
+        expected: u64,
+        /// Links of the file.
+        got: u64,
+    },
+    /// Something is about another thing than the step that it stands beside.
+    #[error("{what} is not that of the {of}")]
+    Differs {
+        /// What differs.
+        what: &'static str,
+        /// From which step's.
+        of: &'static str,
+    },
+    /// A relayout of a tile that the initialization does not have.
+    #[error("tile {index} of stream {stream} is not part of the initialization")]
+    UnknownTile {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+    },
+}
+
+/// What is linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// A tile's proof.
+    Tile {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+    },
+    /// A relayout's lanes of a tile.
+    Lanes {
+        /// Index of the stream.
+        stream: u16,
+        /// Index of the tile.
+        index: u64,
+    },
+    /// A relayout's weights.
+    Weights,
+    /// An inference's parameters.
+    Parameters,
+}
+
+impl fmt::Display for Linked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tile { stream, index } => {
+                write!(f, "the proof of tile {index} of stream {stream}")
+            }
+            Self::Lanes { stream, index } => {
+                write!(f, "the relayout's lanes of tile {index} of stream {stream}")
+            }
+            Self::Weights => f.write_str("the relayout's weights"),
+            Self::Parameters => f.write_str("the inference's parameters"),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What stands in a chain file.
+
+use crate::bundle::{BundleError, InitBundle};
+use crate::codec::Format;
+use crate::inference::{InferenceBundle, InferenceError};
+use crate::link::{CommitmentData, CommitmentError, Links, LinksError};
+use crate::relayout::{RelayoutBundle, RelayoutError};
+use crate::vk::VkData;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Most versions of the weights.
+const MAX_VERSIONS: usize = 1 << 8;
+/// Most answers.
+const MAX_ANSWERS: usize = 1 << 12;
+/// Most keys, architectures and lists of origins each.
+const MAX_ATTACHMENTS: usize = 1 << 10;
+/// Most bytes of an attached file.
+const MAX_ATTACHED_BYTES: usize = 64 << 20;
+/// Most bytes of a name.
+const MAX_NAME: usize = 64;
+/// Most bytes of a declaration.
+const MAX_WORDS: usize = 1 << 12;
+
+/// A chain: plan, beacon, proofs of initialization, commitments, links, answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Plan, beacon values and the proofs of all tiles.
+    pub init: InitBundle,
+    /// The published commitment to the tiles' deviates.
+    pub deviates: CommitmentData,
+    /// Versions of the weights; each comes from the tiles or from one before it.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_VERSIONS>")]
+    pub versions: Vec<Version>,
+    /// Answers, by version.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_ANSWERS>")]
+    pub answers: Vec<Answer>,
+    /// Links of all proofs to the commitments, and no others.
+    pub links: Links,
+    /// What the proofs do not need, and their readers may want.
+    pub attachments: Attachments,
+}
+
+/// One version of a model's weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Its name, of the publisher's choice.
+    pub name: String,
+    /// The published commitment to its parameters.
+    pub commitment: CommitmentData,
+    /// Where the weights come from.
+    pub origin: Origin,
+}
+
+/// Where a version's weights come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// They are the tiles' deviates: proved.
+    Initial(RelayoutBundle),
+    /// They follow from another version by training: declared, not proved.
+    Declared {
+        /// Position of that version.
+        from: u16,
+        /// What the publisher says of it.
+        words: String,
+    },
+}
+
+/// An answer of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Position of the version.
+    pub version: u16,
+    /// The proof with its public values.
+    pub inference: InferenceBundle,
+}
+
+/// Files that go with a chain. Nothing is believed because it stands here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachments {
+    /// Verifying keys.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_ATTACHMENTS>")]
+    pub keys: Vec<VkData>,
+    /// Architectures, as their files stand: keys can be derived from them.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_ATTACHMENTS>")]
+    pub architectures: Vec<Attached>,
+    /// Lists of origins, as their files stand.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_ATTACHMENTS>")]
+    pub origins: Vec<Attached>,
+}
+
+/// A file as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached(#[serde(with = "crate::codec::bytes")] pub Vec<u8>);
+
+impl Format for Provenance {
+    const MAGIC: [u8; 8] = *b"nsc.chan";
+    const VERSION: u16 = 1;
+    const MAX_BYTES: usize = 512 << 20;
+    type Error = ProvenanceFileError;
+
+    fn validate(&self) -> Result<(), ProvenanceFileError> {
+        self.init.validate()?;
+        let invalid = ProvenanceFileError::Deviates;
+        self.deviates.validate().map_err(invalid)?;
+        if self.versions.is_empty() {
+            return Err(ProvenanceFileError::NoVersions);
+        }
+        let mut names = BTreeSet::new();
+        for (version, of) in self.versions.iter().enumerate() {
+            of.validate(version)?;
+            if !names.insert(&of.name) {
+                return Err(ProvenanceFileError::Name { version });
+            }
+        }
+        let mut last = 0;
+        for (answer, of) in self.answers.iter().enumerate() {
+            let invalid = |source| ProvenanceFileError::Answer { answer, source };
+            of.inference.validate().map_err(invalid)?;
+            if usize::from(of.version) >= self.versions.len() {
+                return Err(ProvenanceFileError::NoVersion { answer });
+            }
+            if of.version < last {
+                return Err(ProvenanceFileError::AnswerOrder { answer });
+            }
+            last = of.version;
+        }
+        self.links.validate()?;
+        let attached = &self.attachments;
+        let mut files = attached.architectures.iter().chain(&attached.origins);
+        if files.any(|file| file.0.len() > MAX_ATTACHED_BYTES) {
+            return Err(ProvenanceFileError::Attachment {
+                limit: MAX_ATTACHED_BYTES,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Version {
+    fn validate(&self, version: usize) -> Result<(), ProvenanceFileError> {
+        let printable = |c: char| !c.is_control();
+        let len = self.name.len();
+        if len == 0 || len > MAX_NAME || !self.name.chars().all(printable) {
+            return Err(ProvenanceFileError::Name { version });
+        }
+        let invalid = |source| ProvenanceFileError::Commitment { version, source };
+        self.commitment.validate().map_err(invalid)?;
+        match &self.origin {
+            Origin::Initial(relayout) => {
+                let invalid = |source| ProvenanceFileError::Relayout { version, source };
+                relayout.validate().map_err(invalid)
+            }
+            Origin::Declared { from, words } => {
+                if usize::from(*from) >= version {
+                    return Err(ProvenanceFileError::Lineage { version });
+                }
+                let lines = |c: char| printable(c) || c == '\n';
+                if words.is_empty() || words.len() > MAX_WORDS || !words.chars().all(lines) {
+                    return Err(ProvenanceFileError::Words { version });
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Why a chain is not valid as a file. Whether it shows anything is
+/// [`super::verify_provenance`]'s question.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProvenanceFileError {
+    /// The bundle of the initialization.
+    #[error("initialization: {0}")]
+    Init(#[from] BundleError),
+    /// The commitment to the deviates.
+    #[error("commitment to the deviates: {0}")]
+    Deviates(#[source] CommitmentError),
+    /// The file of links.
+    #[error("links: {0}")]
+    Links(#[from] LinksError),
+    /// A chain that ends at the deviates.
+    #[error("no version of the weights")]
+    NoVersions,
+    /// A name that is empty, too long, not printable or another version's.
+    #[error("version {version}: its name is empty, too long, not printable or taken")]
+    Name {
+        /// Position.
+        version: usize,
+    },
+    /// The commitment of a version.
+    #[error("version {version}: commitment: {source}")]
+    Commitment {
+        /// Position.
+        version: usize,
+        /// What is wrong.
+        source: CommitmentError,
+    },
+    /// The relayout of a version.
+    #[error("version {version}: relayout: {source}")]
+    Relayout {
+        /// Position.
+        version: usize,
+        /// What is wrong.
+        source: RelayoutError,
+    },
+    /// A version that is said to follow from itself, from a later one, or from none.
+    #[error("version {version} is declared to follow from a version that does not stand before it")]
+    Lineage {
+        /// Position.
+        version: usize,
+    },
+    /// A declaration that is empty, too long or not printable.
+    #[error("version {version}: the declaration is empty, too long or not printable")]
+    Words {
+        /// Position.
+        version: usize,
+    },
+    /// The file of an answer.
+    #[error("answer {answer}: {source}")]
+    Answer {
+        /// Position.
+        answer: usize,
+        /// What is wrong.
+        source: InferenceError,
+    },
+    /// An answer of a version that is not there.
+    #[error("answer {answer} is of a version that the chain does not have")]
+    NoVersion {
+        /// Position.
+        answer: usize,
+    },
+    /// Answers that do not stand in the order of their versions.
+    #[error("answer {answer} does not stand in the order of the versions")]
+    AnswerOrder {
+        /// Position.
+        answer: usize,
+    },
+    /// An attached file that is too long.
+    #[error("an attached file has more than {limit} bytes")]
+    Attachment {
+        /// Most bytes.
+        limit: usize,
+    },
+}

@@ -1,0 +1,22 @@
+//! The chain file: from a plan and its beacon to answers, in one file.
+//!
+//! ```text
+//! plan, beacon ── tiles ──┬── deviates ──┬── relayout ──┬── weights ── answers
+//!                        link           link           link          link
+//! ```
+//!
+//! *Deviates* and *weights* are published commitments. Each proof carries its own commitments, with
+//! fresh blinding; a link shows that they hold what the published ones hold. So one commitment
+//! stands between each two steps, and [`verify_provenance`] follows the weights from the first to the
+//! last. A version of the weights that came from training is *declared*: nothing here proves
+//! training, and the report says so.
+
+mod error;
+mod file;
+mod report;
+mod verify;
+
+pub use error::{Linked, ProvenanceError, Step, StepError};
+pub use file::{Answer, Attached, Attachments, Origin, Provenance, ProvenanceFileError, Version};
+pub use report::{AnswerReport, OriginReport, ProvenanceReport, VersionReport};
+pub use verify::verify_provenance;

@@ -1,0 +1,296 @@
+//! Verification of a chain, step by step.
+
+use super::error::{Linked, ProvenanceError, Step, StepError};
+use super::file::{Answer, Origin, Provenance, Version};
+use super::report::{AnswerReport, OriginReport, ProvenanceReport, VersionReport};
+use crate::codec::Format;
+use crate::digest::Digest32;
+use crate::inference::verify_inference_weights;
+use crate::init::verify_init_weights;
+use crate::link::{CommittedTo, LinkError, Part, ProvedWeights, WeightCommitment};
+use crate::relayout::{RelayoutBundle, RelayoutColumns, verify_relayout_columns};
+use crate::report::Report;
+use crate::srs::Srs;
+use crate::vk::VerifyingKey;
+use crate::workers::Workers;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+/// Follows the weights from the beacon to the answers.
+///
+/// `key` finds a verifying key by digest. Keys are taken as honest: derive them again from plan,
+/// architecture and list of origins, or take them from whom you trust. The evidence of the beacon's
+/// values is not this crate's to check, as in [`crate::verify_init`].
+///
+/// # Errors
+///
+/// The first step that does not hold, by name.
+pub fn verify_provenance<'k>(
+    chain: &Provenance,
+    key: impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
+    srs: &Srs,
+    workers: &impl Workers,
+) -> Result<ProvenanceReport, ProvenanceError> {
+    let at = |step: Step| move |source| ProvenanceError { step, source };
+    let whole = |error| at(Step::Whole)(StepError::File(error));
+    chain.validate().map_err(whole)?;
+    let mut follower = Follower::new(chain, key, srs);
+    let (init, tiles) = follower
+        .initialization(workers)
+        .map_err(at(Step::Initialization))?;
+    let deviates = follower
+        .deviates(&init, &tiles)
+        .map_err(at(Step::Deviates))?;
+    let mut versions = Vec::with_capacity(chain.versions.len());
+    let mut commitments = Vec::with_capacity(chain.versions.len());
+    for version in &chain.versions {
+        let step = || at(Step::Version(version.name.clone()));
+        let (report, commitment) = follower
+            .version(version, &init, &deviates)
+            .map_err(step())?;
+        versions.push(report);
+        commitments.push(commitment);
+    }
+    let mut answers = Vec::with_capacity(chain.answers.len());
+    for (number, answer) in (1..).zip(&chain.answers) {
+        let version = usize::from(answer.version);
+        let known = chain.versions.get(version).zip(commitments.get(version));
+        // `validate` has seen that there is such a version.
+        let Some((version, commitment)) = known else {
+            continue;
+        };
+        let step = Step::Answer {
+            number,
+            version: version.name.clone(),
+        };
+        let report = follower.answer(answer, version, commitment);
+        answers.push(report.map_err(at(step))?);
+    }
+    follower.no_other_links().map_err(at(Step::Whole))?;
+    Ok(ProvenanceReport {
+        proofs: follower.proofs,
+        links: follower.used,
+        deviates: *deviates.digest(),
+        init,
+        versions,
+        answers,
+    })
+}
+
+/// What the steps share.
+struct Follower<'a, F> {
+    chain: &'a Provenance,
+    key: F,
+    srs: &'a Srs,
+    /// By context of the proof, and digest of the part.
+    links: BTreeMap<(Digest32, Digest32), &'a [u8]>,
+    used: u64,
+    proofs: u64,
+}
+
+impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
+    fn new(chain: &'a Provenance, key: F, srs: &'a Srs) -> Self {
+        let links = chain.links.links.iter();
+        let links = links.map(|link| ((link.proof, link.other), link.bytes.as_slice()));
+        Self {
+            chain,
+            key,
+            srs,
+            links: links.collect(),
+            used: 0,
+            proofs: 0,
+        }
+    }
+
+    fn find_key(&self, digest: &Digest32) -> Result<&'k VerifyingKey, StepError> {
+        let missing = StepError::MissingKey { digest: *digest };
+        (self.key)(digest).ok_or(missing)
+    }
+
+    /// Takes the link between a proof and a part, and checks it by `check`.
+    fn link(
+        &mut self,
+        what: Linked,
+        weights: &ProvedWeights,
+        part: &Part,
+        check: impl Fn(&ProvedWeights, &Part, &[u8]) -> Result<(), LinkError>,
+    ) -> Result<(), StepError> {
+        let link = self.links.get(&(*weights.context(), *part.digest()));
+        let link = link.ok_or(StepError::MissingLink { what })?;
+        check(weights, part, link).map_err(|source| StepError::Link { what, source })?;
+        self.used = self.used.saturating_add(1);
+        Ok(())
+    }
+
+    fn initialization(
+        &mut self,
+        workers: &impl Workers,
+    ) -> Result<(Report, Vec<ProvedWeights>), StepError> {
+        let (report, tiles) = verify_init_weights(&self.chain.init, &self.key, self.srs, workers)?;
+        self.proofs = report.proofs;
+        Ok((report, tiles))
+    }
+
+    /// The commitment to the deviates: one part for each tile, and each tile's proof linked to it.
+    fn deviates(
+        &mut self,
+        init: &Report,
+        tiles: &[ProvedWeights],
+    ) -> Result<WeightCommitment, StepError> {
+        let commitment = WeightCommitment::new(&self.chain.deviates, self.srs)?;
+        let expected = self.chain.init.tiles.len();
+        let got = commitment.parts().len();
+        if got > expected {
+            return Err(StepError::ExtraParts { expected, got });
+        }
+        for (position, tile) in self.chain.init.tiles.iter().enumerate() {
+            let (stream, index) = (tile.stream, tile.index);
+            let part = part_of(&commitment, init, stream, index)?;
+            // One for each tile, unless a key names no weights.
+            let weights = tiles.get(position).ok_or(StepError::NoWeights)?;
+            let what = Linked::Tile { stream, index };
+            self.link(what, weights, part, ProvedWeights::verify_link)?;
+        }
+        Ok(commitment)
+    }
+
+    /// A version's commitment, and where its weights come from.
+    fn version(
+        &mut self,
+        version: &Version,
+        init: &Report,
+        deviates: &WeightCommitment,
+    ) -> Result<(VersionReport, WeightCommitment), StepError> {
+        let commitment = WeightCommitment::new(&version.commitment, self.srs)?;
+        let (architecture, part) = parameters(&commitment)?;
+        let origin = match &version.origin {
+            Origin::Initial(bundle) => {
+                self.relayout(bundle, init, deviates, &architecture, part)?;
+                let statement = &bundle.statement;
+                OriginReport::Initial {
+                    origins: statement.origins,
+                    vk_digest: bundle.vk_digest,
+                    tiles: u64::try_from(statement.tiles.len()).unwrap_or(u64::MAX),
+                }
+            }
+            Origin::Declared { from, words } => {
+                let from = self.chain.versions.get(usize::from(*from));
+                OriginReport::Declared {
+                    // `validate` has seen that there is such a version.
+                    from: from.map(|from| from.name.clone()).unwrap_or_default(),
+                    words: words.clone(),
+                }
+            }
+        };
+        let report = VersionReport {
+            name: version.name.clone(),
+            architecture,
+            commitment: *commitment.digest(),
+            vk_digest: *part.vk_digest(),
+            origin,
+        };
+        Ok((report, commitment))
+    }
+
+    /// The deviates behind the one commitment are the weights behind the other.
+    fn relayout(
+        &mut self,
+        bundle: &RelayoutBundle,
+        init: &Report,
+        deviates: &WeightCommitment,
+        architecture: &Digest32,
+        part: &Part,
+    ) -> Result<(), StepError> {
+        let statement = &bundle.statement;
+        let differs = |what, of| StepError::Differs { what, of };
+        if statement.model != init.model_digest {
+            return Err(differs("the relayout's model digest", "plan"));
+        }
+        if statement.architecture != *architecture {
+            return Err(differs("the relayout's architecture", "commitment"));
+        }
+        let vk = self.find_key(&bundle.vk_digest)?;
+        let (_, columns) = verify_relayout_columns(bundle, vk, self.srs)?;
+        self.proofs = self.proofs.saturating_add(1);
+        let RelayoutColumns { tiles, weights } = columns;
+        for (tile, lanes) in statement.tiles.iter().zip(&tiles) {
+            let (stream, index) = (tile.stream, tile.index);
+            let part = part_of(deviates, init, stream, index)
+                .map_err(|_| StepError::UnknownTile { stream, index })?;
+            let what = Linked::Lanes { stream, index };
+            self.link(what, lanes, part, ProvedWeights::verify_link_across)?;
+        }
+        let first = ProvedWeights::verify_link_first;
+        self.link(Linked::Weights, &weights, part, first)
+    }
+
+    fn answer(
+        &mut self,
+        answer: &Answer,
+        version: &Version,
+        commitment: &WeightCommitment,
+    ) -> Result<AnswerReport, StepError> {
+        let bundle = &answer.inference;
+        let (architecture, part) = parameters(commitment)?;
+        if bundle.architecture != architecture {
+            return Err(StepError::Differs {
+                what: "the inference's architecture",
+                of: "commitment",
+            });
+        }
+        let vk = self.find_key(&bundle.vk_digest)?;
+        let (inference, weights) = verify_inference_weights(bundle, vk, self.srs)?;
+        self.proofs = self.proofs.saturating_add(1);
+        let weights = weights.ok_or(StepError::NoWeights)?;
+        let exact = ProvedWeights::verify_link;
+        self.link(Linked::Parameters, &weights, part, exact)?;
+        Ok(AnswerReport {
+            version: version.name.clone(),
+            inference,
+        })
+    }
+
+    /// Every link of the file belongs to a step.
+    fn no_other_links(&self) -> Result<(), StepError> {
+        let got = u64::try_from(self.chain.links.links.len()).unwrap_or(u64::MAX);
+        if got == self.used {
+            return Ok(());
+        }
+        Err(StepError::ExtraLinks {
+            expected: self.used,
+            got,
+        })
+    }
+}
+
+/// The part about a tile of the initialization.
+fn part_of<'c>(
+    commitment: &'c WeightCommitment,
+    init: &Report,
+    stream: u16,
+    index: u64,
+) -> Result<&'c Part, StepError> {
+    let subject = CommittedTo::Tile {
+        plan: init.plan_digest,
+        beacon: init.beacon_digest,
+        stream,
+        index,
+    };
+    let missing = StepError::MissingPart { stream, index };
+    commitment.part(&subject).ok_or(missing)
+}
+
+/// The one part of a version's commitment, and the architecture whose parameters it has.
+fn parameters(commitment: &WeightCommitment) -> Result<(Digest32, &Part), StepError> {
+    let subject = |got| StepError::Subject {
+        expected: "the parameters of one architecture",
+        got,
+    };
+    match commitment.parts() {
+        [part] => match part.subject() {
+            CommittedTo::Parameters { architecture } => Ok((*architecture, part)),
+            CommittedTo::Tile { .. } => Err(subject("a tile")),
+        },
+        _ => Err(subject("more than one thing")),
+    }
+}
