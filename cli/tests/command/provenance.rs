@@ -2,6 +2,7 @@
 
 use crate::support::{BEACON, Folder, Run};
 use nascent_verifier::codec::Format;
+use nascent_verifier::provenance::Attachments;
 use nascent_verifier::{InferenceBundle, Provenance};
 use std::fs;
 
@@ -117,7 +118,7 @@ fn a_chain_is_made_verified_and_drawn() {
     ];
     assert_eq!(names, expected);
     assert!(
-        verified.to_string().contains("61,470 of its "),
+        verified.to_string().contains("61,470 of its 61,"),
         "{verified}"
     );
     let words = folder
@@ -149,23 +150,38 @@ fn a_chain_is_made_verified_and_drawn() {
     .exits(0);
     let refused = verify(&folder, &["--plan", "q"]).failure(1, "refused");
     assert!(refused.contains("another plan"), "{refused}");
-    // A byte of the answers' proof, of a link, of a commitment: wherever it is.
+    // A byte of a proof, of a link, of a commitment: wherever it is.
     let bytes = fs::read(folder.path("chain")).expect("read");
-    for at in (100..bytes.len()).step_by(bytes.len() / 23) {
+    let honest = Provenance::decode(&bytes).expect("a chain");
+    let refused = |bytes: &[u8], what: &str| {
+        folder.write("chain", bytes);
+        let code = verify(&folder, &["--rederive-key"]).code;
+        assert!([1, 3].contains(&code), "{what}: {code}");
+    };
+    let steps = Provenance {
+        attachments: Attachments::default(),
+        ..honest.clone()
+    };
+    // Without the lengths of three empty lists.
+    let steps = steps.encode().expect("valid").len() - 3;
+    for at in (8..steps).step_by(steps / 19) {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
-        folder.write("chain", &changed);
-        let code = verify(&folder, &["--rederive-key"]).code;
-        assert!(
-            [1, 3].contains(&code),
-            "byte {at} of {}: {code}",
-            bytes.len()
-        );
+        refused(&changed, &format!("byte {at} of {steps}"));
     }
+    // What is attached is named by a proof, or the chain is refused, used or not.
+    let attached = |change: &dyn Fn(&mut Attachments)| {
+        let mut chain = honest.clone();
+        change(&mut chain.attachments);
+        refused(&chain.encode().expect("valid"), "an attachment");
+    };
+    attached(&|files| files.keys[0].fixed_commitments.swap(0, 1));
+    attached(&|files| files.keys[1].fixed_commitments.swap(0, 1));
+    attached(&|files| files.architectures[0].0.truncate(100));
+    attached(&|files| files.origins[0].0.truncate(20));
+    attached(&|files| files.origins.clear());
 }
 
-/// Only attachments may change without a step that is refused, and derived keys catch those that
-/// count.
 #[test]
 fn checkpoints_are_declared_and_said_to_be() {
     let folder = prepared();

@@ -158,6 +158,51 @@ fn absent(what: &str, digest: &[u8; 32]) -> Failure {
         .help("without it the key cannot be derived: ask for a chain that was made with the folder of `nascent compile`")
 }
 
+/// Every attached file is one that a proof of the chain names.
+pub fn check_attachments(chain: &Provenance) -> Result<()> {
+    let foreign = |what: &str| {
+        let message = format!("an attached {what} is of none of the chain's proofs");
+        Err(Failure::new(Kind::Refused, message))
+    };
+    let relayouts = || {
+        chain
+            .versions
+            .iter()
+            .filter_map(|version| match &version.origin {
+                Origin::Initial(bundle) => Some(bundle),
+                Origin::Declared { .. } => None,
+            })
+    };
+    let answers = || chain.answers.iter().map(|answer| &answer.inference);
+    for data in &chain.attachments.keys {
+        let key = VerifyingKey::new(data.clone()).or_fail(Kind::Refused)?;
+        let digest = key.digest();
+        let named = chain.init.streams.iter().any(|of| of.vk_digest == *digest)
+            || relayouts().any(|of| of.vk_digest == *digest)
+            || answers().any(|of| of.vk_digest == *digest);
+        if !named {
+            return foreign("verifying key");
+        }
+    }
+    for Attached(bytes) in &chain.attachments.architectures {
+        let graph = CheckedGraph::decode(bytes).or_fail(Kind::Refused)?;
+        let digest = graph.digest().or_fail(Kind::Refused)?;
+        let named = relayouts().any(|of| of.statement.architecture == digest)
+            || answers().any(|of| of.architecture == digest);
+        if !named {
+            return foreign("architecture");
+        }
+    }
+    for Attached(bytes) in &chain.attachments.origins {
+        let origins = Origins::decode(bytes).or_fail(Kind::Refused)?;
+        let digest = origins.digest().or_fail(Kind::Refused)?;
+        if !relayouts().any(|of| of.statement.origins == digest) {
+            return foreign("list of origins");
+        }
+    }
+    Ok(())
+}
+
 /// The attached architecture with a digest.
 pub fn graph(chain: &Provenance, digest: &[u8; 32]) -> Option<CheckedGraph> {
     let files = chain.attachments.architectures.iter();

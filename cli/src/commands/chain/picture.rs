@@ -10,7 +10,7 @@ const TEXT: usize = 250;
 const LINE: usize = 18;
 const GAP: usize = 30;
 /// Letters of a line of text.
-const LETTERS: usize = 96;
+const LETTERS: usize = 92;
 
 impl Nature {
     /// Fill and edge, readable on white and on black.
@@ -25,9 +25,11 @@ impl Nature {
 }
 
 /// A line of text beside a box.
-enum Line {
-    Shown(String),
-    Open(String),
+struct Line {
+    /// What stands before the first line of a statement.
+    sign: &'static str,
+    colour: &'static str,
+    text: String,
 }
 
 /// Draws a chain that was verified.
@@ -77,10 +79,15 @@ const GREY: &str = "#7d8896";
 const GREEN: &str = "#3c9a5f";
 
 fn lines(step: &StepStory) -> Vec<Line> {
-    let shown = step.shown.iter().flat_map(|text| wrap(text, LETTERS));
+    let shown = step.shown.iter().map(|text| ("✓", GREEN, text.clone()));
     let open = step.open.iter();
-    let open = open.flat_map(|text| wrap(&format!("not shown: {text}"), LETTERS));
-    shown.map(Line::Shown).chain(open.map(Line::Open)).collect()
+    let open = open.map(|text| ("·", GREY, format!("not shown: {text}")));
+    let statements = shown.chain(open).flat_map(|(sign, colour, text)| {
+        let signs = std::iter::once(sign).chain(std::iter::repeat(""));
+        let lines = signs.zip(wrap(&text, LETTERS));
+        lines.map(move |(sign, text)| Line { sign, colour, text })
+    });
+    statements.collect()
 }
 
 fn draw_box(out: &mut String, step: &StepStory, y: usize, height: usize) {
@@ -112,23 +119,21 @@ fn draw_box(out: &mut String, step: &StepStory, y: usize, height: usize) {
 /// What names a step: its first fact, digests by their first letters.
 fn identity(step: &StepStory) -> Option<(&'static str, String)> {
     let named = |wanted: &str| step.facts.iter().find(|(name, _)| *name == wanted);
-    let (name, text) = ["commitment", "plan", "source", "outputs"]
+    let (name, text) = ["commitment", "plan", "source", "outputs", "weights"]
         .iter()
         .find_map(|wanted| named(wanted))?;
     let digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match *name {
         "source" => Some(("", text.clone())),
         "outputs" => Some(("outputs:", text.clone())),
+        "weights" => Some(("", format!("{text} numbers"))),
         "plan" | "commitment" if digest => Some(("", format!("{}..", &text[..12]))),
         name => Some((name, text.clone())),
     }
 }
 
 fn draw_line(out: &mut String, line: &Line, y: usize) {
-    let (sign, colour, text) = match line {
-        Line::Shown(text) => ("✓", GREEN, text),
-        Line::Open(text) => ("·", GREY, text),
-    };
+    let Line { sign, colour, text } = line;
     let _ = writeln!(
         out,
         r#"<text x="{}" y="{y}" font-size="13" fill="{colour}"><tspan font-weight="700">{sign}</tspan></text><text x="{TEXT}" y="{y}" font-size="13" fill="{colour}">{}</text>"#,
@@ -234,8 +239,9 @@ mod tests {
         assert!(svg.contains("&lt;script&gt;"), "{svg}");
         assert!(svg.contains("abababababab.."));
         assert_eq!(svg.matches("stroke-dasharray").count(), 2);
-        // Two lines of 96 letters and a bit, and one that is open, for each step.
-        assert_eq!(svg.matches(">✓<").count(), 2 * 3);
+        // Three lines, with one sign, and one that is open, for each step.
+        assert_eq!(svg.matches(">✓<").count(), 2);
+        assert_eq!(svg.matches(GREEN).count(), 2 * 2 * 3);
         assert_eq!(svg.matches("not shown: b").count(), 2);
     }
 

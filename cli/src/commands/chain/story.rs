@@ -178,11 +178,11 @@ fn initialization(report: &ProvenanceReport) -> StepStory {
         nature: Nature::Proved,
         name: "initial weights".to_owned(),
         title: format!(
-            "INITIAL WEIGHTS: {} numbers in {} proofs",
+            "INITIAL WEIGHTS: {} numbers, {}",
             count(init.sampled_weights),
-            count(init.proofs)
+            many(init.proofs, "proof")
         ),
-        facts: Vec::new(),
+        facts: vec![("weights", count(init.sampled_weights))],
         shown: init.proved.iter().map(ToString::to_string).collect(),
         open: Vec::new(),
     }
@@ -195,8 +195,8 @@ fn deviates(report: &ProvenanceReport) -> StepStory {
         title: "COMMITMENT to them".to_owned(),
         facts: vec![("commitment", hex::encode(report.deviates))],
         shown: vec![format!(
-            "what is committed is what the {} proofs are about, row by row: a link each",
-            count(report.init.proofs)
+            "what is committed is what the initial weights' proofs are about, row by row: {}",
+            many(report.init.proofs, "link")
         )],
         open: Vec::new(),
     }
@@ -221,8 +221,8 @@ fn weights(chain: &Provenance, version: &VersionReport) -> Result<StepStory> {
                 title: format!("MODEL '{name}' has the initial weights"),
                 facts,
                 shown: vec![format!(
-                    "{numbers} are committed deviates, element by element: a proof, {} links",
-                    count(tiles.saturating_add(1))
+                    "{numbers} are the initial weights' integers, element by element: a proof, {}",
+                    many(tiles.saturating_add(1), "link")
                 )],
                 open: vec![
                     "the other numbers: biases, multipliers, constants of the plan".to_owned(),
@@ -295,6 +295,11 @@ fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> Step
         ],
         open,
     }
+}
+
+fn many(number: u64, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {what}{s}", count(number))
 }
 
 impl Story {

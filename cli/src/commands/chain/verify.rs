@@ -49,6 +49,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     let given = args.keys().iter().map(|path| read_key(path));
     let given = given.collect::<Result<Vec<_>>>()?;
     let keys = ChainKeys::find(context, &chain, &given, args.rederives())?;
+    keys::check_attachments(&chain).doing(refused())?;
     check_public(&chain).doing(refused())?;
     let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
     let story = tell(&chain, &report, &compared, keys.uses(), &values)?;
