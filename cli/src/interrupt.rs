@@ -10,10 +10,15 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Who answers the first signal.
+static ANSWERER: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
 
 /// How soon the first signal is answered in words.
 const ANSWER: Duration = Duration::from_millis(50);
@@ -37,13 +42,16 @@ pub fn listen(context: &Context, answer: &'static str) -> Result<()> {
             })?;
     }
     if !context.json && !context.quiet {
-        std::thread::spawn(move || {
+        let answerer = std::thread::spawn(move || {
             while !STOP.load(Ordering::Relaxed) {
                 std::thread::sleep(ANSWER);
             }
             // After a progress bar, which leaves the cursor in its line.
             let _ = writeln!(std::io::stderr(), "\n{answer}");
         });
+        if let Ok(mut place) = ANSWERER.lock() {
+            *place = Some(answerer);
+        }
     }
     Ok(())
 }
@@ -58,7 +66,13 @@ pub fn checkpoint() {
 
 /// Runs a command; a [`checkpoint`] that was hit is a failure of its own kind.
 pub fn catch<T>(command: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|payload| {
+    let result = catch_unwind(AssertUnwindSafe(command));
+    // Work that stops at once does not overtake the answer.
+    let answerer = ANSWERER.lock().ok().and_then(|mut place| place.take());
+    if let Some(answerer) = answerer.filter(|_| STOP.load(Ordering::Relaxed)) {
+        let _ = answerer.join();
+    }
+    result.unwrap_or_else(|payload| {
         if payload.is::<Stopped>() {
             Err(Failure::new(Kind::Interrupted, "stopped by a signal")
                 .help("nothing was left half written; run the same command again"))

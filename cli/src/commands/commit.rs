@@ -12,7 +12,7 @@ use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use nascent_circuits::inference::{Hidden, InferenceCircuit};
 use nascent_ir::{CheckedGraph, Params};
-use nascent_prover::link::{Columns, Committer, Opening};
+use nascent_prover::link::{Columns, Committer, OpenError, Opening};
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::{CommittedTo, LinkError, Part, PartData, tail_rows};
 use nascent_verifier::{CommitmentData, Links, ProvedWeights, Srs, WeightCommitment};
@@ -41,6 +41,13 @@ pub struct CommitArgs {
     force: bool,
     #[command(flatten)]
     circuit: CircuitArgs,
+    /// A commitment to other parameters of the same architecture, made with the same secret: only what
+    /// differs is computed
+    #[arg(long, value_name = "FILE", requires = "previous_model")]
+    previous: Option<PathBuf>,
+    /// The folder whose parameters that commitment is to
+    #[arg(long, value_name = "DIR", requires = "previous")]
+    previous_model: Option<PathBuf>,
 }
 
 /// For which circuit of a model a commitment is: its columns are that circuit's.
@@ -182,6 +189,30 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
         .ok_or_else(|| Failure::new(Kind::Input, "the architecture has no parameters to commit"))?;
     let committer = Committer::new(&srs, tail);
     let opening = obtain_opening(&args.opening)?;
+    let (points, changed) = match (&args.previous, &args.previous_model) {
+        (Some(previous), Some(folder)) => {
+            let old = keys
+                .circuit()
+                .parameter_cells(&read_params(folder, &graph)?)
+                .or_fail(Kind::Input)?;
+            let data: CommitmentData = files::read(previous)?;
+            let checked = checked(previous, &data, srs.verifier_srs())?;
+            let part = checked.part(&columns.subject);
+            let part = part.filter(|part| *part.vk_digest() == columns.vk_digest);
+            let part = part.ok_or(OpenError::Previous).or_fail(Kind::Usage)?;
+            if data.parts.iter().any(|part| part.opening != opening.id()) {
+                return Err(Failure::from_error(Kind::Usage, OpenError::PreviousSecret));
+            }
+            let (points, changed) = committer
+                .commit_from(part, &old, &cells, &opening)
+                .or_fail(Kind::Input)?;
+            (points, Some(changed))
+        }
+        _ => {
+            let points = committer.commit(&columns, &cells, &opening);
+            (points.or_fail(Kind::Internal)?, None)
+        }
+    };
     let data = CommitmentData {
         srs_digest: identity,
         tails: vec![committer.tail_points().or_fail(Kind::Internal)?],
@@ -190,9 +221,7 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
             vk_digest: columns.vk_digest,
             opening: opening.id(),
             tail: 0,
-            points: committer
-                .commit(&columns, &cells, &opening)
-                .or_fail(Kind::Internal)?,
+            points,
         }],
     };
     // What goes out was checked as its reader will check it.
@@ -208,6 +237,13 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
         cells.len(),
         output::duration(time)
     ));
+    if let Some(changed) = changed {
+        context.result(format!(
+            "{:<18}{} numbers differ from the previous commitment's",
+            "changed",
+            count(changed)
+        ));
+    }
     context.note(format!(
         "Publish {}. Keep {} to yourself: with it, guesses at the parameters can be checked.",
         args.out.display(),
@@ -224,6 +260,7 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
         "vk_digest": hex::encode(columns.vk_digest),
         "parameters": numbers(&params),
         "columns": cells.len(),
+        "changed": changed,
         "srs": hex::encode(identity),
         "development_srs": development,
         "seconds": time.as_secs_f64(),

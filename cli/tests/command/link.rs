@@ -173,6 +173,24 @@ fn commitments_open_to_their_parameters_only() {
     prove(&folder, "x", "c", "o").failure(1, "refused");
     assert!(!folder.path("x").exists());
     commit(&folder, "c4", "o").exits(0);
+    // The same, from the commitment to the other checkpoint.
+    std::fs::rename(folder.path("model"), folder.path("changed")).expect("renamed");
+    let (onnx, samples) = (example("mlp-128.onnx"), example("mlp-128.samples.npz"));
+    let compile = ["compile", &onnx, "--samples", &samples, "--out", "model"];
+    folder.json(&compile).exits(0);
+    let update = |out: &str, opening: &str, from: &str| {
+        let commit = ["commit", "changed", "--out", out, "--opening", opening];
+        let previous = ["--previous", from, "--previous-model", "model"];
+        run(&folder, &[&commit[..], &previous].concat())
+    };
+    let updated = update("c5", "o", "c").exits(0).json();
+    assert_eq!(updated["changed"], 1);
+    let [made, updated] = ["c4", "c5"].map(|c| fs::read(folder.path(c)).expect("read"));
+    assert!(made == updated);
+    let refused = update("c6", "o2", "c").failure(2, "usage");
+    assert!(refused.contains("another secret"), "{refused}");
+    fs::remove_dir_all(folder.path("model")).expect("removed");
+    std::fs::rename(folder.path("changed"), folder.path("model")).expect("renamed");
     prove(&folder, "x", "c4", "o").exits(0);
     verify(&folder, "x", &["--commitment", "c4"]).exits(0);
     verify(&folder, "x", &["--commitment", "c"]).failure(1, "refused");

@@ -161,7 +161,7 @@ fn a_second_signal_ends_the_program_at_once() {
     let folder = planned_with(1200);
     let mut child = start(&folder, &prove("13"));
     first_tile(&folder, &mut child);
-    let kill = format!("kill -INT {0}; sleep 0.1; kill -INT {0}", child.id());
+    let kill = format!("kill -INT {0}; sleep 0.03; kill -INT {0}", child.id());
     let status = Command::new("sh").args(["-c", &kill]).status();
     assert!(status.expect("a shell").success(), "{kill}");
     let output = child.wait_with_output().expect("an end");

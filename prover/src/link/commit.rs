@@ -11,6 +11,7 @@ use nascent_verifier::encoding::point_to_bytes;
 use nascent_verifier::link::{LinkKeyError, Part, TailPoints};
 use rayon::prelude::*;
 
+use super::convert::curve_point;
 use super::opening::{Columns, Opening};
 use super::point_bytes;
 use super::tail::tail_points;
@@ -38,6 +39,12 @@ pub enum OpenError {
         /// Rows given.
         got: usize,
     },
+    /// The previous commitment is to other columns.
+    #[error("the previous commitment is to another architecture, or another circuit of it")]
+    Previous,
+    /// The previous commitment was made with another secret.
+    #[error("the previous commitment was made with another secret")]
+    PreviousSecret,
     /// A column is not the committed one, or the opening is another commitment's.
     #[error(
         "column {column} is not what was committed, or the opening belongs to another commitment"
@@ -108,6 +115,68 @@ impl<'a> Committer<'a> {
             Ok(point_bytes(&point))
         };
         cells.par_iter().enumerate().map(commit).collect()
+    }
+
+    /// As [`Self::commit`], from a commitment to other cells of the same columns: takes the time of the
+    /// cells that differ. Gives the points, and how many cells differ.
+    ///
+    /// The points are those that [`Self::commit`] gives, if `previous` holds `old`; else they are of no
+    /// use, and [`Self::open`] tells.
+    ///
+    /// # Errors
+    ///
+    /// If the previous commitment is to other columns, or a column has another length.
+    pub fn commit_from(
+        &self,
+        previous: &Part,
+        old: &[Vec<i64>],
+        new: &[Vec<i64>],
+        opening: &Opening,
+    ) -> Result<(Vec<[u8; 32]>, u64), OpenError> {
+        let columns = Columns::of(previous);
+        let expected = previous.points().len();
+        for got in [old.len(), new.len()] {
+            if got != expected {
+                return Err(OpenError::Columns { expected, got });
+            }
+        }
+        let rows = 1_usize << self.srs.k();
+        let first = rows - self.tail.min(rows);
+        let pairs = old.par_iter().zip(new).zip(previous.points()).enumerate();
+        let updated = pairs.map(|(column, ((old, new), point))| {
+            for cells in [old, new] {
+                if cells.len() != rows {
+                    return Err(OpenError::Rows {
+                        column,
+                        expected: rows,
+                        got: cells.len(),
+                    });
+                }
+            }
+            let differ: Vec<usize> = (0..first).filter(|&row| old[row] != new[row]).collect();
+            if differ.is_empty() {
+                // The tail is a hash of the cells: it is the same.
+                return Ok((point_to_bytes(point), 0));
+            }
+            let sum = |cells: &[i64]| {
+                let mut values = vec![field(0); rows];
+                for &row in &differ {
+                    values[row] = field(cells[row]);
+                }
+                let tail = opening.tail(&columns, column, cells, self.tail);
+                values[first..].copy_from_slice(tail.as_slice());
+                let sum = self.bases.multi_exponentiation(&values);
+                values[first..].fill(field(0));
+                std::hint::black_box(&values);
+                sum
+            };
+            let point = curve_point(&point_to_bytes(point)).map_err(|_| OpenError::Previous)?;
+            let point = (sum(new) - sum(old) + point).to_affine();
+            Ok((point_bytes(&point), differ.len() as u64))
+        });
+        let updated = updated.collect::<Result<Vec<_>, _>>()?;
+        let cells = updated.iter().map(|(_, cells)| cells).sum();
+        Ok((updated.into_iter().map(|(point, _)| point).collect(), cells))
     }
 
     /// Checks that a published part holds exactly these cells.

@@ -102,7 +102,7 @@ impl Demo<'_> {
         let prove = self.prove(k)?;
         let relayout = self.relayout()?;
         let answer = self.answer(samples)?;
-        let (chain, verify) = self.chain()?;
+        let (chain, verify) = self.chain(model)?;
         let refusals = self.lies()?;
         let figures = Figures {
             derive,
@@ -403,7 +403,7 @@ impl Demo<'_> {
         Ok(made)
     }
 
-    fn chain(&self) -> Result<(Value, Value)> {
+    fn chain(&self, model: &Path) -> Result<(Value, Value)> {
         self.step(
             8,
             "VERIFY: all of it in one file, and from that file alone, as anyone would.",
@@ -429,6 +429,12 @@ impl Demo<'_> {
             &self.path("model.chain"),
             "--development-srs",
             "--rederive-key",
+            "--plan",
+            &self.path("plan.nsc"),
+            "--model",
+            &model.to_string_lossy(),
+            "--rules",
+            &self.path("rules.toml"),
             "--picture",
             &picture,
         ])?;
