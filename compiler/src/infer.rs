@@ -187,12 +187,17 @@ pub fn compile_derived(
     let architecture = compiled.graph.digest().map_err(|error| InferError::Plan {
         reason: error.to_string(),
     })?;
+    let public = Origins::public_of(&compiled.graph, &compiled.params);
+    let public = public.map_err(|error| InferError::Plan {
+        reason: error.to_string(),
+    })?;
     Ok(Derived {
         compiled,
         origins: Origins {
             model,
             architecture,
             params,
+            public,
         },
     })
 }

@@ -459,6 +459,28 @@ pub enum OriginsError {
         /// Position of the tensor in the specification.
         tensor: u32,
     },
+    /// A public parameter that is no vector of the graph.
+    #[error("{param} is public, and no vector of the graph")]
+    NoVector {
+        /// The number.
+        param: TensorId,
+    },
+    /// A vector that is not public.
+    #[error("the integers of the vector {param} are not given")]
+    NotPublic {
+        /// The parameter.
+        param: TensorId,
+    },
+    /// A public parameter with another number of integers.
+    #[error("parameter {param}: {got} integers, expected {expected}")]
+    Values {
+        /// The parameter.
+        param: TensorId,
+        /// Elements of the parameter.
+        expected: usize,
+        /// Integers given.
+        got: usize,
+    },
     /// Elements that the tensor does not have.
     #[error("parameter {param}: it reaches beyond tensor {tensor}")]
     Outside {

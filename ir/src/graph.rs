@@ -6,6 +6,7 @@ use crate::range::Range;
 use crate::table::Table;
 use nascent_verifier::codec::bounded;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Deref;
 
@@ -119,6 +120,13 @@ impl CheckedGraph {
     /// If `id` is not of this graph.
     pub fn table(&self, id: TableId) -> &Table {
         &self.graph.tables[id.0 as usize]
+    }
+
+    /// The `Param` tensors that no contraction takes, such as biases and multipliers.
+    pub fn vectors(&self) -> BTreeSet<TensorId> {
+        let contractions = self.graph.nodes.iter().filter(|of| of.op.is_contraction());
+        let taken: BTreeSet<TensorId> = contractions.flat_map(|of| of.op.operands()).collect();
+        self.params().filter(|id| !taken.contains(id)).collect()
     }
 
     /// The `Param` tensors, in order.

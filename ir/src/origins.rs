@@ -1,29 +1,48 @@
-//! Which deviates the integers of a graph's parameters are.
+//! What the integers of a graph's parameters are: deviates of a plan, or public numbers.
 //!
 //! A plan derives tensors of deviates; the compiler turns a model with such weights into a graph
 //! whose matrix parameters hold the very same integers, rearranged. [`Origins`] writes down the
-//! rearrangement, so that a proof can tie the two, and anyone who compiles again gets the same.
+//! rearrangement, so that a proof can tie the two, and anyone who compiles again gets the same. What
+//! the compiler computes beside them, biases and multipliers, are no secrets of such a model: they
+//! stand in the list themselves.
 
 use crate::error::OriginsError;
 use crate::graph::{CheckedGraph, TensorId};
 use crate::limits::{MAX_NODES, MAX_RANK};
 use crate::op::Op;
+use crate::params::Params;
 use nascent_verifier::codec::{Format, FormatError, bounded};
 use nascent_verifier::digest::{Digest32, tagged};
 use nascent_verifier::{Fill, ModelSpec};
 use serde::{Deserialize, Serialize};
 
-/// Parameters whose integers are deviates of a plan.
+/// Where the integers of the parameters come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origins {
     /// Digest of the plan's model specification.
     pub model: Digest32,
     /// Architecture digest of the graph.
     pub architecture: Digest32,
-    /// One entry for each such parameter, by rising number.
+    /// One entry for each matrix whose integers are deviates, by rising number.
     #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
     pub params: Vec<Origin>,
+    /// All vectors, by rising number.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
+    pub public: Vec<PublicParam>,
 }
+
+/// A parameter that is public.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicParam {
+    /// The parameter.
+    pub param: TensorId,
+    /// Its integers, row-major.
+    #[serde(deserialize_with = "bounded::<_, _, MAX_PUBLIC>")]
+    pub values: Vec<i32>,
+}
+
+/// Most integers of a public parameter.
+const MAX_PUBLIC: usize = 1 << 22;
 
 /// One parameter: its element at `(i_0, i_1, ..)` is element `first + sum of i_d strides_d` of a
 /// sampled tensor.
@@ -100,7 +119,31 @@ impl Origins {
         Ok(tagged("nascent origins v1", &[&self.encode()?]))
     }
 
-    /// Checks that model and graph are those named, and every element is one that the plan samples.
+    /// The integers of all vectors of a graph.
+    ///
+    /// # Errors
+    /// A vector that has none.
+    pub fn public_of(
+        graph: &CheckedGraph,
+        params: &Params,
+    ) -> Result<Vec<PublicParam>, OriginsError> {
+        let public = |param| {
+            let values = params.values.get(&param);
+            let values = values.ok_or(OriginsError::NotPublic { param })?.clone();
+            Ok(PublicParam { param, values })
+        };
+        graph.vectors().into_iter().map(public).collect()
+    }
+
+    /// The integers of a public parameter.
+    pub fn public(&self, param: TensorId) -> Option<&[i32]> {
+        let position = self.public.binary_search_by_key(&param, |of| of.param);
+        let of = self.public.get(position.ok()?)?;
+        Some(&of.values)
+    }
+
+    /// Checks that model and graph are those named, that every element is one that the plan samples,
+    /// and that all vectors are public.
     ///
     /// # Errors
     /// The first rule broken.
@@ -138,7 +181,25 @@ impl Origins {
                 return Err(OriginsError::Outside { param, tensor });
             }
         }
-        Ok(())
+        let vectors = graph.vectors();
+        for public in &self.public {
+            let param = public.param;
+            if !vectors.contains(&param) {
+                return Err(OriginsError::NoVector { param });
+            }
+            let (expected, got) = (graph.tensor(param).elements(), public.values.len());
+            if got != expected {
+                return Err(OriginsError::Values {
+                    param,
+                    expected,
+                    got,
+                });
+            }
+        }
+        match vectors.into_iter().find(|&id| self.public(id).is_none()) {
+            Some(param) => Err(OriginsError::NotPublic { param }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -149,13 +210,14 @@ impl Format for Origins {
     type Error = OriginsError;
 
     fn validate(&self) -> Result<(), OriginsError> {
-        let falling = |pair: &&[Origin]| pair[0].param >= pair[1].param;
-        match self.params.windows(2).find(falling) {
-            Some(pair) => Err(OriginsError::Order {
-                param: pair[1].param,
-            }),
-            None => Ok(()),
+        let params: Vec<TensorId> = self.params.iter().map(|of| of.param).collect();
+        let public: Vec<TensorId> = self.public.iter().map(|of| of.param).collect();
+        for list in [params, public] {
+            if let Some(pair) = list.windows(2).find(|pair| pair[0] >= pair[1]) {
+                return Err(OriginsError::Order { param: pair[1] });
+            }
         }
+        Ok(())
     }
 }
 
@@ -214,6 +276,12 @@ mod tests {
             model: [1; 32],
             architecture: [2; 32],
             params: vec![origin(1), origin(5)],
+            public: [2, 7]
+                .map(|param| PublicParam {
+                    param: TensorId(param),
+                    values: vec![param as i32, -3],
+                })
+                .to_vec(),
         };
         let bytes = origins.encode().expect("valid");
         assert_eq!(Origins::decode(&bytes), Ok(origins.clone()));
@@ -226,7 +294,16 @@ mod tests {
             assert_eq!(other.encode(), Err(FormatError::Invalid(error)));
         }
         let mut other = origins.clone();
+        other.public.swap(0, 1);
+        let error = OriginsError::Order { param: TensorId(2) };
+        assert_eq!(other.encode(), Err(FormatError::Invalid(error)));
+        let mut other = origins.clone();
         other.params[0].first = 2;
         assert_ne!(other.digest(), origins.digest());
+        let mut other = origins.clone();
+        other.public[1].values[1] = 3;
+        assert_ne!(other.digest(), origins.digest());
+        assert_eq!(origins.public(TensorId(7)), Some(&[7, -3][..]));
+        assert_eq!(origins.public(TensorId(1)), None);
     }
 }

@@ -30,8 +30,8 @@ pub struct RelayoutTile {
 
 /// What a relayout is about. The proof is bound to all of it.
 ///
-/// The key's lists of weight columns are the lanes of each tile, in order, then the weight columns of
-/// the inference.
+/// The key's lists of weight columns are the lanes of each tile, in order, then the parameter columns
+/// of the inference: matrices and vectors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayoutStatement {
     /// Digest of the model specification whose streams the tiles belong to.
@@ -45,7 +45,7 @@ pub struct RelayoutStatement {
     /// Tiles, by stream and index.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_TILES>")]
     pub tiles: Vec<RelayoutTile>,
-    /// Weight columns of the inference.
+    /// Parameter columns of the inference.
     pub weights: u32,
 }
 
@@ -217,7 +217,7 @@ pub struct RelayoutReport {
 pub struct RelayoutColumns {
     /// Lanes of each tile, in the order of the statement.
     pub tiles: Vec<ProvedWeights>,
-    /// Weights of the inference.
+    /// Parameters of the inference.
     pub weights: ProvedWeights,
 }
 

@@ -143,6 +143,23 @@ pub(crate) fn place_weights(
     Ok(())
 }
 
+/// Fills the columns of vector parameters.
+pub(crate) fn place_vectors(
+    layout: &Layout,
+    params: &Params,
+    sheet: &mut Sheet,
+    columns: &[Column<Advice>],
+    offset: i64,
+) -> Result<(), ExecuteError> {
+    let lanes = layout.lanes.params;
+    for (index, &(tensor, element)) in layout.params.iter().enumerate() {
+        let row = index / lanes;
+        let cell = within(value(params, tensor, element)?, offset, row)?;
+        sheet.advice_mut(columns[index % lanes])[row] = cell;
+    }
+    Ok(())
+}
+
 /// An element of a parameter.
 fn value(params: &Params, tensor: TensorId, element: u32) -> Result<i64, ExecuteError> {
     let values = params.values.get(&tensor).map_or(&[][..], |v| v);
@@ -216,13 +233,15 @@ impl Machine<'_> {
         let (offset, last) = (shape.weight_offset(), shape.last_row());
         let weights = &self.config.params.weights;
         place_weights(self.layout, params, sheet, weights, offset, last)?;
-        let lanes = self.layout.lanes.params;
-        for (index, &(tensor, element)) in self.layout.params.iter().enumerate() {
-            let (row, lane) = (index / lanes, &self.config.params.lanes[index % lanes]);
-            let value = value(params, tensor, element)?;
-            let cell = within(value, shape.param_offset(), row)?;
-            sheet.advice_mut(lane.value)[row] = cell;
-            sheet.advice_mut(lane.high)[row] = cell >> shape.table_bits;
+        let lanes = &self.config.params.lanes;
+        let columns: Vec<_> = lanes.iter().map(|lane| lane.value).collect();
+        place_vectors(self.layout, params, sheet, &columns, shape.param_offset())?;
+        let rows = self.layout.params.len().div_ceil(lanes.len().max(1));
+        for lane in lanes {
+            for row in 0..rows {
+                let cell = sheet.advice(lane.value)[row];
+                sheet.advice_mut(lane.high)[row] = cell >> shape.table_bits;
+            }
         }
         Ok(())
     }

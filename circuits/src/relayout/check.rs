@@ -5,7 +5,8 @@
 //!
 //! - the sum runs over the rows before the last, and everything that counts stands there;
 //! - each address has one cell of a tile that counts;
-//! - weights and rest count at each address as often as that cell, and nowhere else.
+//! - weights and rest count at each address as often as that cell, and nowhere else;
+//! - the rows on which vectors are held against public numbers are the first ones, without a gap.
 //!
 //! It does not show that an address is the deviate that the plan says, or a weight the one that
 //! the model needs there: that is the planner's translation.
@@ -27,6 +28,7 @@ const MAX_ADDRESS: i64 = 1 << 40;
 pub fn check(config: &RelayoutConfig, sheet: &Sheet) -> Result<(), CheckError> {
     let columns = Columns { config, sheet };
     columns.selectors()?;
+    columns.vectors()?;
     let (mut left, mut right) = (columns.tiles()?, columns.weights()?);
     right.extend(columns.rest()?);
     left.sort_unstable();
@@ -45,6 +47,27 @@ struct Columns<'a> {
 impl Columns<'_> {
     fn value(&self, column: Column<Fixed>, row: usize) -> i64 {
         self.sheet.fixed(column)[row]
+    }
+
+    /// Ones, then zeros; and no public number where nothing is held against it.
+    fn vectors(&self) -> Result<(), CheckError> {
+        let fail = |what, row, value| Err(CheckError::Flag { what, row, value });
+        let mut before = 1;
+        for row in 0..self.config.shape.rows() {
+            let most = if self.config.vectors.is_empty() {
+                0
+            } else {
+                before
+            };
+            before = self.count("known", self.config.known, row, most)?;
+            for lane in self.config.vectors.iter().filter(|_| before == 0) {
+                let value = self.value(lane.public, row);
+                if value != 0 {
+                    return fail("public parameter", row, value);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn selectors(&self) -> Result<(), CheckError> {

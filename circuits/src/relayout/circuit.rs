@@ -15,7 +15,7 @@ use super::check::check;
 use super::config::{RelayoutConfig, RestLane, Shape};
 use super::plan::{Layout, TilePlan};
 use crate::inference::CheckError;
-use crate::inference::execute::{ExecuteError, place_weights};
+use crate::inference::execute::{ExecuteError, place_vectors, place_weights};
 use crate::inference::fraction::Randomness;
 use crate::inference::linear::field;
 use crate::inference::sheet::Sheet;
@@ -52,6 +52,17 @@ pub enum WitnessError {
         weight: i64,
         /// The deviate.
         deviate: i64,
+    },
+    /// A bias, a multiplier or another vector parameter is not what the list of origins has.
+    #[error(
+        "the vector parameter on row {row}, lane {lane} is not the public one; \
+         compile again with the plan and its weights"
+    )]
+    Public {
+        /// Row of the circuit.
+        row: usize,
+        /// Lane.
+        lane: usize,
     },
 }
 
@@ -106,6 +117,15 @@ impl RelayoutCircuit {
         let (offset, last) = (layout.shape.weight_offset, layout.shape.last_row());
         let weights = &config.weights.values;
         place_weights(&layout.inference, params, &mut sheet, weights, offset, last)?;
+        let vectors: Vec<_> = config.vectors.iter().map(|lane| lane.value).collect();
+        let vector_offset = layout.vector_offset();
+        place_vectors(
+            &layout.inference,
+            params,
+            &mut sheet,
+            &vectors,
+            vector_offset,
+        )?;
         for (lane, row, rest) in layout.rest_cells() {
             let deviate = layout.tiles[rest.tile].deviate(&tiles[rest.tile], rest.position);
             sheet.advice_mut(config.rest[lane].value)[row] = RestLane::cell(deviate);
@@ -207,11 +227,12 @@ pub struct SharedColumns {
 }
 
 impl Layout {
-    /// The lanes of each tile, then the weights.
+    /// The lanes of each tile, then the parameters: matrices and vectors.
     pub fn shared_columns(&self) -> Vec<SharedColumns> {
         let tiles = self.tiles.iter();
         let tiles = tiles.map(|tile| (tile.lanes.lanes, tile.first_row + tile.rows()));
-        let weights = (self.shape.weight_lanes, self.inference.weight_rows);
+        let columns = self.shape.weight_lanes + self.shape.vector_lanes;
+        let weights = (columns, self.inference.parameter_rows());
         let mut end = 0;
         let shared = tiles.chain([weights]).map(|(count, rows)| {
             let columns = end..end + count;
@@ -221,7 +242,13 @@ impl Layout {
         shared.collect()
     }
 
-    /// Compares each weight with its deviate: a proof of anything else would not verify.
+    /// Added to a vector parameter in its cell.
+    fn vector_offset(&self) -> i64 {
+        1 << (2 * self.inference.table_bits - 1)
+    }
+
+    /// Compares each weight with its deviate, and each vector with its public values: a proof of
+    /// anything else would not verify.
     fn compare(
         &self,
         config: &RelayoutConfig,
@@ -243,6 +270,13 @@ impl Layout {
                         weight,
                         deviate,
                     });
+                }
+            }
+        }
+        for (row, cells) in self.vector_rows() {
+            for (lane, (columns, &public)) in config.vectors.iter().zip(cells).enumerate() {
+                if sheet.advice(columns.value)[row] != public {
+                    return Err(WitnessError::Public { row, lane });
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Columns and fractions of a relayout.
 
 use halo2_proofs::plonk::{Advice, Column, ConstraintSystem, FirstPhase, Fixed};
+use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::Fr;
 
 use crate::inference::fraction::{Fraction, FractionConfig, GROUP, Randomness, Tuple};
@@ -34,6 +35,8 @@ pub struct Shape {
     pub weight_lanes: usize,
     /// Added to a weight in its cell.
     pub weight_offset: i64,
+    /// Columns of vector parameters, which are public.
+    pub vector_lanes: usize,
     /// Columns of deviates that are no weight.
     pub rest_lanes: usize,
 }
@@ -81,6 +84,15 @@ pub struct WeightColumns {
     pub step: Column<Fixed>,
 }
 
+/// A column of vector parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct VectorLane {
+    /// The parameter's cell, as the inference has it.
+    pub value: Column<Advice>,
+    /// What it must be.
+    pub public: Column<Fixed>,
+}
+
 /// A column of deviates that are no weight.
 #[derive(Clone, Copy, Debug)]
 pub struct RestLane {
@@ -108,6 +120,10 @@ pub struct RelayoutConfig {
     pub tiles: Vec<TileColumns>,
     /// Weights: the advice columns after them.
     pub weights: WeightColumns,
+    /// Vector parameters: the columns after the weights.
+    pub vectors: Vec<VectorLane>,
+    /// One on the rows of vector parameters.
+    pub known: Column<Fixed>,
     /// Deviates that are no weight.
     pub rest: Vec<RestLane>,
     /// One on the rows `0..last`.
@@ -128,6 +144,7 @@ impl RelayoutConfig {
         };
         let lanes: Vec<_> = shape.tiles.iter().map(|tile| advice(tile.lanes)).collect();
         let weights = advice(shape.weight_lanes);
+        let vectors = advice(shape.vector_lanes);
         let rest = advice(shape.rest_lanes);
         let tiles = lanes.into_iter().zip(&shape.tiles);
         let tiles: Vec<TileColumns> = tiles
@@ -144,6 +161,15 @@ impl RelayoutConfig {
             base: meta.fixed_column(),
             step: meta.fixed_column(),
         };
+        let vectors: Vec<VectorLane> = vectors
+            .into_iter()
+            .map(|value| VectorLane {
+                value,
+                public: meta.fixed_column(),
+            })
+            .collect();
+        let known = meta.fixed_column();
+        public_parameters(meta, known, &vectors);
         let rest: Vec<RestLane> = rest
             .into_iter()
             .map(|value| RestLane {
@@ -164,6 +190,8 @@ impl RelayoutConfig {
             shape: shape.clone(),
             tiles,
             weights,
+            vectors,
+            known,
             rest,
             running,
             ends,
@@ -174,8 +202,10 @@ impl RelayoutConfig {
     /// All columns of the first phase.
     pub(super) fn first_phase(&self) -> impl Iterator<Item = Column<Advice>> + '_ {
         let tiles = self.tiles.iter().flat_map(|tile| &tile.values);
+        let vectors = self.vectors.iter().map(|lane| lane.value);
         let rest = self.rest.iter().map(|lane| lane.value);
-        tiles.chain(&self.weights.values).copied().chain(rest)
+        let weights = tiles.chain(&self.weights.values).copied();
+        weights.chain(vectors).chain(rest)
     }
 
     /// All fixed columns.
@@ -184,9 +214,30 @@ impl RelayoutConfig {
         let rest = self.rest.iter().flat_map(|lane| [lane.address, lane.count]);
         let weights = [self.weights.base, self.weights.step];
         let counts = self.weights.counts.iter().copied().chain(weights);
-        let all = tiles.chain(counts).chain(rest);
-        all.chain([self.running, self.ends])
+        let vectors = self.vectors.iter().map(|lane| lane.public);
+        let all = tiles.chain(counts).chain(vectors).chain(rest);
+        all.chain([self.known, self.running, self.ends])
     }
+}
+
+/// Vector parameters are what the fixed columns say.
+fn public_parameters(
+    meta: &mut ConstraintSystem<Fr>,
+    known: Column<Fixed>,
+    vectors: &[VectorLane],
+) {
+    if vectors.is_empty() {
+        return;
+    }
+    meta.create_gate("public parameters", |meta| {
+        let known = meta.query_fixed(known, Rotation::cur());
+        let lane = |(j, lane): (usize, &VectorLane)| {
+            let value = meta.query_advice(lane.value, Rotation::cur());
+            let public = meta.query_fixed(lane.public, Rotation::cur());
+            (format!("lane {j}"), known.clone() * (value - public))
+        };
+        vectors.iter().enumerate().map(lane).collect::<Vec<_>>()
+    });
 }
 
 /// A fraction for each cell of a row.

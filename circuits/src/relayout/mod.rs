@@ -11,6 +11,9 @@
 //!   + sum over the rest of count / (alpha + address + beta z + beta^3)
 //! ```
 //!
+//! Biases, multipliers and other vectors are public: fixed columns have them, and each cell is held
+//! against its own.
+//!
 //! An address is a deviate's place in the streams of the model. Fixed columns give the address of
 //! each cell and how often it counts; [`check`] shows that each address has one deviate, and is
 //! counted on the right as often as on the left. All lanes of a row of a tile count alike: the
@@ -25,5 +28,7 @@ mod config;
 pub mod plan;
 
 pub use circuit::{RelayoutCircuit, SharedColumns, WitnessError};
-pub use config::{RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, WeightColumns};
+pub use config::{
+    RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, VectorLane, WeightColumns,
+};
 pub use plan::{Layout, PlanError, plan};

@@ -39,6 +39,14 @@ pub enum PlanError {
         /// Deviates.
         got: u64,
     },
+    /// A vector parameter has no value, or one that has no cell.
+    #[error("vector parameter {param}: element {element} is not given, or out of range")]
+    Vector {
+        /// The parameter.
+        param: TensorId,
+        /// Element.
+        element: u32,
+    },
     /// A parameter with an origin stands in no weight column.
     #[error("parameter {param} is no matrix of a product, so it stands in no weight column")]
     NoMatrix {
@@ -125,6 +133,8 @@ pub struct Layout {
     pub weights: Vec<WeightRow>,
     /// Deviates that are no weight.
     pub rest: Vec<Rest>,
+    /// Cells of the vector parameters, row by row.
+    pub vectors: Vec<i64>,
     /// Layout of the inference.
     pub inference: Arc<inference::Layout>,
 }
@@ -165,17 +175,20 @@ pub fn plan(
         return Err(PlanError::Nothing);
     }
     weights.sort_unstable_by_key(|row| row.row);
+    let offset = shape.param_offset();
     let mut shape = Shape {
         k: shape.k,
         tiles: tiles.iter().map(|tile| tile.lanes).collect(),
         weight_lanes: shape.weight_lanes,
         weight_offset: shape.weight_offset(),
+        vector_lanes: shape.param_lanes,
         rest_lanes: 0,
     };
+    let vectors = vectors(origins, &inference, offset)?;
     shape.rest_lanes = rest.len().div_ceil(shape.last_row().max(1));
     let max = shape.last_row();
-    if inference.weight_rows > max {
-        let rows = inference.weight_rows;
+    let rows = inference.parameter_rows();
+    if rows > max {
         return Err(PlanError::Size { rows, max });
     }
     Ok(Layout {
@@ -183,8 +196,26 @@ pub fn plan(
         tiles,
         weights,
         rest,
+        vectors,
         inference,
     })
+}
+
+/// Cells of the vector parameters, as the inference places them.
+fn vectors(
+    origins: &Origins,
+    inference: &inference::Layout,
+    offset: i64,
+) -> Result<Vec<i64>, PlanError> {
+    let cell = |&(param, element): &(TensorId, u32)| {
+        let value = origins.public(param);
+        let value = value.and_then(|values| values.get(element as usize));
+        let value = value.map(|&value| i64::from(value));
+        let value = value.filter(|value| (-offset..offset).contains(value));
+        let value = value.ok_or(PlanError::Vector { param, element })?;
+        Ok(value + offset)
+    };
+    inference.params.iter().map(cell).collect()
 }
 
 /// A parameter with the address of its tensor's first deviate.
@@ -339,6 +370,12 @@ impl Layout {
         rest.map(move |(i, rest)| (i / rows, i % rows, rest))
     }
 
+    /// Rows of vector parameters, with the cells of their lanes.
+    pub(super) fn vector_rows(&self) -> impl Iterator<Item = (usize, &[i64])> {
+        let lanes = self.shape.vector_lanes.max(1);
+        self.vectors.chunks(lanes).enumerate()
+    }
+
     /// Writes the fixed columns.
     pub fn fill(&self, config: &RelayoutConfig, sheet: &mut Sheet) {
         let last = self.shape.last_row();
@@ -361,6 +398,14 @@ impl Layout {
             sheet.fixed_mut(config.weights.step)[weights.row] = weights.step;
             for &count in config.weights.counts.iter().take(weights.lanes) {
                 sheet.fixed_mut(count)[weights.row] = 1;
+            }
+        }
+        if !config.vectors.is_empty() {
+            for (row, cells) in self.vector_rows() {
+                sheet.fixed_mut(config.known)[row] = 1;
+                for (lane, &cell) in config.vectors.iter().zip(cells) {
+                    sheet.fixed_mut(lane.public)[row] = cell;
+                }
             }
         }
         for (lane, row, rest) in self.rest_cells() {

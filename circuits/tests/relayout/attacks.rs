@@ -156,6 +156,7 @@ fn challenges_are_drawn_after_what_they_judge() {
     let phases = model.meta.advice_column_phase();
     let cells = model.config.shape.tile_lanes()
         + model.config.weights.values.len()
+        + model.config.vectors.len()
         + model.config.rest.len();
     assert!(phases[..cells].iter().all(|&phase| phase == 0));
     assert!(phases[cells..].iter().all(|&phase| phase == 1));

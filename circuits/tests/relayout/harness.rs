@@ -11,8 +11,8 @@ use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::{self, plan};
 use nascent_circuits::relayout::{self, RelayoutCircuit, RelayoutConfig};
 use nascent_ir::{
-    Builder, CheckedGraph, Map, MatMul, Multiplier, Op, Origin, Origins, Params, Pre, Range, Table,
-    TensorId,
+    Builder, CheckedGraph, Map, MatMul, Multiplier, Op, Origin, Origins, Params, Pre, PublicParam,
+    Range, Table, TensorId,
 };
 use nascent_verifier::{Distribution, Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
 
@@ -60,13 +60,30 @@ pub fn spec() -> ModelSpec {
     }
 }
 
-/// Three products; the third one's weights are a part of the second one's.
+/// Added to the first product's results.
+fn biases() -> Vec<i32> {
+    (0..50).map(|channel| 3 * channel - 70).collect()
+}
+
+/// `y + bias`.
+fn biased(y: TensorId, bias: TensorId) -> Pre {
+    Pre::Linear {
+        a: y,
+        ca: 1,
+        b: Some((bias, 1)),
+        c: 0,
+    }
+}
+
+/// Three products; the third one's weights are a part of the second one's. The last parameter is a
+/// vector.
 pub fn graph() -> (CheckedGraph, Vec<TensorId>) {
     let mut b = Builder::new("g", 8).weight_bits(8);
     let domain = Range::new(-128, 127);
     let relu = b.table(Table::relu(domain, 3, Range::new(0, 15)));
     let mut x = b.input("x", &[1, 40], Range::new(-8, 7)).expect("valid");
     let mut params = Vec::new();
+    let bias = b.param("bias", &[50], Range::signed(9)).expect("valid");
     for (name, shape) in [("w1", [40, 50]), ("w2", [50, 11]), ("w3", [11, 9])] {
         let w = b.param(name, &shape, Range::signed(8)).expect("valid");
         params.push(w);
@@ -77,7 +94,10 @@ pub fn graph() -> (CheckedGraph, Vec<TensorId>) {
         };
         let y = b.push(name, Op::MatMul(product)).expect("valid");
         let map = Map {
-            pre: Pre::of(y),
+            pre: match name {
+                "w1" => biased(y, bias),
+                _ => Pre::of(y),
+            },
             multiplier: Multiplier::Const(100),
             shift: 16,
             table: relu,
@@ -85,6 +105,7 @@ pub fn graph() -> (CheckedGraph, Vec<TensorId>) {
         };
         x = b.push("r", Op::Map(map)).expect("valid");
     }
+    params.push(bias);
     (b.finish(&[x]).expect("checked"), params)
 }
 
@@ -104,6 +125,10 @@ pub fn origins(spec: &ModelSpec, graph: &CheckedGraph, params: &[TensorId]) -> O
             origin(1, 3, 0, [11, 1]),
             origin(2, 3, 41, [50, 1]),
         ],
+        public: vec![PublicParam {
+            param: params[3],
+            values: biases(),
+        }],
     }
 }
 
@@ -167,6 +192,7 @@ pub fn setting() -> Setting {
     params
         .values
         .insert(ids[2], values(11, 9, &|i, j| w2(41 + i * 50 + j)));
+    params.values.insert(ids[3], biases());
     let mut tiles: Vec<Vec<u32>> = normal.chunks(TILE_ROWS * 31).map(<[u32]>::to_vec).collect();
     tiles.push(uniform);
     let witness = circuit.with_witness(&tiles, &params).expect("equal");

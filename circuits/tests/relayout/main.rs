@@ -57,13 +57,20 @@ fn costs_are_those_of_the_book() {
     let (tiles, lanes) = (shape.tiles.len(), shape.tile_lanes());
     let (weights, rest) = (shape.weight_lanes, shape.rest_lanes);
     let cells = lanes + weights + rest;
-    assert_eq!(meta.num_advice_columns(), cells + cells.div_ceil(3) + 1);
+    let vectors = shape.vector_lanes;
+    let later = cells.div_ceil(3) + 1;
+    assert_eq!(meta.num_advice_columns(), cells + vectors + later);
+    let of_vectors = vectors + 1;
     assert_eq!(
         meta.num_fixed_columns(),
-        2 * tiles + weights + 2 + 2 * rest + 2
+        2 * tiles + weights + 2 + of_vectors + 2 * rest + 2
     );
     assert_eq!(meta.num_instance_columns(), 0);
-    for (name, degree) in [("fractions", 5), ("fraction sum", 2)] {
+    for (name, degree) in [
+        ("public parameters", 2),
+        ("fractions", 5),
+        ("fraction sum", 2),
+    ] {
         let gate = meta.gates().iter().find(|gate| gate.name() == name);
         let polynomials = gate.expect("a gate of that name").polynomials();
         let highest = polynomials.iter().map(|p| p.degree()).max();
@@ -80,11 +87,22 @@ fn columns_stand_as_the_statement_says() {
     let lanes = model.config.tiles.iter().flat_map(|tile| &tile.values);
     let columns: Vec<usize> = lanes
         .chain(&model.config.weights.values)
+        .copied()
+        .chain(model.config.vectors.iter().map(|lane| lane.value))
         .map(|column| column.index())
         .collect();
     let expected: Vec<usize> = (0..columns.len()).collect();
     assert_eq!(columns, expected);
-    assert_eq!(columns.len(), 31 + 31 + 36 + 40);
+    assert_eq!(columns.len(), 31 + 31 + 36 + 40 + 1);
+    // All that counts stands on the rows that a link speaks of.
+    let layout = setting.circuit.layout();
+    let shared = layout.shared_columns();
+    let (parameters, tiles) = shared.split_last().expect("parameters");
+    assert!(layout.weights.iter().all(|row| row.row < parameters.rows));
+    assert!(layout.vectors.len() <= parameters.rows);
+    for (tile, shared) in layout.tiles.iter().zip(tiles) {
+        assert!(tile.first_row + tile.uses.len() <= shared.rows);
+    }
     // Weight columns hold what inference has there, to the last row of its sums.
     let offset = setting.shape.weight_offset();
     let last = setting.shape.last_row();

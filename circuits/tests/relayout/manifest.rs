@@ -34,12 +34,43 @@ fn refusal(model: &Model, constraint: usize, forged: &BTreeMap<Cell, Fr>) -> Opt
     if constraint == model.end().0 {
         return Some(model.failures(&model.forge(forged)));
     }
+    if let Some(vector) = public(model, constraint) {
+        return Some(model.verdict([(vector, Fr::ONE)]));
+    }
     let steps = model.follows.iter();
     let mut steps = steps.filter(|step| step.constraint == constraint);
     let step = steps.next()?;
     let at: At = (constraint, step.row);
     let grid = model.forge_closing(forged, at)?;
     Some(model.failures(&grid))
+}
+
+/// The first cell that a constraint on public parameters is about.
+fn public(model: &Model, constraint: usize) -> Option<Cell> {
+    let lanes = model.config.vectors.iter().enumerate();
+    let mut lanes = lanes.filter(|(j, _)| {
+        let name = format!("lane {j}");
+        model.constraints.find("public parameters", &name) == Some(constraint)
+    });
+    lanes.next().map(|(_, lane)| cell(lane.value, 0))
+}
+
+/// Every vector parameter is held against its public value, and nothing else of its column.
+#[test]
+fn every_vector_is_bound() {
+    let model = Model::new();
+    let layout = model.witness.layout();
+    let lanes = model.config.vectors.len();
+    assert_eq!(layout.vectors.len(), 50);
+    for row in 0..model.honest.rows {
+        for (j, lane) in model.config.vectors.iter().enumerate() {
+            let verdict = model.verdict([(cell(lane.value, row), Fr::ONE)]);
+            let bound = row < layout.vectors.len().div_ceil(lanes);
+            let name = ("public parameters".to_owned(), format!("lane {j}"));
+            let expected = if bound { vec![name] } else { Vec::new() };
+            assert_eq!(verdict, expected, "row {row}, lane {j}");
+        }
+    }
 }
 
 /// Cells that count, by column.

@@ -42,7 +42,24 @@ fn origins_that_do_not_fit() {
     let error = plan(&setting, &spec, |_| ()).expect_err("another model");
     let expected = OriginsError::Other { what: "model" };
     assert!(matches!(error, PlanError::Origins(e) if e == expected));
-    let cases: [(Edit<'_>, OriginsError); 7] = [
+    let bias = setting.origins.public[0].param;
+    let cases: [(Edit<'_>, OriginsError); 10] = [
+        (
+            &|o| o.public.clear(),
+            OriginsError::NotPublic { param: bias },
+        ),
+        (
+            &|o| o.public[0].param = w1,
+            OriginsError::NoVector { param: w1 },
+        ),
+        (
+            &|o| o.public[0].values.truncate(49),
+            OriginsError::Values {
+                param: bias,
+                expected: 50,
+                got: 49,
+            },
+        ),
         (
             &|o| o.architecture[0] ^= 1,
             OriginsError::Other {
@@ -121,6 +138,11 @@ fn layouts_that_there_are_not() {
         &shape,
     );
     assert!(matches!(small, Err(PlanError::Size { .. })), "{small:?}");
+    // A vector's value that no cell of the inference can hold.
+    let out = plan(&setting, &setting.spec, |o| {
+        o.public[0].values[7] = 1 << 15;
+    });
+    assert!(matches!(out, Err(PlanError::Vector { element: 7, .. })));
     // A tile of another size is another tile.
     let larger = setting.inference.shape(Some(K + 1)).expect("fits");
     let inference = Arc::clone(&setting.inference);
@@ -150,6 +172,11 @@ fn witnesses_that_do_not_fit() {
     let error = circuit.with_witness(&tiles, &setting.params);
     assert!(matches!(error, Err(WitnessError::Count { got: 1859, .. })));
     let mut params = setting.params.clone();
+    let bias = setting.origins.public[0].param;
+    params.values.get_mut(&bias).expect("there")[9] += 1;
+    let error = circuit.with_witness(&setting.tiles, &params).err();
+    assert_eq!(error, Some(WitnessError::Public { row: 9, lane: 0 }));
+    params.values.get_mut(&bias).expect("there")[9] -= 1;
     let origin: &Origin = &setting.origins.params[2];
     params.values.get_mut(&origin.param).expect("there")[7] += 1;
     let error = circuit.with_witness(&setting.tiles, &params).err();

@@ -259,7 +259,7 @@ fn write_origins(
     let bytes = nascent_verifier::Format::encode(origins).or_fail(Kind::Internal)?;
     files::write(path, &bytes)?;
     context.result(format!(
-        "derived           {} weights are deviates of the plan, in {} matrices; biases and multipliers are not",
+        "derived           {} weights are deviates of the plan, in {} matrices; biases and multipliers are public",
         count(derived_weights(origins, compiled)),
         origins.params.len()
     ));

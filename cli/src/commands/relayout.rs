@@ -277,8 +277,9 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "proved: the weights behind the proof's commitments are the deviates behind its other",
     );
     context.result(
-        "        commitments, element by element, in the order that the list of origins says",
+        "        commitments, element by element, in the order that the list of origins says; biases",
     );
+    context.result("        and multipliers are those of the list");
     print_statement(context, &bundle.statement);
     context.result(format!(
         "{:<18}{}",
@@ -287,9 +288,9 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     ));
     context.result("not proved: that these are the commitments of the tiles' proofs and of an inference's: links show");
     context.result(
-        "            that, and `nascent verify` of a chain checks them; anything about biases and",
+        "            that, and `nascent verify` of a chain checks them; anything about weights that",
     );
-    context.result("            multipliers, and about constants of the plan");
+    context.result("            the plan fills with constants");
     if !rederived {
         context.result("            that the verifying key is the statement's: it came WITH THE PROOF, or from you.");
         context.result("            Give --plan, --architecture and --origins to derive it here.");

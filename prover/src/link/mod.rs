@@ -119,8 +119,7 @@ pub struct Proved<'a> {
 }
 
 impl Proved<'_> {
-    /// Links the proof to a part of a published commitment, or to the part's first columns, as many
-    /// as there are.
+    /// Links the proof to a part of a published commitment.
     ///
     /// # Errors
     ///
@@ -132,22 +131,20 @@ impl Proved<'_> {
         rng: impl RngCore + CryptoRng,
     ) -> Result<Link, ProveLinkError> {
         let rows = part.key().points().len();
-        let columns = self.cells.len();
-        let published = part.first_columns(columns);
-        let published = published.map_err(ProveLinkError::Statement)?;
+        let columns = part.points().len();
         let tails = self.blinding.tails(self.vk, self.list, self.cells, rows);
         let tails = tails.ok_or(ProveLinkError::Tails {
             expected: columns * rows,
             got: 0,
         })?;
-        let sides = [&self.weights.side(), &published];
+        let sides = [&self.weights.side(), &part.side()];
         let bytes = prove(
             part.key(),
             sides,
             [&tails, &opening.tails(part, self.cells)],
             rng,
         )?;
-        let check = self.weights.verify_link_first(part, &bytes);
+        let check = self.weights.verify_link_across(part, &bytes);
         check.map_err(ProveLinkError::Refused)?;
         Ok(Link {
             proof: *self.weights.context(),

@@ -90,7 +90,7 @@ pub fn statement(
         origins: origins.digest()?,
         k: u8::try_from(layout.shape.k).map_err(|_| KeyError::TooLarge)?,
         tiles: tiles.map_err(RelayoutProofError::Keys)?,
-        weights: number(layout.shape.weight_lanes)?,
+        weights: number(layout.shape.weight_lanes + layout.shape.vector_lanes)?,
     })
 }
 
@@ -211,8 +211,7 @@ impl RelayoutKeys {
             .link_to(part, opening, rng)
     }
 
-    /// Links the weights of a proof to the first columns of a published commitment to the inference's
-    /// parameters.
+    /// Links the parameters of a proof to a published commitment to the inference's parameters.
     ///
     /// # Errors
     ///

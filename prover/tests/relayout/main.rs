@@ -61,7 +61,7 @@ fn derived_weights_are_proved_and_nothing_else_is() {
         tiles.map(|list| list.points().to_vec()).collect::<Vec<_>>()
     };
     let points_of = points(&columns);
-    assert_eq!(points_of.iter().map(Vec::len).collect::<Vec<_>>(), [31, 16]);
+    assert_eq!(points_of.iter().map(Vec::len).collect::<Vec<_>>(), [31, 17]);
     // Other blinding, other commitments.
     let (again, _) = setting.prove(2).expect("proved");
     let others = points(&again.columns);
@@ -101,19 +101,19 @@ fn derived_weights_are_proved_and_nothing_else_is() {
     let fewer = tampered(&|b| b.statement.tiles[0].lanes -= 1);
     assert_eq!(fewer, columns(0, 30, 31));
     let fewer = tampered(&|b| b.statement.weights -= 1);
-    assert_eq!(fewer, columns(1, 15, 16));
+    assert_eq!(fewer, columns(1, 16, 17));
     let none = tampered(&|b| b.statement.weights = 0);
-    assert_eq!(none, columns(1, 0, 16));
+    assert_eq!(none, columns(1, 0, 17));
     let more = tampered(&|b| {
         let index = b.statement.tiles[0].index + 1;
         let tile = nascent_verifier::RelayoutTile {
             index,
-            lanes: 16,
+            lanes: 17,
             ..b.statement.tiles[0]
         };
         b.statement.tiles.push(tile);
     });
-    assert_eq!(more, columns(2, 16, 0));
+    assert_eq!(more, columns(2, 17, 0));
     assert!(matches!(
         tampered(&|b| b.statement.weights = u32::MAX),
         E::TooManyColumns { .. }
@@ -142,6 +142,14 @@ fn other_weights_and_other_deviates_have_no_proof() {
         RelayoutProofError::Witness(WitnessError::Differs { .. })
     ));
     setting.params.values.get_mut(&param).expect("there")[9] += 1;
+    let bias = setting.origins.public[0].param;
+    setting.params.values.get_mut(&bias).expect("there")[3] += 1;
+    let error = setting.prove(1).expect_err("another bias");
+    assert!(matches!(
+        error,
+        RelayoutProofError::Witness(WitnessError::Public { row: 3, lane: 0 })
+    ));
+    setting.params.values.get_mut(&bias).expect("there")[3] -= 1;
     let spec = spec();
     let deriver = Deriver::with_key(&spec, Fr::from(1)).expect("valid");
     setting.deviates = deviates(setting.keys.circuit().layout(), &deriver).expect("derived");
@@ -161,6 +169,15 @@ fn keys_are_those_of_the_layout() {
     let mut origins = setting.origins.clone();
     origins.params[1].strides = vec![4, 1];
     let (graph, _) = graph();
+    let inference = Arc::clone(&setting.inference);
+    let layout = relayout::plan(&spec(), &origins, &graph, inference, &setting.shape);
+    let layout = Arc::new(layout.expect("planned"));
+    let other = RelayoutKeys::generate(layout, &origins, &setting.srs).expect("keys");
+    assert_ne!(other.verifying_key().digest(), digest);
+    assert_ne!(other.statement(), setting.keys.statement());
+    // Another bias, another key.
+    let mut origins = setting.origins.clone();
+    origins.public[0].values[49] += 1;
     let inference = Arc::clone(&setting.inference);
     let layout = relayout::plan(&spec(), &origins, &graph, inference, &setting.shape);
     let layout = Arc::new(layout.expect("planned"));
@@ -189,7 +206,7 @@ fn columns_are_those_of_the_tile_and_of_the_inference() {
     let own = circuit
         .with_witness(&setting.deviates, &setting.params)
         .expect("equal");
-    let own = columns(&own, &[], 31 + 16);
+    let own = columns(&own, &[], 31 + 17);
     let stream = spec().streams[0];
     let params = TileParams::new(K, stream.distribution, stream.precision).expect("a tile");
     let tile = TileCircuit::new(
@@ -212,5 +229,5 @@ fn columns_are_those_of_the_tile_and_of_the_inference() {
         .circuit()
         .with_witness(&setting.params, &inputs, Salts::default())
         .expect("in range");
-    assert_eq!(columns(&inference, &[&inference.instance()], 16), own[31..]);
+    assert_eq!(columns(&inference, &[&inference.instance()], 17), own[31..]);
 }

@@ -6,7 +6,8 @@ use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::{self, plan};
 use nascent_circuits::relayout;
 use nascent_ir::{
-    Builder, CheckedGraph, Map, MatMul, Multiplier, Op, Origin, Origins, Params, Pre, Range, Table,
+    Builder, CheckedGraph, Map, MatMul, Multiplier, Op, Origin, Origins, Params, Pre, PublicParam,
+    Range, Table, TensorId,
 };
 use nascent_params::Srs;
 use nascent_prover::derive::Deriver;
@@ -52,12 +53,23 @@ pub fn spec() -> ModelSpec {
     }
 }
 
-/// `relu(x W1') W2'` with the weights as a linear layer stores them, turned.
+/// `y + bias`.
+fn biased(y: TensorId, bias: TensorId) -> Pre {
+    Pre::Linear {
+        a: y,
+        ca: 1,
+        b: Some((bias, 1)),
+        c: 0,
+    }
+}
+
+/// `relu(x W1' + b) W2'` with the weights as a linear layer stores them, turned.
 pub fn graph() -> (CheckedGraph, Vec<Origin>) {
     let mut b = Builder::new("g", 8).weight_bits(8);
     let relu = b.table(Table::relu(Range::new(-128, 127), 3, Range::new(0, 15)));
     let mut x = b.input("x", &[1, 20], Range::new(-8, 7)).expect("valid");
     let mut origins = Vec::new();
+    let bias = b.param("bias", &[50], Range::signed(9)).expect("valid");
     for (tensor, shape) in [(0, [20, 50]), (1, [50, 4])] {
         let w = b.param("w", &shape, Range::signed(8)).expect("valid");
         let product = MatMul {
@@ -67,7 +79,10 @@ pub fn graph() -> (CheckedGraph, Vec<Origin>) {
         };
         let y = b.push("y", Op::MatMul(product)).expect("valid");
         let map = Map {
-            pre: Pre::of(y),
+            pre: match tensor {
+                0 => biased(y, bias),
+                _ => Pre::of(y),
+            },
             multiplier: Multiplier::Const(100),
             shift: 16,
             table: relu,
@@ -99,10 +114,16 @@ impl Setting {
     /// `deriver` is of [`spec`].
     pub fn new(deriver: &Deriver<'_>) -> Self {
         let (graph, params) = graph();
+        let bias = *graph.vectors().first().expect("one");
+        let biases = PublicParam {
+            param: bias,
+            values: (-25..25).collect(),
+        };
         let origins = Origins {
             model: spec().digest().expect("valid"),
             architecture: graph.digest().expect("valid"),
             params,
+            public: vec![biases.clone()],
         };
         let inference = Arc::new(plan(&graph, LANES).expect("planned"));
         let shape = inference.shape(Some(K)).expect("fits");
@@ -112,6 +133,7 @@ impl Setting {
         let keys = RelayoutKeys::generate(Arc::clone(&layout), &origins, &srs).expect("keys");
         // As the compiler does: the float weight over its scale.
         let mut params = Params::default();
+        params.values.insert(bias, biases.values);
         for origin in &origins.params {
             let shape = &graph.tensor(origin.param).shape;
             let count = shape.iter().product::<u32>() as usize;

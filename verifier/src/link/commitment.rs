@@ -2,7 +2,7 @@
 
 use super::MAX_COLUMNS;
 use super::Side;
-use super::error::{CommitmentError, LinkError};
+use super::error::CommitmentError;
 use super::key::{LinkKey, TailPoints};
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged};
@@ -294,22 +294,6 @@ impl Part {
             context: self.digest,
             points: &self.points,
         }
-    }
-
-    /// Its first columns as one side of a link.
-    ///
-    /// # Errors
-    ///
-    /// If there are fewer.
-    pub fn first_columns(&self, columns: usize) -> Result<Side<'_>, LinkError> {
-        let points = self.points.get(..columns).ok_or(LinkError::Columns {
-            expected: self.points.len(),
-            got: columns,
-        })?;
-        Ok(Side {
-            context: self.digest,
-            points,
-        })
     }
 }
 

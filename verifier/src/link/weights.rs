@@ -122,17 +122,6 @@ impl ProvedWeights {
         verify_link(part.key(), &self.side(), &part.side(), link)
     }
 
-    /// As [`Self::verify_link_across`], for a list that has the part's first columns alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::verify_link_across`]; and if the part has fewer columns.
-    pub fn verify_link_first(&self, part: &Part, link: &[u8]) -> Result<(), LinkError> {
-        self.check_tail(part.key())?;
-        let side = part.first_columns(self.points.len())?;
-        verify_link(part.key(), &self.side(), &side, link)
-    }
-
     /// Checks that two proofs are about the same weights.
     ///
     /// # Errors

@@ -220,8 +220,8 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
             let what = Linked::Lanes { stream, index };
             self.link(what, lanes, part, ProvedWeights::verify_link_across)?;
         }
-        let first = ProvedWeights::verify_link_first;
-        self.link(Linked::Weights, &weights, part, first)
+        let across = ProvedWeights::verify_link_across;
+        self.link(Linked::Weights, &weights, part, across)
     }
 
     fn answer(

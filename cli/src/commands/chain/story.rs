@@ -211,23 +211,40 @@ fn weights(chain: &Provenance, version: &VersionReport) -> Result<StepStory> {
     Ok(match &version.origin {
         OriginReport::Initial { origins, tiles, .. } => {
             facts.push(("origins", hex::encode(origins)));
-            let numbers = match coverage(chain, &version.architecture, origins)? {
-                Some([own, all]) => format!("{} of its {} numbers", count(own), count(all)),
-                None => "its weights".to_owned(),
-            };
+            let links = many(tiles.saturating_add(1), "link");
+            let mut shown = Vec::new();
+            let mut open = Vec::new();
+            match coverage(chain, &version.architecture, origins)? {
+                Some([own, public, all]) => {
+                    shown.push(format!(
+                        "{} of its {} numbers are the initial weights' integers, one by one: a proof, {links}",
+                        count(own),
+                        count(all)
+                    ));
+                    shown.push(format!(
+                        "{} are public, and stand in the list of origins: biases, multipliers",
+                        count(public)
+                    ));
+                    let rest = all.saturating_sub(own).saturating_sub(public);
+                    if rest > 0 {
+                        open.push(format!("the other {}: constants of the plan", count(rest)));
+                    }
+                }
+                None => {
+                    shown.push(format!(
+                        "weights are the initial weights' integers, biases and multipliers public: a proof, {links}"
+                    ));
+                    open.push("weights that the plan fills with constants".to_owned());
+                }
+            }
+            open.push("that architecture and origins are the plan's model: `nascent compile --plan` makes them again".to_owned());
             StepStory {
                 nature: Nature::Proved,
                 name: format!("model '{name}'"),
                 title: format!("MODEL '{name}' has the initial weights"),
                 facts,
-                shown: vec![format!(
-                    "{numbers} are the initial weights' integers, element by element: a proof, {}",
-                    many(tiles.saturating_add(1), "link")
-                )],
-                open: vec![
-                    "the other numbers: biases, multipliers, constants of the plan".to_owned(),
-                    "that architecture and origins are the plan's model: `nascent compile --plan` makes them again".to_owned(),
-                ],
+                shown,
+                open,
             }
         }
         OriginReport::Declared { from, words } => StepStory {
@@ -241,12 +258,13 @@ fn weights(chain: &Provenance, version: &VersionReport) -> Result<StepStory> {
     })
 }
 
-/// Parameters that are deviates, and all of them; nothing if the files are not attached.
+/// Parameters that are deviates, that are public, and all of them; nothing if the files are not
+/// attached.
 fn coverage(
     chain: &Provenance,
     architecture: &[u8; 32],
     origins: &[u8; 32],
-) -> Result<Option<[u64; 2]>> {
+) -> Result<Option<[u64; 3]>> {
     let graph = keys::graph(chain, architecture);
     let Some((graph, origins)) = graph.zip(keys::origins(chain, origins)) else {
         return Ok(None);
@@ -256,8 +274,9 @@ fn coverage(
         .or_fail(Kind::Refused)?;
     let elements = |id| graph.tensor(id).elements() as u64;
     let own = origins.params.iter().map(|origin| elements(origin.param));
-    let all = graph.params().map(|id| elements(id));
-    Ok(Some([own.sum(), all.sum()]))
+    let public = origins.public.iter().map(|of| elements(of.param));
+    let all = graph.params().map(elements);
+    Ok(Some([own.sum(), public.sum(), all.sum()]))
 }
 
 fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> StepStory {
