@@ -73,7 +73,7 @@ enum Command {
     /// Compute a quantized model's answer, without a proof
     Run(commands::inference::Subject),
     /// Prove that the weights of a plan come from its seed; or an inference
-    Prove(commands::prove::Args),
+    Prove(Box<commands::prove::Args>),
     /// Verify a proof, or a whole chain, and say what it shows and what not
     Verify(commands::verify::Args),
     /// Put plan, proofs, commitments and answers into one file that holds, and draw it
@@ -130,7 +130,7 @@ impl Command {
             Self::Commit(args) => commands::commit::commit(context, args),
             Self::Open(args) => commands::commit::open(context, args),
             Self::Run(args) => commands::inference::run(context, args),
-            Self::Prove(args) => commands::prove::run(context, args),
+            Self::Prove(args) => commands::prove::run(context, *args),
             Self::Verify(args) => commands::verify::run(context, args),
             Self::Chain(args) => commands::chain::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),

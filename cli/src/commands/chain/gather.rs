@@ -45,6 +45,9 @@ impl FromStr for Declared {
     }
 }
 
+/// Digests of a commitment's parts.
+type Parts = BTreeSet<[u8; 32]>;
+
 /// What files hold, by kind.
 #[derive(Debug, Default)]
 pub struct Gathered {
@@ -200,7 +203,7 @@ impl Gathered {
     ) -> Result<(Provenance, ProvenanceReport)> {
         self.init()?;
         let contexts = self.contexts(srs)?;
-        let part = |data: &CommitmentData| -> Result<BTreeSet<[u8; 32]>> {
+        let part = |data: &CommitmentData| -> Result<Parts> {
             let checked = WeightCommitment::new(data, srs).or_fail(Kind::Refused)?;
             Ok(checked.parts().iter().map(|part| *part.digest()).collect())
         };
@@ -266,8 +269,8 @@ impl Gathered {
         &self,
         declared: &[Declared],
         contexts: &Contexts,
-        part: &impl Fn(&CommitmentData) -> Result<BTreeSet<[u8; 32]>>,
-    ) -> Result<(Vec<BTreeSet<[u8; 32]>>, Vec<Version>)> {
+        part: &impl Fn(&CommitmentData) -> Result<Parts>,
+    ) -> Result<(Vec<Parts>, Vec<Version>)> {
         let mut linked = Vec::new();
         let mut versions: Vec<Version> = Vec::new();
         let mut rest = BTreeMap::new();
@@ -319,7 +322,7 @@ impl Gathered {
     }
 
     /// Whether there is a link from a proof to one of the parts.
-    fn links(&self, context: &[u8; 32], parts: &BTreeSet<[u8; 32]>) -> bool {
+    fn links(&self, context: &[u8; 32], parts: &Parts) -> bool {
         let mut links = self.links.iter();
         links.any(|link| link.proof == *context && parts.contains(&link.other))
     }
