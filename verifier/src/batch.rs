@@ -11,7 +11,7 @@ use crate::proof::{Proof, ProofError};
 use crate::srs::Srs;
 use crate::verify::{Reduced, reduce};
 use crate::vk::VerifyingKey;
-use crate::workers::{Alone, Workers};
+use crate::workers::{Alone, Workers, both};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -31,9 +31,24 @@ pub fn verify_proof(
     instances: &[Vec<Fr>],
     proof: &[u8],
 ) -> Result<(), ProofError> {
+    verify_proof_with(vk, srs, prefix, instances, proof, &Alone)
+}
+
+/// [`verify_proof`] by several workers.
+pub(crate) fn verify_proof_with(
+    vk: &VerifyingKey,
+    srs: &Srs,
+    prefix: &Digest32,
+    instances: &[Vec<Fr>],
+    proof: &[u8],
+    workers: &impl Workers,
+) -> Result<(), ProofError> {
+    let (_, reduced) = prepare(vk, prefix, instances, proof, workers)?;
     let mut batch = BatchVerifier::default();
-    batch.add(vk, prefix, instances, proof)?;
-    batch.finish(srs).map_err(|_| ProofError::Pairing)
+    batch.push(vk, reduced);
+    batch
+        .finish_with(srs, workers)
+        .map_err(|_| ProofError::Pairing)
 }
 
 /// [`verify_proof`], which also hands out the lists of weight commitments that the key names.
@@ -48,11 +63,30 @@ pub fn verify_proof_weights(
     instances: &[Vec<Fr>],
     proof: &[u8],
 ) -> Result<Vec<ProvedWeights>, ProofError> {
+    verify_proof_weights_with(vk, srs, prefix, instances, proof, &Alone)
+}
+
+/// [`verify_proof_weights`] by several workers.
+pub(crate) fn verify_proof_weights_with(
+    vk: &VerifyingKey,
+    srs: &Srs,
+    prefix: &Digest32,
+    instances: &[Vec<Fr>],
+    proof: &[u8],
+    workers: &impl Workers,
+) -> Result<Vec<ProvedWeights>, ProofError> {
+    // Each of the two hashes all public values.
+    let (prepared, identity) = both(
+        workers,
+        || prepare(vk, prefix, instances, proof, workers),
+        || proof_digest(prefix, instances, proof),
+    );
+    let (parsed, reduced) = prepared?;
     let mut batch = BatchVerifier::default();
-    let (parsed, reduced) = prepare(vk, prefix, instances, proof)?;
     batch.push(vk, reduced);
-    batch.finish(srs).map_err(|_| ProofError::Pairing)?;
-    let identity = proof_digest(prefix, instances, proof);
+    batch
+        .finish_with(srs, workers)
+        .map_err(|_| ProofError::Pairing)?;
     let lists = (0..=u16::MAX)
         .map_while(|list| ProvedWeights::of_proof(vk, list, &srs.digest(), &identity, &parsed));
     Ok(lists.collect())
@@ -64,9 +98,10 @@ pub(crate) fn prepare(
     prefix: &Digest32,
     instances: &[Vec<Fr>],
     proof: &[u8],
+    workers: &impl Workers,
 ) -> Result<(Proof, Reduced), ProofError> {
     let proof = Proof::parse(vk, proof)?;
-    let reduced = reduce(vk, prefix, instances, &proof)?;
+    let reduced = reduce(vk, prefix, instances, &proof, workers)?;
     Ok((proof, reduced))
 }
 
@@ -87,7 +122,7 @@ impl<'a> BatchVerifier<'a> {
         instances: &[Vec<Fr>],
         proof: &[u8],
     ) -> Result<(), ProofError> {
-        let (_, reduced) = prepare(vk, prefix, instances, proof)?;
+        let (_, reduced) = prepare(vk, prefix, instances, proof, &Alone)?;
         self.push(vk, reduced);
         Ok(())
     }

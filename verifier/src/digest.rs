@@ -30,12 +30,28 @@ pub fn keccak256(parts: &[&[u8]]) -> Digest32 {
 /// The hash of the domain has a fixed length, so no domain is a prefix of
 /// another one followed by data.
 pub fn tagged(domain: &str, parts: &[&[u8]]) -> Digest32 {
-    let mut hasher = Keccak256::new();
-    hasher.update(keccak256(&[domain.as_bytes()]));
+    let mut hash = Tagged::new(domain);
     for part in parts {
-        hasher.update(part);
+        hash.update(part);
     }
-    hasher.finalize().into()
+    hash.finish()
+}
+
+/// [`tagged`], part by part.
+pub(crate) struct Tagged(Keccak256);
+
+impl Tagged {
+    pub(crate) fn new(domain: &str) -> Self {
+        Self(Keccak256::new().chain_update(keccak256(&[domain.as_bytes()])))
+    }
+
+    pub(crate) fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    pub(crate) fn finish(self) -> Digest32 {
+        self.0.finalize().into()
+    }
 }
 
 /// The big-endian integer of `digest`, reduced modulo the scalar field's order.

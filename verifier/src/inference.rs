@@ -1,6 +1,6 @@
 //! One inference: its file, its statement, its check.
 
-use crate::batch::verify_proof_weights;
+use crate::batch::{verify_proof_weights_with, verify_proof_with};
 use crate::bundle::MAX_PROOF_BYTES;
 use crate::codec::Format;
 use crate::digest::{Digest32, tagged};
@@ -10,8 +10,11 @@ use crate::proof::ProofError;
 use crate::srs::Srs;
 use crate::statement::transcript_prefix;
 use crate::vk::VerifyingKey;
+use crate::workers::{Alone, Workers};
 use alloc::vec::Vec;
 use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field};
+use core::iter::successors;
 use serde::{Deserialize, Serialize};
 
 /// Most public values of one inference.
@@ -78,8 +81,7 @@ impl InferenceBundle {
     ///
     /// A digest that is no field element.
     pub fn instance(&self) -> Result<Vec<Fr>, InferenceError> {
-        let values = self.inputs.iter().chain(&self.outputs);
-        let mut instance: Vec<Fr> = values.map(|&value| Fr::from(value)).collect();
+        let mut instance = field_elements(self.inputs.iter().chain(&self.outputs));
         // The key has the right number, so that no input passes for an output.
         instance.push(Fr::from(self.inputs.len() as u64));
         for hidden in [self.hidden_inputs, self.hidden_outputs].iter().flatten() {
@@ -90,6 +92,28 @@ impl InferenceBundle {
         }
         Ok(instance)
     }
+}
+
+/// Integers as field elements. Small ones, as there are many, come from a table made by additions.
+fn field_elements<'a>(values: impl Iterator<Item = &'a i64> + Clone) -> Vec<Fr> {
+    let largest = values.clone().map(|value| value.unsigned_abs()).max();
+    let largest = largest.and_then(|value| usize::try_from(value).ok());
+    let count = values.clone().count();
+    let table: Vec<Fr> = match largest.filter(|&largest| largest <= count) {
+        Some(largest) => successors(Some(Fr::ZERO), |last| Some(*last + Fr::ONE))
+            .take(largest.saturating_add(1))
+            .collect(),
+        None => Vec::new(),
+    };
+    let element = |value: &i64| {
+        let index = usize::try_from(value.unsigned_abs()).ok();
+        match index.and_then(|index| table.get(index)) {
+            Some(element) if *value < 0 => -*element,
+            Some(element) => *element,
+            None => Fr::from(*value),
+        }
+    };
+    values.map(element).collect()
 }
 
 /// The first word of the transcript of an inference; inputs, outputs and the number of
@@ -218,7 +242,10 @@ pub fn verify_inference(
     vk: &VerifyingKey,
     srs: &Srs,
 ) -> Result<InferenceReport, InferenceError> {
-    verify_inference_weights(bundle, vk, srs).map(|(report, _)| report)
+    let instance = check_statement(bundle, vk, srs)?;
+    let prefix = bundle.transcript_prefix();
+    verify_proof_with(vk, srs, &prefix, &[instance], &bundle.proof, &Alone)?;
+    Ok(report(bundle, srs))
 }
 
 /// [`verify_inference`], which also hands out the commitments to the parameters, for links; none
@@ -232,6 +259,32 @@ pub fn verify_inference_weights(
     vk: &VerifyingKey,
     srs: &Srs,
 ) -> Result<(InferenceReport, Option<ProvedWeights>), InferenceError> {
+    verify_inference_with(bundle, vk, srs, &Alone)
+}
+
+/// [`verify_inference_weights`] by several workers, which share the public values.
+///
+/// # Errors
+///
+/// As [`verify_inference`].
+pub fn verify_inference_with(
+    bundle: &InferenceBundle,
+    vk: &VerifyingKey,
+    srs: &Srs,
+    workers: &impl Workers,
+) -> Result<(InferenceReport, Option<ProvedWeights>), InferenceError> {
+    let instances = [check_statement(bundle, vk, srs)?];
+    let prefix = bundle.transcript_prefix();
+    let weights = verify_proof_weights_with(vk, srs, &prefix, &instances, &bundle.proof, workers)?;
+    Ok((report(bundle, srs), weights.into_iter().next()))
+}
+
+/// Key and SRS are the bundle's; gives the instance column.
+fn check_statement(
+    bundle: &InferenceBundle,
+    vk: &VerifyingKey,
+    srs: &Srs,
+) -> Result<Vec<Fr>, InferenceError> {
     bundle.validate()?;
     if *vk.digest() != bundle.vk_digest {
         return Err(InferenceError::Key {
@@ -249,21 +302,21 @@ pub fn verify_inference_weights(
             got: identity,
         });
     }
-    let instance = bundle.instance()?;
-    let prefix = bundle.transcript_prefix();
-    let weights = verify_proof_weights(vk, srs, &prefix, &[instance], &bundle.proof)?;
-    let report = InferenceReport {
+    bundle.instance()
+}
+
+fn report(bundle: &InferenceBundle, srs: &Srs) -> InferenceReport {
+    InferenceReport {
         architecture: bundle.architecture,
         vk_digest: bundle.vk_digest,
-        srs_digest: identity,
+        srs_digest: bundle.srs_digest,
         development_srs: srs.is_development(),
         inputs: bundle.inputs.len(),
         outputs: bundle.outputs.len(),
         hidden_inputs: bundle.hidden_inputs,
         hidden_outputs: bundle.hidden_outputs,
         proof_bytes: bundle.proof.len(),
-    };
-    Ok((report, weights.into_iter().next()))
+    }
 }
 
 #[cfg(test)]
@@ -300,6 +353,16 @@ mod tests {
         }
         let public = bundle(vec![5], None).instance().unwrap();
         assert_eq!(public.last(), Some(&Fr::from(1u64)));
+    }
+
+    #[test]
+    fn small_and_large_integers_are_the_same_elements() {
+        let few = [5, -3, 0, i64::MAX, i64::MIN, -1];
+        let many: Vec<i64> = (-300..400).collect();
+        for values in [&few[..], &many, &[], &[0], &[-1]] {
+            let expected: Vec<Fr> = values.iter().map(|&value| Fr::from(value)).collect();
+            assert_eq!(field_elements(values.iter()), expected);
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub fn verify_init_weights<'k>(
     }
     let prepared = map_all(workers, tiles.len(), |position| match tiles.get(position) {
         Some((of, prefix, instance, tile)) => {
-            let (proof, reduced) = prepare(of.vk, prefix, instance, &tile.proof)?;
+            let (proof, reduced) = prepare(of.vk, prefix, instance, &tile.proof, &Alone)?;
             let identity = proof_digest(prefix, instance, &tile.proof);
             let srs = &bundle.srs_digest;
             let weights = ProvedWeights::of_proof(of.vk, 0, srs, &identity, &proof);

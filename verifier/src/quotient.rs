@@ -7,21 +7,21 @@ use alloc::vec::Vec;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 
-/// `sum_i y^i c_i(x) / (x^n - 1)`, first constraint with the highest power.
+/// `sum_i y^i c_i(x) / (x^n - 1)`, first constraint with the highest power. `instance` holds the
+/// evaluations of the instance queries.
 pub(crate) fn expected(
     vk: &VerifyingKey,
     challenges: &Challenges,
     lagrange: &Lagrange,
-    instances: &[Vec<Fr>],
+    instance: &[Fr],
     proof: &Proof,
 ) -> Result<Fr, ProofError> {
     let (advice, rest) = split(&proof.evaluations, vk.layout.fixed_evaluations)?;
     let (fixed, _) = split(rest, vk.data().fixed_queries.len())?;
-    let instance = evaluate_instances(vk, lagrange, instances)?;
     let values = Values {
         advice,
         fixed,
-        instance: &instance,
+        instance,
     };
     let nodes = evaluate_nodes(vk, &values, &challenges.circuit)?;
     let mut folded = Fr::ZERO;
@@ -44,28 +44,6 @@ struct Values<'a> {
 fn split(list: &[Fr], middle: usize) -> Result<(&[Fr], &[Fr]), ProofError> {
     list.split_at_checked(middle)
         .ok_or(ProofError::InconsistentKey)
-}
-
-/// Instance columns are not committed: `sum_j value_j l_(j - r)(x)`.
-fn evaluate_instances(
-    vk: &VerifyingKey,
-    lagrange: &Lagrange,
-    instances: &[Vec<Fr>],
-) -> Result<Vec<Fr>, ProofError> {
-    let queries = vk.data().instance_queries.iter();
-    queries
-        .zip(&vk.lagrange.instance)
-        .map(|(query, rows)| {
-            let column = usize::try_from(query.column).ok();
-            let column = column.and_then(|column| instances.get(column));
-            let values = column.ok_or(ProofError::InconsistentKey)?;
-            let mut sum = Fr::ZERO;
-            for (value, &row) in values.iter().zip(rows) {
-                sum += at(&lagrange.values, row)? * value;
-            }
-            Ok(sum)
-        })
-        .collect()
 }
 
 fn evaluate_nodes(

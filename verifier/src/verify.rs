@@ -5,11 +5,13 @@
 //! `right` a combination of points of the proof, of the key and the generator.
 
 use crate::digest::Digest32;
+use crate::instance;
 use crate::openings::{self, OpeningChallenges};
 use crate::proof::{Proof, ProofError};
 use crate::quotient;
 use crate::transcript::Transcript;
 use crate::vk::VerifyingKey;
+use crate::workers::Workers;
 use alloc::vec::Vec;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::{AdditiveGroup, Field};
@@ -47,11 +49,13 @@ pub(crate) fn reduce(
     prefix: &Digest32,
     instances: &[Vec<Fr>],
     proof: &Proof,
+    workers: &impl Workers,
 ) -> Result<Reduced, ProofError> {
     check_instances(vk, instances)?;
     let (challenges, opening, digest) = replay(vk, prefix, instances, proof)?;
     let lagrange = Lagrange::new(vk, challenges.x)?;
-    let expected = quotient::expected(vk, &challenges, &lagrange, instances, proof)?;
+    let instance = instance::evaluate(vk, &lagrange, challenges.x, instances, workers)?;
+    let expected = quotient::expected(vk, &challenges, &lagrange, &instance, proof)?;
     openings::combine(
         vk,
         &challenges,
@@ -150,6 +154,8 @@ pub(crate) struct Lagrange {
     pub(crate) x_to_rows: Fr,
     /// `1 / (x^n - 1)`.
     pub(crate) inverse_vanishing: Fr,
+    /// `(x^n - 1) / n`.
+    pub(crate) scale: Fr,
 }
 
 impl Lagrange {
@@ -178,6 +184,7 @@ impl Lagrange {
             values,
             x_to_rows,
             inverse_vanishing,
+            scale,
         })
     }
 }

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 /// Carries out independent pieces of work.
-pub trait Workers {
+pub trait Workers: Sync {
     /// How many pieces run at a time.
     fn width(&self) -> usize;
 
@@ -43,6 +43,27 @@ pub(crate) fn map_all<R: Send>(
     }
 }
 
+/// Two pieces of work.
+pub(crate) fn both<A: Send, B: Send>(
+    workers: &impl Workers,
+    first: impl Fn() -> A + Sync,
+    second: impl Fn() -> B + Sync,
+) -> (A, B) {
+    enum Either<A, B> {
+        First(A),
+        Second(B),
+    }
+    let results = workers.map(2, |index| match index {
+        0 => Either::First(first()),
+        _ => Either::Second(second()),
+    });
+    let mut results = results.into_iter();
+    match (results.next(), results.next()) {
+        (Some(Either::First(a)), Some(Either::Second(b))) => (a, b),
+        _ => (first(), second()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,5 +84,7 @@ mod tests {
     fn nothing_is_passed_over() {
         assert_eq!(map_all(&Lazy, 3, |index| 2 * index), [0, 2, 4]);
         assert_eq!(map_all(&Alone, 3, |index| 2 * index), [0, 2, 4]);
+        assert_eq!(both(&Lazy, || 1, || "b"), (1, "b"));
+        assert_eq!(both(&Alone, || 1, || "b"), (1, "b"));
     }
 }

@@ -11,6 +11,7 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use crate::pool::Pool;
 use crate::secret;
 use nascent_circuits::inference::plan::layout::Layout;
 use nascent_circuits::inference::plan::{self, choose_hidden, plan_hidden};
@@ -25,7 +26,7 @@ use nascent_verifier::inference::prefix;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
     Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, WeightCommitment,
-    verify_inference_weights,
+    verify_inference_with,
 };
 use rand_core::OsRng;
 use serde_json::json;
@@ -222,8 +223,9 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         proof: made.proof,
     };
     // What goes out was checked as its reader will check it.
-    let (_, weights) = verify_inference_weights(&bundle, keys.verifying_key(), srs.verifier_srs())
-        .or_fail(Kind::Internal)?;
+    let (key, of_verifier) = (keys.verifying_key(), srs.verifier_srs());
+    let checked = verify_inference_with(&bundle, key, of_verifier, &Pool);
+    let (_, weights) = checked.or_fail(Kind::Internal)?;
     let links = match &linked {
         Some(linked) => Some(linked.link(&keys, weights.as_ref(), &blinding, &args.out)?),
         None => None,
@@ -433,7 +435,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         .map(|path| Published::load(path, args.links, args.file, &srs))
         .transpose()?;
     let started = Instant::now();
-    let (report, weights) = verify_inference_weights(&bundle, &key, &srs)
+    let (report, weights) = verify_inference_with(&bundle, &key, &srs, &Pool)
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;

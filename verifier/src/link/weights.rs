@@ -5,7 +5,7 @@ use super::commitment::Part;
 use super::error::LinkError;
 use super::key::LinkKey;
 use super::{Side, verify_link};
-use crate::digest::{Digest32, tagged};
+use crate::digest::{Digest32, Tagged, tagged};
 use crate::encoding::{scalar_from_bytes, scalar_to_bytes};
 use crate::proof::Proof;
 use crate::vk::VerifyingKey;
@@ -14,16 +14,15 @@ use ark_bn254::{Fr, G1Affine};
 
 /// Identity of a proof: what its transcript begins with, its public values and its bytes.
 pub fn proof_digest(prefix: &Digest32, instances: &[Vec<Fr>], proof: &[u8]) -> Digest32 {
-    let mut values = Vec::new();
+    let mut values = Tagged::new("nascent public values v1");
     for column in instances {
         let rows = u64::try_from(column.len()).unwrap_or(u64::MAX);
-        values.extend_from_slice(&rows.to_be_bytes());
+        values.update(&rows.to_be_bytes());
         for value in column {
-            values.extend_from_slice(&scalar_to_bytes(value));
+            values.update(&scalar_to_bytes(value));
         }
     }
-    let values = tagged("nascent public values v1", &[&values]);
-    tagged("nascent proof v1", &[prefix, &values, proof])
+    tagged("nascent proof v1", &[prefix, &values.finish(), proof])
 }
 
 /// One list of weight columns of a proof that holds.

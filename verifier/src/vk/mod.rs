@@ -15,7 +15,6 @@ use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged};
 use crate::encoding::{EncodingError, point_from_bytes, scalar_from_bytes};
 use crate::statement::tile_rows;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::{Field, PrimeField};
@@ -47,6 +46,8 @@ pub struct VerifyingKey {
     pub(crate) permutation_queries: Vec<(ColumnKind, usize)>,
     pub(crate) layout: Layout,
     pub(crate) openings: Openings,
+    /// Generator of the domain.
+    pub(crate) omega: Fr,
     /// `omega^r` for each row of `openings.rows`.
     pub(crate) opening_omegas: Vec<Fr>,
     pub(crate) lagrange: LagrangeRows,
@@ -62,8 +63,6 @@ pub(crate) struct LagrangeRows {
     /// Where the last usable row, the random rows behind it and row 0 stand:
     /// positions `0`, `1..=blinding` and `blinding + 1`.
     pub(crate) blinding: usize,
-    /// For each instance query, where the rows of its column stand.
-    pub(crate) instance: Vec<Vec<usize>>,
 }
 
 impl VerifyingKey {
@@ -94,7 +93,12 @@ impl VerifyingKey {
         let layout = Layout::new(&data);
         let openings = Openings::new(&data, &layout);
         let opening_omegas = openings.rows.iter().map(|&row| omega.pow([row])).collect();
-        let lagrange = LagrangeRows::new(&data, omega);
+        let lagrange = LagrangeRows {
+            omegas: (-i64::from(data.blinding_factors) - 1..=0)
+                .map(|row| omega_power(&data, omega, row))
+                .collect(),
+            blinding: index(data.blinding_factors),
+        };
         let inverse_rows = Fr::from(data.rows())
             .inverse()
             .ok_or(VkError::Size { got: data.k })?;
@@ -107,6 +111,7 @@ impl VerifyingKey {
             permutation_queries,
             layout,
             openings,
+            omega,
             opening_omegas,
             lagrange,
             inverse_rows,
@@ -194,46 +199,20 @@ impl VerifyingKey {
         }
     }
 
+    /// `omega^row`, for a row that may be negative.
+    pub(crate) fn omega_power(&self, row: i64) -> Fr {
+        omega_power(&self.data, self.omega, row)
+    }
+
     /// Columns of a permutation set.
     pub(crate) fn permutation_chunk(&self) -> usize {
         usize::from(self.data.degree).saturating_sub(2).max(1)
     }
 }
 
-impl LagrangeRows {
-    fn new(data: &VkData, omega: Fr) -> Self {
-        let modulus = i64::try_from(data.rows()).unwrap_or(i64::MAX);
-        let mut rows: Vec<i64> = (-i64::from(data.blinding_factors) - 1..=0).collect();
-        let blinding = index(data.blinding_factors);
-        let mut known: BTreeMap<i64, usize> = BTreeMap::new();
-        for (position, row) in rows.iter().enumerate() {
-            known.insert(row.rem_euclid(modulus), position);
-        }
-        let mut instance = Vec::with_capacity(data.instance_queries.len());
-        for query in &data.instance_queries {
-            let len = data.instance_rows.get(index(query.column)).copied();
-            let mut positions = Vec::new();
-            for row in 0..i64::from(len.unwrap_or(0)) {
-                let row = row - i64::from(query.rotation);
-                let next = rows.len();
-                let position = *known.entry(row.rem_euclid(modulus)).or_insert(next);
-                if position == next {
-                    rows.push(row);
-                }
-                positions.push(position);
-            }
-            instance.push(positions);
-        }
-        let omegas = rows
-            .iter()
-            .map(|row| omega.pow([row.rem_euclid(modulus).unsigned_abs()]))
-            .collect();
-        Self {
-            omegas,
-            blinding,
-            instance,
-        }
-    }
+fn omega_power(data: &VkData, omega: Fr, row: i64) -> Fr {
+    let modulus = i64::try_from(data.rows()).unwrap_or(i64::MAX);
+    omega.pow([row.rem_euclid(modulus).unsigned_abs()])
 }
 
 /// Indices are bounded far below `usize` on every target; a target where they
