@@ -19,7 +19,10 @@ static SOURCES: LazyLock<[(BeaconSource, Option<Vec<u8>>); 6]> = LazyLock::new(|
     // A target that the fuzzer meets by chance.
     let easy = format!("bitcoin:anchor=0/{GENESIS},height=1,confirmations=2,bits=207fffff");
     [
-        (source("drand:network=quicknet,round=123"), Some(bytes(SIGNATURE))),
+        (
+            source("drand:network=quicknet,round=123"),
+            Some(bytes(SIGNATURE)),
+        ),
         (source("drand:network=default,round=72785"), None),
         (source("ethereum:number=19449567"), None),
         (source(&easy), None),
@@ -35,7 +38,12 @@ pub fn seeds() -> Vec<Vec<u8>> {
         [vec![number as u8], evidence].concat()
     };
     let answer = format!("\0{{\"signature\":\"{SIGNATURE}\"}}").into_bytes();
-    SOURCES.iter().enumerate().map(seed).chain([answer]).collect()
+    SOURCES
+        .iter()
+        .enumerate()
+        .map(seed)
+        .chain([answer])
+        .collect()
 }
 
 /// A source by the first byte, then evidence, an interface's answer, or a whole file.

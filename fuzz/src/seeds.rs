@@ -18,6 +18,12 @@ use crate::fixture::{BUNDLE, FIXTURE, NORMAL, SRS, UNIFORM};
 #[expect(dead_code, reason = "the tests use more of it")]
 mod support;
 
+/// Small graphs of every kind.
+#[cfg(feature = "inference")]
+#[path = "../../circuits/tests/inference/graphs.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod graphs;
+
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 
 struct Corpus<'a>(&'a Path);
@@ -27,6 +33,14 @@ impl Corpus<'_> {
         let folder = self.0.join(target);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join(format!("seed-{name}")), bytes)
+    }
+
+    fn file<T: Format>(&self, target: &str, name: &str, value: &T) -> io::Result<()>
+    where
+        T::Error: Send + Sync + 'static,
+    {
+        let bytes = value.encode().map_err(io::Error::other)?;
+        self.add(target, name, &bytes)
     }
 
     /// The files of a folder of `examples/`.
@@ -57,6 +71,8 @@ pub fn write(folder: &Path) -> io::Result<()> {
     }
     #[cfg(feature = "audit")]
     weights(&corpus)?;
+    #[cfg(feature = "inference")]
+    inference(&corpus)?;
     #[cfg(feature = "beacons")]
     for (number, seed) in crate::evidence::seeds().iter().enumerate() {
         corpus.add("evidence", &number.to_string(), seed)?;
@@ -75,6 +91,67 @@ fn weights(corpus: &Corpus<'_>) -> io::Result<()> {
     write_safetensors(&deriver, &path, &Metadata::default(), &|_, _| ())
         .map_err(io::Error::other)?;
     corpus.add("safetensors", "audited", &fs::read(path)?)
+}
+
+/// The graphs of the circuits' tests, and an inference with all that hangs on it.
+#[cfg(feature = "inference")]
+fn inference(corpus: &Corpus<'_>) -> io::Result<()> {
+    use crate::proved::PROVED;
+    use nascent_ir::{Params, Scale, TensorId};
+    use nascent_verifier::inference::Hidden;
+    use nascent_verifier::{InferenceBundle, Links};
+
+    for case in graphs::cases() {
+        let bytes = case.graph.encode().map_err(io::Error::other)?;
+        corpus.add("architecture", case.name, &bytes)?;
+        corpus.file("parameters", case.name, &case.params)?;
+    }
+    let bytes = PROVED.graph.encode().map_err(io::Error::other)?;
+    corpus.add("architecture", "proved", &bytes)?;
+    corpus.file("inference", "proved", &PROVED.inference)?;
+    let hidden = InferenceBundle {
+        inputs: Vec::new(),
+        hidden_inputs: Some(Hidden {
+            digest: [1; 32],
+            count: 20,
+        }),
+        ..PROVED.inference.clone()
+    };
+    corpus.file("inference", "hidden", &hidden)?;
+    corpus.file("relayout", "proved", &PROVED.relayout)?;
+    corpus.file("commitment", "published", &PROVED.commitment)?;
+    let mut two = PROVED.commitment.clone();
+    two.parts.push(tile_part(&two));
+    corpus.file("commitment", "two-parts", &two)?;
+    corpus.file("links", "link", &PROVED.links)?;
+    corpus.file("links", "none", &Links::default())?;
+    corpus.file("links", "opening", &PROVED.opening)?;
+    let mut params = PROVED.params.clone();
+    corpus.file("parameters", "proved", &params)?;
+    params
+        .scales
+        .extend(Scale::new(0.5).map(|scale| (TensorId(0), scale)));
+    corpus.file("parameters", "scales", &params)?;
+    corpus.file("parameters", "none", &Params::default())?;
+    corpus.file("origins", "proved", &PROVED.origins)?;
+    let mut none = PROVED.origins.clone();
+    none.params.clear();
+    corpus.file("origins", "none", &none)
+}
+
+/// The points of another part, said to be those of a tile.
+#[cfg(feature = "inference")]
+fn tile_part(of: &nascent_verifier::CommitmentData) -> nascent_verifier::link::PartData {
+    let subject = nascent_verifier::link::CommittedTo::Tile {
+        plan: [2; 32],
+        beacon: [3; 32],
+        stream: 0,
+        index: 0,
+    };
+    nascent_verifier::link::PartData {
+        subject,
+        ..of.parts[0].clone()
+    }
 }
 
 fn verifier(corpus: &Corpus<'_>) -> io::Result<()> {

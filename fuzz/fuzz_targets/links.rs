@@ -1,0 +1,4 @@
+//! Files of links, and the secret that opens commitments.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| nascent_fuzz::links::run(data));

@@ -1,0 +1,4 @@
+//! Relayout bundles.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| nascent_fuzz::relayout::run(data));

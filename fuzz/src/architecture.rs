@@ -1,0 +1,87 @@
+//! Architectures: one encoding; what can be laid out is laid out soundly, and its circuit computes
+//! what the reference does.
+
+use nascent_circuits::inference::plan::{choose_hidden, plan_hidden};
+use nascent_circuits::inference::{Hidden, InferenceCircuit, Salts};
+use nascent_ir::{CheckedGraph, Params, TensorInfo, eval};
+
+/// Larger graphs are only decoded: their layout takes memory by the element.
+const MAX_ELEMENTS: u64 = 1 << 12;
+const MAX_PRODUCTS: u64 = 1 << 20;
+/// Larger circuits are only planned.
+const MAX_K: u32 = 11;
+
+/// Decodes, lays out with values public and hidden, and computes.
+pub fn run(data: &[u8]) {
+    let Ok(graph) = CheckedGraph::decode(data) else {
+        return;
+    };
+    let encoded = graph.encode().expect("a graph that was decoded");
+    assert_eq!(encoded, data, "a second encoding");
+    graph.digest().expect("a graph that was decoded");
+    let cost = graph.cost();
+    if cost.elements > MAX_ELEMENTS || cost.products > MAX_PRODUCTS {
+        return;
+    }
+    for hides in [false, true] {
+        lay_out(
+            &graph,
+            Hidden {
+                inputs: hides,
+                outputs: hides,
+            },
+        );
+    }
+}
+
+fn lay_out(graph: &CheckedGraph, hidden: Hidden) {
+    let Ok(lanes) = choose_hidden(graph, hidden) else {
+        return;
+    };
+    let Ok(layout) = plan_hidden(graph, lanes, hidden) else {
+        return;
+    };
+    let Ok(shape) = layout.shape(None) else {
+        return;
+    };
+    if shape.k > MAX_K {
+        return;
+    }
+    let circuit = InferenceCircuit::new(layout.into(), shape);
+    assert_eq!(circuit.check(), Ok(()), "not a circuit");
+    for step in [0, 1, 7919] {
+        compute(graph, &circuit, step);
+    }
+}
+
+/// Values of a tensor's range, the least alone, or spread over it.
+fn values(info: &TensorInfo, step: i64) -> Vec<i32> {
+    let width = info.range.hi - info.range.lo + 1;
+    let value = |i: usize| info.range.lo + (i as i64 * step) % width;
+    (0..info.elements()).map(|i| value(i) as i32).collect()
+}
+
+fn compute(graph: &CheckedGraph, circuit: &InferenceCircuit, step: i64) {
+    let of = |id| values(graph.tensor(id), step);
+    let params = Params {
+        values: graph.params().map(|id| (id, of(id))).collect(),
+        ..Params::default()
+    };
+    let inputs: Vec<Vec<i32>> = graph.inputs.iter().map(|&id| of(id)).collect();
+    let given: Vec<i64> = inputs.iter().flatten().map(|&x| x.into()).collect();
+    let expected = eval(graph, &params, &inputs);
+    let witness = circuit.with_witness(&params, &given, Salts::default());
+    match (expected, witness) {
+        (Ok(expected), Ok((_, outputs))) => {
+            let expected: Vec<i64> = expected
+                .outputs()
+                .flat_map(|slice| slice.to_vec())
+                .collect();
+            assert_eq!(outputs, expected, "not what the reference computes");
+        }
+        // An argument outside of a table that a bound was assumed for.
+        (Err(_), Err(_)) => {}
+        (Ok(_), Err(error)) => panic!("the circuit refuses: {error}"),
+        (Err(error), Ok(_)) => panic!("only the reference refuses: {error}"),
+    }
+}
