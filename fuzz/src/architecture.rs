@@ -51,6 +51,10 @@ pub fn run(data: &[u8]) {
 /// A graph of these nodes, as far as they can be computed.
 fn mend(payload: &[u8]) -> Option<CheckedGraph> {
     let (graph, _) = postcard::take_from_bytes::<Graph>(payload).ok()?;
+    // A builder's own to keep.
+    if !(2..=16).contains(&graph.table_bits) {
+        return None;
+    }
     let mut builder = Builder::new(&graph.name, graph.table_bits).weight_bits(graph.weight_bits);
     for table in graph.tables {
         builder.table(table);

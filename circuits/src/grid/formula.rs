@@ -75,6 +75,8 @@ impl Formula {
                 Node::Challenge(index) => grid.challenges[index],
                 Node::Negated(a) => -scratch[a],
                 Node::Sum(a, b) => scratch[a] + scratch[b],
+                // Most factors are: of selectors, and of cells that are not used.
+                Node::Product(a, b) if is_zero(&scratch[a]) || is_zero(&scratch[b]) => Fr::ZERO,
                 Node::Product(a, b) => scratch[a] * scratch[b],
             };
             scratch.push(value);
@@ -178,6 +180,10 @@ impl Formula {
             .first()
             .map_or(Slope::Zero, |&root| states[root].1)
     }
+}
+
+fn is_zero(value: &Fr) -> bool {
+    value == &Fr::ZERO
 }
 
 impl Slope {

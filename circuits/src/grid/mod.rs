@@ -88,7 +88,7 @@ impl Grid {
 
     /// Row at a rotation.
     pub fn rotate(&self, row: usize, rotation: i32) -> usize {
-        (row as i64 + i64::from(rotation)).rem_euclid(self.rows as i64) as usize
+        row.wrapping_add_signed(rotation as isize) & (self.rows - 1)
     }
 
     /// Value of an expression on a row.

@@ -9,15 +9,19 @@ use nascent_circuits::inference::plan::rows::{Ending, Fold, Multiplier};
 
 use crate::graphs::cases;
 use crate::harness::{Forgery, Model, cell, small, wide_field};
-use crate::lanes;
-use crate::manifest::wrong_number_of_inputs;
+use crate::manifest::{models, wrong_number_of_inputs};
 
 pub const SUM: &str = "zero at both ends";
 
 /// A test graph on the first lanes.
-pub fn model(name: &str) -> Model {
-    let case = cases().into_iter().find(|case| case.name == name);
-    Model::new(&case.expect("a case of that name"), lanes()[0])
+pub fn model(name: &str) -> &'static Model {
+    let position = cases().iter().position(|case| case.name == name);
+    &on_first_lanes()[position.expect("a case of that name")]
+}
+
+/// The test graphs on the first lanes.
+fn on_first_lanes() -> &'static [Model] {
+    &models()[..cases().len()]
 }
 
 /// Refused by this constraint and no other.
@@ -50,14 +54,13 @@ fn unit(model: &Model, lane: usize, ending: Ending) -> usize {
 
 #[test]
 fn wrong_output() {
-    for case in cases() {
-        let model = Model::new(&case, lanes()[0]);
+    for model in on_first_lanes() {
         for index in [0, model.outputs.len() - 1] {
             let forgery = Forgery {
                 outputs: vec![(index, -Fr::ONE)],
                 ..Forgery::default()
             };
-            refused(&model, &forgery, "fraction sum", SUM);
+            refused(model, &forgery, "fraction sum", SUM);
         }
     }
 }
@@ -66,10 +69,9 @@ fn wrong_output() {
 /// not.
 #[test]
 fn input_presented_as_an_output() {
-    for case in cases() {
-        let model = Model::new(&case, lanes()[0]);
+    for model in on_first_lanes() {
         let forgery = wrong_number_of_inputs();
-        refused(&model, &forgery, "public", "number of inputs");
+        refused(model, &forgery, "public", "number of inputs");
     }
 }
 
@@ -78,7 +80,7 @@ fn input_presented_as_an_output() {
 fn remainder_shifted_between_its_pieces() {
     let model = model("perceptron");
     let (row, lane) = (
-        unit(&model, 0, Ending::Requantize),
+        unit(model, 0, Ending::Requantize),
         model.config.units.lanes[0],
     );
     let limit = Fr::from(1 << model.config.shape.table_bits);
@@ -97,7 +99,7 @@ fn remainder_shifted_between_its_pieces() {
 fn quotient_with_a_negative_remainder() {
     let model = model("perceptron");
     let (row, lane) = (
-        unit(&model, 1, Ending::Requantize),
+        unit(model, 1, Ending::Requantize),
         model.config.units.lanes[1],
     );
     let step = Fr::from(1 << (2 * model.config.shape.table_bits));
@@ -105,7 +107,7 @@ fn quotient_with_a_negative_remainder() {
         (cell(lane.quotient, row), Fr::ONE),
         (cell(lane.low, row), -step),
     ];
-    refused(&model, &twisted(twists), "fraction sum", SUM);
+    refused(model, &twisted(twists), "fraction sum", SUM);
 }
 
 /// `q = p - v` is no entry, whatever its result.
@@ -113,7 +115,7 @@ fn quotient_with_a_negative_remainder() {
 fn quotient_outside_of_the_table() {
     let model = model("perceptron");
     let (row, lane) = (
-        unit(&model, 0, Ending::Requantize),
+        unit(model, 0, Ending::Requantize),
         model.config.units.lanes[0],
     );
     let limit = Fr::from(1 << model.config.shape.table_bits);
@@ -122,7 +124,7 @@ fn quotient_outside_of_the_table() {
         (cell(lane.quotient, row), -limit),
         (cell(lane.low, row), limit * step),
     ];
-    refused(&model, &twisted(twists), "fraction sum", SUM);
+    refused(model, &twisted(twists), "fraction sum", SUM);
 }
 
 /// A unit takes the value of another address.
@@ -162,7 +164,7 @@ fn wrong_multiplicity() {
             counts: Some(&counts),
             ..Forgery::default()
         };
-        refused(&model, &forgery, "fraction sum", SUM);
+        refused(model, &forgery, "fraction sum", SUM);
     }
 }
 
@@ -199,7 +201,7 @@ fn result_of_another_function() {
         counts: Some(&counts),
         ..Forgery::default()
     };
-    refused(&model, &forgery, "fraction sum", SUM);
+    refused(model, &forgery, "fraction sum", SUM);
 }
 
 /// A weight of too many bits, counted in the range table of values, which is wider.
@@ -217,7 +219,7 @@ fn weight_in_the_wider_range() {
         counts: Some(&counts),
         ..Forgery::default()
     };
-    refused(&model, &forgery, "fraction sum", SUM);
+    refused(model, &forgery, "fraction sum", SUM);
 }
 
 #[test]
@@ -229,7 +231,7 @@ fn multiplier_not_the_parameter() {
         .position(|u| matches!(u.op.multiplier, Multiplier::Read(_)))
         .expect("a multiplier");
     let at = cell(model.config.units.row.multiplier, row);
-    refused(&model, &twisted([(at, Fr::from(50))]), "fraction sum", SUM);
+    refused(model, &twisted([(at, Fr::from(50))]), "fraction sum", SUM);
 }
 
 /// Rows of maxima, not the last of a fold.
@@ -243,9 +245,9 @@ fn maximum(model: &Model) -> impl Iterator<Item = usize> + '_ {
 fn maximum_is_none_of_the_values() {
     let model = model("pooling");
     let lane = model.config.folds.lanes[0];
-    let row = maximum(&model).next().expect("a maximum");
+    let row = maximum(model).next().expect("a maximum");
     let forgery = twisted([(cell(lane.total, row), Fr::ONE)]);
-    refused(&model, &forgery, "fold", "step of fold 0");
+    refused(model, &forgery, "fold", "step of fold 0");
 }
 
 #[test]
@@ -253,14 +255,14 @@ fn maximum_is_not_the_largest() {
     let model = model("pooling");
     let lane = model.config.folds.lanes[0];
     let mut tried = 0;
-    for row in maximum(&model) {
+    for row in maximum(model) {
         let at = |column: usize, row: usize| model.honest.advice[column][row];
         let [x, total] = [lane.x, lane.total].map(|c| at(c.index(), row));
         let next = at(lane.total.index(), row + 1);
         if x != next {
             let off = x + next - total - total;
             let forgery = twisted([(cell(lane.total, row), off)]);
-            refused(&model, &forgery, "fraction sum", SUM);
+            refused(model, &forgery, "fraction sum", SUM);
             tried += 1;
         }
     }
@@ -279,7 +281,7 @@ fn sum_with_a_row_skipped() {
         let x = model.honest.advice[lane.x.index()][row] - wide;
         if x != Fr::ZERO {
             let forgery = twisted([(cell(lane.total, row), -x)]);
-            refused(&model, &forgery, "fold", "step of fold 0");
+            refused(model, &forgery, "fold", "step of fold 0");
             tried += 1;
         }
     }
@@ -302,7 +304,7 @@ fn division(model: &Model, lane: usize) -> (usize, [i128; 3]) {
 #[test]
 fn divisor_of_zero() {
     let model = model("attention");
-    let (row, [b, _, _]) = division(&model, 0);
+    let (row, [b, _, _]) = division(model, 0);
     let lane = model.config.units.lanes[0];
     let at = cell(lane.b, row);
     let forged = model
@@ -322,7 +324,7 @@ fn divisor_of_zero() {
 fn remainder_equal_to_the_divisor() {
     let model = model("attention");
     let lane = model.config.units.lanes[0];
-    let (row, [b, low, high]) = division(&model, 0);
+    let (row, [b, low, high]) = division(model, 0);
     let off = |to: i128, from: i128| wide_field(to - from);
     let mut twists = vec![
         (cell(lane.low, row), off(b, low)),
@@ -335,7 +337,7 @@ fn remainder_equal_to_the_divisor() {
         twists[0].1 = wide_field(b);
         twists[1].1 = wide_field(-b);
     }
-    refused(&model, &twisted(twists), "fraction sum", SUM);
+    refused(model, &twisted(twists), "fraction sum", SUM);
 }
 
 /// A vector parameter of more than `2T` bits, up or down.

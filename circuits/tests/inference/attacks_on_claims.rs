@@ -22,7 +22,7 @@ fn wrong_intermediate() {
         let forgery = twisted([(at, Fr::from(100))]);
         let grid = model.forge(&forgery).expect("nothing to close");
         changed |= grid.instance != model.honest.instance;
-        refused(&model, &forgery, "claim sum", SUM);
+        refused(model, &forgery, "claim sum", SUM);
     }
     assert!(changed, "no output depends on the result");
 }
@@ -42,7 +42,7 @@ fn rows_of_a_matrix_swapped() {
         let (x, y) = (a(0, column), a(1, column));
         [(x, value(y) - value(x)), (y, value(x) - value(y))]
     });
-    refused(&model, &twisted(twists), "claim sum", SUM);
+    refused(model, &twisted(twists), "claim sum", SUM);
 }
 
 /// What stands in a lane without a unit counts as zero in a claim, whatever a prover writes there;
@@ -81,7 +81,7 @@ fn padding_of_a_raster_is_not_zero() {
         vectors: Some(&vectors),
         ..Forgery::default()
     };
-    refused(&model, &counted, "claim sum", SUM);
+    refused(model, &counted, "claim sum", SUM);
 }
 
 /// Changes an entry of a vector such that the sum of claims is zero for the grid's challenges.
@@ -113,10 +113,10 @@ fn vector_compensated_in_another_identity() {
             (columns.right.index(), 1),
         ] {
             let mut grid = model.honest.clone();
-            let forgery = wrong_product(&model);
+            let forgery = wrong_product(model);
             model.first_phase(&mut grid, &forgery);
             model.vectors(&mut grid);
-            compensate(&model, &mut grid, column, row);
+            compensate(model, &mut grid, column, row);
             // With the challenges known, the false result passes.
             assert_eq!(model.failures(&grid), [], "{name}");
             assert_ne!(grid.advice, model.honest.advice);

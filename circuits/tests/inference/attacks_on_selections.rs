@@ -13,7 +13,7 @@ use crate::attacks_on_claims::compensate;
 use crate::harness::{Forgery, Model, cell};
 
 /// The first embedding of the test graph: indices 149, 3, 149, 70 into 150 rows.
-fn embedding() -> (Model, ContractionPlan, Selection) {
+fn embedding() -> (&'static Model, ContractionPlan, Selection) {
     let model = model("embedding");
     let mut plans = model.circuit.layout().contractions.iter();
     let plan = plans.find(|plan| plan.left.selection().is_some());
@@ -57,9 +57,9 @@ fn row(model: &Model, plan: &ContractionPlan, index: usize) -> Vec<Fr> {
 fn row_of_another_index() {
     let (model, plan, _) = embedding();
     for index in [0, 70, 148] {
-        let twists = to_row(&model, &plan, 1, &row(&model, &plan, index));
+        let twists = to_row(model, &plan, 1, &row(model, &plan, index));
         assert!(twists.iter().any(|(_, off)| *off != Fr::ZERO));
-        refused(&model, &twisted(twists), "claim sum", SUM);
+        refused(model, &twisted(twists), "claim sum", SUM);
     }
 }
 
@@ -69,21 +69,21 @@ fn row_of_another_table() {
     let contractions = &model.circuit.layout().contractions;
     let mut other = contractions.iter().filter(|c| c.left.selection().is_some());
     let other = other.next_back().expect("a second embedding");
-    let twists = to_row(&model, &plan, 1, &row(&model, other, 3));
-    refused(&model, &twisted(twists), "claim sum", SUM);
+    let twists = to_row(model, &plan, 1, &row(model, other, 3));
+    refused(model, &twisted(twists), "claim sum", SUM);
 }
 
 /// The rows are those chosen, for other tokens.
 #[test]
 fn tokens_permuted() {
     let (model, plan, _) = embedding();
-    let rows = [3, 149].map(|index| row(&model, &plan, index));
+    let rows = [3, 149].map(|index| row(model, &plan, index));
     let [first, second] = rows;
     let twists = [
-        to_row(&model, &plan, 0, &first),
-        to_row(&model, &plan, 1, &second),
+        to_row(model, &plan, 0, &first),
+        to_row(model, &plan, 1, &second),
     ];
-    refused(&model, &twisted(twists.concat()), "claim sum", SUM);
+    refused(model, &twisted(twists.concat()), "claim sum", SUM);
 }
 
 /// The honest input with another index of the second token, everything computed from it.
@@ -110,7 +110,7 @@ fn claim_sum() -> [(String, String); 1] {
 #[test]
 fn index_out_of_range() {
     let (model, _, selection) = embedding();
-    let grid = with_index(&model, &selection, Fr::from(148));
+    let grid = with_index(model, &selection, Fr::from(148));
     assert_eq!(model.failures(&grid), []);
     let rows = field(150);
     for index in [
@@ -119,7 +119,7 @@ fn index_out_of_range() {
         field(1 << 40),
         rows.invert().expect("not zero"),
     ] {
-        let grid = with_index(&model, &selection, index);
+        let grid = with_index(model, &selection, index);
         assert_eq!(model.failures(&grid), claim_sum());
     }
 }
@@ -131,13 +131,13 @@ fn selected_vector_compensated() {
     let (model, plan, _) = embedding();
     let mut grid = model.honest.clone();
     let forgery = Forgery {
-        twists: BTreeMap::from([(result(&model, &plan, 1, 0), Fr::ONE)]),
+        twists: BTreeMap::from([(result(model, &plan, 1, 0), Fr::ONE)]),
         ..Forgery::default()
     };
     model.first_phase(&mut grid, &forgery);
     model.vectors(&mut grid);
     let left = model.config.contraction.left.index();
-    compensate(&model, &mut grid, left, plan.first + 7);
+    compensate(model, &mut grid, left, plan.first + 7);
     assert_eq!(model.failures(&grid), []);
     for challenge in [model.config.points.gamma, model.config.points.inner] {
         let mut other = grid.clone();
@@ -155,10 +155,10 @@ fn index_at_the_pole_of_another_identity() {
     let z = model.honest.challenges[model.config.points.inner.index()];
     let (from, to) = (selection.id as i64, plan.right.id as i64);
     let index = field(to - from) * z.invert().expect("not zero");
-    let mut grid = with_index(&model, &selection, index);
+    let mut grid = with_index(model, &selection, index);
     assert_eq!(model.failures(&grid), claim_sum());
     let right = model.config.contraction.right.index();
-    compensate(&model, &mut grid, right, plan.first + 7);
+    compensate(model, &mut grid, right, plan.first + 7);
     assert_eq!(model.failures(&grid), []);
     model.redraw(&mut grid, model.config.points.inner.index());
     model.follow(&mut grid, None);

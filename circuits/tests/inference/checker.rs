@@ -67,7 +67,7 @@ fn every_flipped_flag_of_a_claim_is_refused() {
             .step_by(step)
             .filter(|&(column, row)| {
                 let value = model.circuit.sheet().fixed(column)[row];
-                changed(&model, column, row, 1 - value).is_ok()
+                changed(model, column, row, 1 - value).is_ok()
             })
             .collect();
         assert_eq!(accepted, [], "{}", model.name);
@@ -93,7 +93,7 @@ fn every_changed_number_of_an_identity_is_refused() {
                 if model.circuit.sheet().fixed(flag)[row] == 1 {
                     let value = model.circuit.sheet().fixed(id)[row];
                     for to in [value + 1, value - 1, value + 3] {
-                        let verdict = changed(&model, id, row, to);
+                        let verdict = changed(model, id, row, to);
                         assert!(verdict.is_err(), "{}: {value} to {to} on {row}", model.name);
                     }
                 }
@@ -195,7 +195,7 @@ fn every_changed_wire_is_refused() {
         let accepted: Vec<_> = changes
             .into_par_iter()
             .step_by(step)
-            .filter(|&(column, row, to)| changed(&model, column, row, to).is_ok())
+            .filter(|&(column, row, to)| changed(model, column, row, to).is_ok())
             .collect();
         assert_eq!(accepted, [], "{}", model.name);
     }
@@ -207,7 +207,7 @@ fn changed_tables_are_refused() {
         let set = model.config.tables[0];
         let y = model.circuit.sheet().fixed(set.y)[5];
         for (column, to) in [(set.x, 1), (set.y, y + 1), (set.kind, 1), (set.kind, 2)] {
-            let verdict = changed(&model, column, 5, to);
+            let verdict = changed(model, column, 5, to);
             assert!(
                 matches!(verdict, Err(CheckError::Table { .. })),
                 "{verdict:?}"

@@ -86,7 +86,7 @@ fn free(model: &Model) -> BTreeSet<Cell> {
 #[test]
 fn free_cells_have_no_influence() {
     for model in models() {
-        let free = free(&model);
+        let free = free(model);
         let first = |_: &Model, grid: &mut nascent_circuits::grid::Grid| {
             let mut random = Fr::from(5);
             for cell in &free {
@@ -109,7 +109,7 @@ fn free_cells_have_no_influence() {
 #[test]
 fn all_other_cells_are_bound() {
     for model in models() {
-        let free = free(&model);
+        let free = free(model);
         let mut columns = model.config.first_phase();
         if let Some(seal) = &model.config.seal {
             columns.extend(seal.poseidon.a.iter().chain(&seal.poseidon.b));
@@ -192,7 +192,7 @@ fn free_within_range(model: &Model) -> BTreeMap<Cell, Fr> {
 #[test]
 fn some_cells_are_free_within_their_range() {
     for model in models() {
-        let twists = free_within_range(&model);
+        let twists = free_within_range(model);
         let forgery = Forgery {
             twists,
             ..Forgery::default()

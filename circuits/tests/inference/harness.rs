@@ -5,7 +5,7 @@
 //! phase is run again by [`super::rerun`], in the field, so that a change is carried on.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ff::{Field, PrimeField};
 use halo2_proofs::plonk::{Advice, Circuit, Column, ConstraintSystem};
@@ -39,6 +39,8 @@ pub struct Model {
     pub undetermined: Vec<Cell>,
     /// Numerator, `x`, `y` and kind of each lookup.
     lookups: Vec<Formula>,
+    /// The last block of the first seal, step by step; made when it is needed.
+    pub permutation: OnceLock<Vec<Step>>,
 }
 
 /// A change of cells.
@@ -145,6 +147,7 @@ impl Model {
             follows: Vec::new(),
             undetermined: Vec::new(),
             lookups,
+            permutation: OnceLock::new(),
         };
         model.plan();
         model

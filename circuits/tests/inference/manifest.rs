@@ -6,6 +6,7 @@
 //! one that no graph can break fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use ff::Field;
 use halo2curves::bn256::Fr;
@@ -20,7 +21,14 @@ use crate::lanes;
 
 /// Each graph on the first lanes, and on the second; one that multiplies two tensors of units on
 /// lanes so few that each of its claims takes several rows.
-pub fn models() -> Vec<Model> {
+///
+/// Made once: call it from a test's own thread, not from one of the pool's.
+pub fn models() -> &'static [Model] {
+    static MODELS: OnceLock<Vec<Model>> = OnceLock::new();
+    MODELS.get_or_init(make)
+}
+
+fn make() -> Vec<Model> {
     let all = |lanes: Lanes| cases().into_iter().map(move |case| (case, lanes));
     let mut pairs: Vec<(Case, Lanes)> = lanes().into_iter().flat_map(all).collect();
     let few = Lanes {
@@ -53,7 +61,7 @@ fn every_constraint_alone_refuses_a_forgery() {
         assert_eq!(honest, [], "honest {}", model.name);
         let verdicts: Vec<_> = (0..model.constraints.len())
             .into_par_iter()
-            .map(|constraint| (constraint, refusal(&model, constraint)))
+            .map(|constraint| (constraint, refusal(model, constraint)))
             .collect();
         for (constraint, forged) in verdicts {
             let name = model.constraints.names()[constraint].clone();
@@ -263,9 +271,9 @@ fn every_lookup_and_wire_is_needed() {
     for model in models() {
         let end = [("fraction sum".to_owned(), "zero at both ends".to_owned())];
         let shape = &model.config.shape;
-        let verdicts: Vec<_> = candidates(&model)
+        let verdicts: Vec<_> = candidates(model)
             .into_par_iter()
-            .map(|(key, forgeries)| (key, alone(&model, forgeries.into_iter())))
+            .map(|(key, forgeries)| (key, alone(model, forgeries.into_iter())))
             .collect();
         for (key, verdict) in verdicts {
             if let Some(verdict) = verdict {

@@ -1,10 +1,13 @@
 //! Random small graphs: the layout is sound by itself, the output is the reference's, and all
 //! constraints hold.
 
+use std::collections::BTreeSet;
+
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_ir::{
-    Builder, Conv, Map, MatMul, Multiplier, Op, Params, Pre, Range, Table, TableId, TensorId, View,
+    Builder, Conv, Divide, Map, MatMul, Multiplier, Op, Params, Pre, Range, Table, TableId,
+    TensorId, View,
 };
 use proptest::prelude::*;
 
@@ -37,10 +40,32 @@ struct Maker<'a> {
     builder: Builder,
     params: Params,
     clamp: TableId,
+    positive: TableId,
     current: TensorId,
+    convolutions: Vec<TensorId>,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn new(name: &str, numbers: &'a [u32], shape: impl FnOnce(&mut Dice<'_>) -> Vec<u32>) -> Self {
+        let mut dice = Dice { numbers, at: 0 };
+        let mut builder = Builder::new(name, BITS);
+        let domain = Range::new(-128, 127);
+        let clamp = builder.table(Table::identity(domain, 4, Range::new(-8, 7)));
+        let positive = Table::from_fn("positive", domain, |q| 1 + (q * q) % 9);
+        let positive = builder.table(positive);
+        let range = Range::new(-8, 7);
+        let current = builder.input("x", &shape(&mut dice), range).expect("valid");
+        Self {
+            dice,
+            builder,
+            params: Params::default(),
+            clamp,
+            positive,
+            current,
+            convolutions: Vec::new(),
+        }
+    }
+
     fn shape(&self, id: TensorId) -> Vec<u32> {
         self.builder.info(id).shape.clone()
     }
@@ -71,22 +96,55 @@ impl Maker<'_> {
             };
             self.param(&dims, 40)
         });
-        let range = self.builder.info(a).range;
-        let most = range.lo.abs().max(range.hi).max(1) + 41;
-        let multiplier = ((127 << (2 * BITS)) / most).clamp(1, 32_767) as u32;
+        let most = self.most(a) + 41;
+        let pre = Pre::Linear {
+            a,
+            ca: 1,
+            b: bias.map(|b| (b, 1)),
+            c: 0,
+        };
+        // Only the rows of a convolution's result have a channel each.
+        let channels = match shape[..] {
+            [_, channels, _, _] if self.is_convolution(a) => channels,
+            _ => 1,
+        };
+        let dims = [channels, 1, 1];
+        self.requantize(pre, most, &dims[..shape.len().min(3)])
+    }
+
+    fn is_convolution(&self, id: TensorId) -> bool {
+        self.convolutions.contains(&id)
+    }
+
+    /// Largest magnitude of a tensor.
+    fn most(&self, id: TensorId) -> i64 {
+        let range = self.builder.info(id).range;
+        range.lo.abs().max(range.hi).max(1)
+    }
+
+    /// Back to narrow, by a multiplier that numbers up to `most` allow: a constant, or a parameter.
+    fn requantize(&mut self, pre: Pre, most: i64, dims: &[u32]) -> TensorId {
+        let most = ((127 << (2 * BITS)) / most).clamp(1, 32_767) as u32;
+        let multiplier = match self.dice.roll(0, 2) {
+            0 => {
+                let range = Range::new(1, most.into());
+                let id = self.builder.param("m", dims, range).expect("valid");
+                let count = dims.iter().product::<u32>();
+                let values = (0..count).map(|_| self.dice.roll(1, most) as i32);
+                self.params.values.insert(id, values.collect());
+                Multiplier::Param(id)
+            }
+            _ => Multiplier::Const(most),
+        };
         let map = Map {
-            pre: Pre::Linear {
-                a,
-                ca: 1,
-                b: bias.map(|b| (b, 1)),
-                c: 0,
-            },
-            multiplier: Multiplier::Const(multiplier),
+            pre,
+            multiplier,
             shift: 2 * BITS,
             table: self.clamp,
             assumes_bound: true,
         };
-        self.push(Op::Map(map)).expect("valid")
+        let made = self.builder.push("node", Op::Map(map));
+        made.expect("valid")
     }
 
     fn convolution(&mut self) {
@@ -124,6 +182,7 @@ impl Maker<'_> {
             groups,
         };
         if let Some(y) = self.push(Op::Conv(conv)) {
+            self.convolutions.push(y);
             self.current = self.round(y);
         }
     }
@@ -194,6 +253,55 @@ impl Maker<'_> {
         self.current = self.push(Op::Map(map)).unwrap_or(y);
     }
 
+    /// Numbers from 1 to 9.
+    fn positive(&mut self) -> TensorId {
+        let map = Map::exact(Pre::of(self.current), self.positive);
+        self.push(Op::Map(map)).expect("valid")
+    }
+
+    fn divide(&mut self) {
+        let num = self.positive();
+        let den = match self.dice.roll(0, 2) {
+            0 => self.push(Op::FoldSum { x: num }),
+            1 => {
+                let last = *self.shape(num).last().unwrap_or(&1);
+                let range = Range::new(1, 200);
+                let id = self.builder.param("d", &[last], range).expect("valid");
+                let values = (0..last).map(|_| self.dice.roll(1, 200) as i32);
+                self.params.values.insert(id, values.collect());
+                Some(id)
+            }
+            _ => {
+                let x = self.current;
+                self.current = num;
+                let den = self.positive();
+                self.current = x;
+                Some(den)
+            }
+        };
+        let factor = self.dice.roll(1, 14).into();
+        if let Some(den) = den
+            && let Some(y) = self.push(Op::Divide(Divide { num, den, factor }))
+        {
+            self.current = self.round(y);
+        }
+    }
+
+    /// A product of two activations: of a tensor with itself, with another, or with one number for
+    /// each row.
+    fn times(&mut self) {
+        let a = self.current;
+        let b = match self.dice.roll(0, 2) {
+            0 => Some(a),
+            1 => Some(self.positive()),
+            _ => self.push(Op::FoldMax { x: a }),
+        };
+        if let Some(b) = b {
+            let most = self.most(a) * self.most(b) + 1;
+            self.current = self.requantize(Pre::Product { a, b }, most, &[1]);
+        }
+    }
+
     fn view(&mut self) {
         let (x, shape) = (self.current, self.shape(self.current));
         let rank = shape.len() as u32;
@@ -231,11 +339,7 @@ impl Maker<'_> {
 
 /// A graph of a few operators, with parameters and an input.
 fn case(numbers: &[u32]) -> Case {
-    let mut dice = Dice { numbers, at: 0 };
-    let mut builder = Builder::new("random", BITS);
-    let domain = Range::new(-128, 127);
-    let clamp = builder.table(Table::identity(domain, 4, Range::new(-8, 7)));
-    let shape = match dice.roll(0, 2) {
+    let mut maker = Maker::new("random", numbers, |dice| match dice.roll(0, 2) {
         0 => vec![dice.roll(1, 4), dice.roll(1, 6)],
         _ => vec![
             dice.roll(1, 3),
@@ -243,28 +347,20 @@ fn case(numbers: &[u32]) -> Case {
             dice.roll(1, 5),
             dice.roll(1, 5),
         ],
-    };
-    let current = builder
-        .input("x", &shape, Range::new(-8, 7))
-        .expect("valid");
-    let mut maker = Maker {
-        dice,
-        builder,
-        params: Params::default(),
-        clamp,
-        current,
-    };
+    });
+    let count = maker.shape(maker.current).iter().product::<u32>() as usize;
     for _ in 0..maker.dice.roll(1, 4) {
-        match maker.dice.roll(0, 6) {
+        match maker.dice.roll(0, 9) {
             0..=2 => maker.convolution(),
             3 => maker.product(),
             4 => maker.square(),
             5 => maker.fold(),
+            6 => maker.divide(),
+            7..=8 => maker.times(),
             _ => maker.view(),
         }
     }
     maker.product();
-    let count = shape.iter().product::<u32>() as usize;
     let inputs = maker.dice.values(count, 7);
     Case {
         name: "random",
@@ -289,26 +385,9 @@ fn images_do_not_mix() {
     ] {
         let [height, width] = size;
         let build = |images: u32| {
-            let mut builder = Builder::new("images", BITS);
-            let clamp = Table::identity(Range::new(-128, 127), 4, Range::new(-8, 7));
-            let clamp = builder.table(clamp);
-            let shape = [images, 2, height, width];
-            let range = Range::new(-8, 7);
-            let current = builder.input("x", &shape, range).expect("valid");
-            let (dice, params) = (
-                Dice {
-                    numbers: &numbers,
-                    at: 0,
-                },
-                Params::default(),
-            );
-            let mut maker = Maker {
-                dice,
-                builder,
-                params,
-                clamp,
-                current,
-            };
+            let shape = vec![images, 2, height, width];
+            let mut maker = Maker::new("images", &numbers, |_| shape);
+            let current = maker.current;
             let mut x = current;
             // The second takes the raster of the first where it will do.
             for (outputs, inputs) in [(3, 2), (2, 3)] {
@@ -324,6 +403,7 @@ fn images_do_not_mix() {
                 let Some(y) = maker.push(Op::Conv(conv)) else {
                     break;
                 };
+                maker.convolutions.push(y);
                 x = maker.round(y);
             }
             assert_ne!(x, current, "a convolution at least");
@@ -358,26 +438,9 @@ fn images_do_not_mix() {
 #[test]
 fn kernel_wider_than_a_row() {
     for (width, kernel, pad) in [(1, 3, 1), (1, 5, 2), (2, 5, 2), (1, 7, 3)] {
-        let mut builder = Builder::new("wide kernel", BITS);
-        let clamp = Table::identity(Range::new(-128, 127), 4, Range::new(-8, 7));
-        let clamp = builder.table(clamp);
-        let shape = [1, 2, 3, width];
-        let current = builder
-            .input("x", &shape, Range::new(-8, 7))
-            .expect("valid");
         let numbers: Vec<u32> = (0..60).map(|i| i * i * 31 + 7).collect();
-        let dice = Dice {
-            numbers: &numbers,
-            at: 0,
-        };
-        let params = Params::default();
-        let mut maker = Maker {
-            dice,
-            builder,
-            params,
-            clamp,
-            current,
-        };
+        let mut maker = Maker::new("wide kernel", &numbers, |_| vec![1, 2, 3, width]);
+        let current = maker.current;
         let w = maker.param(&[2, 2, 3, kernel], 7);
         let conv = Conv {
             x: current,
@@ -388,6 +451,7 @@ fn kernel_wider_than_a_row() {
             groups: 1,
         };
         let y = maker.push(Op::Conv(conv)).expect("valid");
+        maker.convolutions.push(y);
         let y = maker.round(y);
         let inputs = maker.dice.values(6 * width as usize, 7);
         let case = Case {
@@ -405,6 +469,39 @@ fn kernel_wider_than_a_row() {
         assert_eq!(model.circuit.check(), Ok(()));
         assert_eq!(model.failures(&model.honest), []);
     }
+}
+
+/// The random graphs are of every operator but embeddings, which take an input of their own.
+#[test]
+fn every_operator_occurs() {
+    let mut left = BTreeSet::from([
+        "Conv",
+        "MatMul",
+        "FoldMax",
+        "FoldSum",
+        "Divide",
+        "Transpose",
+        "Pad",
+        "Concat",
+        "Reshape",
+        "product of activations",
+        "parameter as multiplier",
+    ]);
+    for seed in 0..200_u32 {
+        let number = |i: u32| (60 * seed + i).wrapping_mul(2_654_435_761) >> 7;
+        let numbers: Vec<u32> = (0..60).map(number).collect();
+        for node in &case(&numbers).graph.nodes {
+            left.remove(node.op.name());
+            let Op::Map(map) = &node.op else { continue };
+            if matches!(map.pre, Pre::Product { .. }) {
+                left.remove("product of activations");
+            }
+            if matches!(map.multiplier, Multiplier::Param(_)) {
+                left.remove("parameter as multiplier");
+            }
+        }
+    }
+    assert!(left.is_empty(), "{left:?}");
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ff::Field;
 use halo2curves::bn256::Fr;
-use nascent_circuits::grid::{Grid, Planner, take};
+use nascent_circuits::grid::{Cell, Grid, Planner, Step, take};
 use nascent_circuits::inference::linear::field;
 use nascent_circuits::inference::plan::layout::{Role, SealPlan};
 use nascent_circuits::inference::seal::SealConfig;
@@ -100,38 +100,45 @@ impl Model {
         grid.instance[0][rows.end - 1] = chain + off(SealFault::Digest, 0, 0);
     }
 
+    /// What follows from its input in the last block of the first seal.
+    fn permutation_of(&self, columns: &SealConfig, plan: &SealPlan) -> &[Step] {
+        self.permutation.get_or_init(|| {
+            let last = plan.rows().end - BLOCK_ROWS;
+            let own: Vec<usize> = columns
+                .poseidon
+                .a
+                .iter()
+                .chain(&columns.poseidon.b)
+                .map(|column| column.index())
+                .collect();
+            let inside = |row: usize| (last..last + BLOCK_ROWS).contains(&row);
+            let gates = self.constraints.names();
+            let mut planner = Planner::new(&self.constraints, &self.honest, |constraint, row| {
+                !gates[constraint].0.starts_with("seal poseidon2") || !inside(row)
+            });
+            for column in 0..self.honest.advice.len() {
+                for row in 0..self.honest.rows {
+                    let follows = own.contains(&column) && row > last && inside(row);
+                    let square = own[16..].contains(&column) && row == last;
+                    if !follows && !square {
+                        planner.give(Cell { column, row });
+                    }
+                }
+            }
+            planner.propagate()
+        })
+    }
+
     /// A fault in a permutation, in the last block of the first seal that has one for the constraint;
     /// what follows in the block and the digest are computed from it.
     pub fn wrong_permutation(&self, constraint: usize) -> Option<Verdict> {
         let columns = self.config.seal.as_ref()?;
         let plan = self.circuit.layout().seals.first()?;
-        let last = plan.rows().end - BLOCK_ROWS;
-        let own: Vec<usize> = columns
-            .poseidon
-            .a
-            .iter()
-            .chain(&columns.poseidon.b)
-            .map(|column| column.index())
-            .collect();
-        let inside = |row: usize| (last..last + BLOCK_ROWS).contains(&row);
-        let gates = self.constraints.names();
-        let mut planner = Planner::new(&self.constraints, &self.honest, |constraint, row| {
-            !gates[constraint].0.starts_with("seal poseidon2") || !inside(row)
-        });
-        for column in 0..self.honest.advice.len() {
-            for row in 0..self.honest.rows {
-                let follows = own.contains(&column) && row > last && inside(row);
-                let square = own[16..].contains(&column) && row == last;
-                if !follows && !square {
-                    planner.give(nascent_circuits::grid::Cell { column, row });
-                }
-            }
-        }
-        let steps = planner.propagate();
+        let steps = self.permutation_of(columns, plan);
         let step = steps.iter().find(|step| step.constraint == constraint)?;
         let mut grid = self.honest.clone();
         let at = (step.constraint, step.row);
-        take(&self.constraints, &mut grid, &steps, &[(at, Fr::ONE)]);
+        take(&self.constraints, &mut grid, steps, &[(at, Fr::ONE)]);
         // The constraint is the digest's cells less the public value.
         let end = (self.constraint("seal", "digest"), plan.rows().end - 1);
         let residue = self.constraints.eval(end.0, &grid, end.1, &mut Vec::new());
@@ -207,7 +214,7 @@ fn hidden_input_out_of_range() {
     assert!(small(value).is_some_and(|v| (-8..8).contains(&v)));
     for to in [-9, 8] {
         let forgery = twisted([(at, field(to) - value)]);
-        refused(&model, &forgery, "fraction sum", SUM);
+        refused(model, &forgery, "fraction sum", SUM);
     }
     let half = Fr::from(2).invert().expect("not zero");
     let verdict = model.verdict(&twisted([(at, half - value)]));
@@ -231,5 +238,5 @@ fn digest_of_other_values() {
         outputs: vec![(1, Fr::ONE)],
         ..Forgery::default()
     };
-    refused(&model, &forgery, "fraction sum", SUM);
+    refused(model, &forgery, "fraction sum", SUM);
 }
