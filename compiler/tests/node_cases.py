@@ -24,6 +24,8 @@ ACTIVE = {
     for name in "Add Sub Mul Div MatMul Max Min Sum Mean Less Greater Equal Gemm And Or Xor".split()
 }
 ACTIVE |= {"Concat": 99, "Where": 0, "Range": 0, "Reciprocal": 1}
+# Operators that give indices.
+RANKING = {"ArgMax", "ArgMin", "TopK"}
 
 
 def main():
@@ -41,13 +43,15 @@ def main():
         arrays = [np.asarray(x) for x in inputs]
         if any(x.dtype == object for x in arrays):
             continue
-        expected = np.asarray(outputs[0])
+        ranks = node.op_type in RANKING
+        types = (np.float32, np.bool_, np.int64) if ranks else (np.float32, np.bool_)
         made = [name for name in node.output if name]
-        if expected.dtype not in (np.float32, np.bool_) or expected.size > MOST_VALUES:
+        expected = [np.asarray(output) for output in outputs[: 2 if ranks else 1]]
+        if any(x.dtype not in types or not 0 < x.size <= MOST_VALUES for x in expected):
             continue
-        if sum(x.size for x in arrays) > MOST_VALUES or not arrays or expected.size == 0:
+        if sum(x.size for x in arrays) > MOST_VALUES or not arrays:
             continue
-        floats = [x for x in [*arrays, expected] if x.dtype == np.float32]
+        floats = [x for x in [*arrays, *expected] if x.dtype == np.float32]
         if not all(np.isfinite(x).all() for x in floats):
             continue
         names = [value.name for value in case.model.graph.input]
@@ -62,19 +66,22 @@ def main():
                 initializers.append(numpy_helper.from_array(array, name))
         if not graph_inputs:
             continue
-        out = helper.make_tensor_value_info(made[0], TensorProto.FLOAT, expected.shape)
-        graph = helper.make_graph([node], case.name, graph_inputs, [out], initializers)
-        model = helper.make_model(graph, ir_version=8)
-        del model.opset_import[:]
-        model.opset_import.extend(case.model.opset_import)
-        cases.append(
-            {
-                "name": case.name,
-                "model": base64.b64encode(model.SerializeToString(deterministic=True)).decode(),
-                "inputs": feeds,
-                "expected": [round(float(v), 6) for v in expected.flatten()],
-            }
-        )
+        for at, array in enumerate(expected):
+            integers = array.dtype == np.int64
+            kind = TensorProto.INT64 if integers else TensorProto.FLOAT
+            out = helper.make_tensor_value_info(made[at], kind, array.shape)
+            graph = helper.make_graph([node], case.name, graph_inputs, [out], initializers)
+            model = helper.make_model(graph, ir_version=8)
+            del model.opset_import[:]
+            model.opset_import.extend(case.model.opset_import)
+            cases.append(
+                {
+                    "name": case.name + ("_indices" if at else ""),
+                    "model": base64.b64encode(model.SerializeToString(deterministic=True)).decode(),
+                    "inputs": feeds,
+                    "expected": [round(float(v), 6) for v in array.flatten()],
+                }
+            )
     with open(sys.argv[2], "w") as out:
         json.dump(cases, out, separators=(",", ":"))
     print(len(cases), "cases")

@@ -70,6 +70,16 @@ pub(crate) enum Op {
     ReduceSum,
     /// Greatest element of the last axis, which becomes 1.
     ReduceMax,
+    /// Where the first (or the last) element of the last axis stands that equals the second operand,
+    /// which has one for each row: an integer in its place.
+    Position { last: bool },
+    /// The first operand with one element of each row of the last axis below all others; the second
+    /// operand, integers, has its index.
+    Without,
+    /// `-x`, exactly: a tensor of its own, in the operand's scale.
+    Reflect,
+    /// Integers as real numbers.
+    Real,
     /// Softmax over the last axis.
     Softmax,
     /// `(x - mean) / sqrt(variance + epsilon)` over the last axis; without `center`,

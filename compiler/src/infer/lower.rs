@@ -9,6 +9,7 @@ mod contract;
 mod form;
 mod map;
 mod normalize;
+mod position;
 mod softmax;
 
 use super::calibrate::{MASK, Stats};
@@ -102,6 +103,7 @@ fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result
         params: Params::default(),
         made: vec![None; flow.values.len()],
         tables: BTreeMap::new(),
+        countdowns: BTreeMap::new(),
         layers: Vec::new(),
         origins: Vec::new(),
     };
@@ -127,6 +129,8 @@ pub(crate) struct Lower<'a> {
     made: Vec<Option<Quant>>,
     /// Tables that also are weights, by their constants.
     tables: BTreeMap<ValueId, Quant>,
+    /// The numbers `n .. 1`, by `n`.
+    countdowns: BTreeMap<usize, TensorId>,
     layers: Vec<Layer>,
     origins: Vec<Origin>,
 }
@@ -163,6 +167,11 @@ impl Lower<'_> {
                 let x = (x, Node::FoldMax { x: x.id });
                 self.same_scale(id, x)?
             }
+            Op::Position { last } => self.position(id, *last)?,
+            Op::Without => self.without(id)?,
+            Op::Reflect => self.reflected(id)?,
+            // An integer is a real number of scale 1.
+            Op::Real => self.operand(id, 0)?,
             Op::Softmax => self.softmax(id)?,
             Op::Normalize { center, epsilon } => self.normalize(id, *center, *epsilon)?,
             Op::Embed => self.embed(id)?,
@@ -416,8 +425,15 @@ impl Lower<'_> {
         if tied {
             self.tables.insert(inputs[0], Quant { id: table, scale });
         }
-        let ids = self.quant(id, inputs[1])?.id;
-        let op = Node::Embed(nascent_ir::Embed { table, ids });
+        let ids = self.quant(id, inputs[1])?;
+        let (most, rows) = (self.range(ids).hi, shape[0] as i64);
+        if most >= rows {
+            return Err(InferError::Form {
+                node: Box::new(self.flow.node(id).clone()),
+                reason: format!("an index can be {most}, the table has {rows} rows"),
+            });
+        }
+        let op = Node::Embed(nascent_ir::Embed { table, ids: ids.id });
         Ok(Quant {
             id: self.builder.push(&name, op)?,
             scale,

@@ -8,6 +8,8 @@ mod acos;
 mod acosh;
 mod add;
 mod and;
+mod arg_max;
+mod arg_min;
 mod asin;
 mod asinh;
 mod atan;
@@ -73,6 +75,7 @@ mod pow;
 mod prelu;
 mod quantize_linear;
 mod range;
+mod rank;
 mod reciprocal;
 mod recurrent;
 mod reduce;
@@ -113,6 +116,7 @@ mod tan;
 mod tanh;
 mod thresholded_relu;
 mod tile;
+mod top_k;
 mod transpose;
 mod trilu;
 mod unsqueeze;
@@ -194,6 +198,8 @@ pub(crate) static OPERATORS: &[&Operator] = &[
     &acosh::OP,
     &add::OP,
     &and::OP,
+    &arg_max::OP,
+    &arg_min::OP,
     &asin::OP,
     &asinh::OP,
     &atan::OP,
@@ -297,6 +303,7 @@ pub(crate) static OPERATORS: &[&Operator] = &[
     &tanh::OP,
     &thresholded_relu::OP,
     &tile::OP,
+    &top_k::OP,
     &transpose::OP,
     &trilu::OP,
     &unsqueeze::OP,

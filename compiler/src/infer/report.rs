@@ -12,7 +12,7 @@ use std::fmt;
 /// Most samples on which the integer model is compared with the float model.
 const COMPARED: usize = 16;
 
-/// One fused layer.
+/// One fused layer. Of indices, an error is 1 for each that differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerReport {
     /// Name of the last ONNX node in it.
@@ -144,8 +144,14 @@ pub(crate) fn report(
             for &at in &of_value[id] {
                 let quant = shown[at].quant;
                 let range = graph.tensor(quant.id).range;
+                let made = values.get(quant.id);
+                // An index is right or wrong; by how much says nothing.
+                let indices = tensor.ints().unwrap_or(&[]).iter();
+                for (&index, integer) in indices.zip(made.iter()) {
+                    sums[at].add(1.0, f64::from(u8::from(index == integer)));
+                }
                 let floats = tensor.floats().unwrap_or(&[]);
-                for (&real, integer) in floats.iter().zip(values.get(quant.id).iter()) {
+                for (&real, integer) in floats.iter().zip(made.iter()) {
                     // A mask has no error and is meant to saturate.
                     if f64::from(real.abs()) < super::calibrate::MASK {
                         sums[at].add(f64::from(real), integer as f64 * quant.scale);

@@ -11,6 +11,7 @@ mod nodes;
 mod operators;
 mod options;
 mod patterns;
+mod ranking;
 
 use nascent_compiler::infer::{
     Compiled, InferError, Model, Named, Options, Samples, Tensor, compile, samples,

@@ -103,7 +103,7 @@ fn floats_follow_the_specification() {
 }
 
 /// Cases that agree today; fewer mean that an operator was lost.
-const AGREED: usize = 330;
+const AGREED: usize = 368;
 
 #[test]
 fn integers_stay_close() {
@@ -143,7 +143,7 @@ fn integers_stay_close() {
 }
 
 /// Cases whose integers are within 5 % of the largest value of the result.
-const CLOSE: usize = 320;
+const CLOSE: usize = 358;
 
 /// Functions that jump or are steep where the case has values: rounding an operand by half a step
 /// changes the result by more. The gates of one recurrent case have arguments up to 50, where a

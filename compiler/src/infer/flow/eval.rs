@@ -39,6 +39,10 @@ pub(crate) fn eval(value: &Value, x: &[&Tensor]) -> OpResult<Tensor> {
         Op::ReduceMax => reduce(operand(0)?, shape, |row| {
             row.iter().copied().fold(f64::NEG_INFINITY, f64::max)
         }),
+        Op::Position { last } => position(operand(0)?, operand(1)?, *last, shape),
+        Op::Without => without(operand(0)?, operand(1)?),
+        Op::Reflect => reflect(operand(0)?),
+        Op::Real => Tensor::made(shape, operand(0)?.to_floats()),
         Op::Softmax => rows(operand(0)?, shape, softmax),
         Op::Normalize { center, epsilon } => {
             rows(operand(0)?, shape, |row| normalize(row, *center, *epsilon))
@@ -146,6 +150,66 @@ fn reduce(x: &Tensor, shape: &[usize], f: impl Fn(&[f64]) -> f64) -> OpResult<Te
         f(&row) as f32
     });
     Tensor::made(shape, made.collect())
+}
+
+/// Rows of the last axis, as numbers that keep the order of the elements.
+fn ordered(x: &Tensor) -> Vec<Vec<f64>> {
+    let width = x.shape().last().copied().unwrap_or(1).max(1);
+    match x.values() {
+        Values::Float(v) => chunked(v, width, |v| f64::from(v)),
+        Values::Int(v) => chunked(v, width, |v| v as f64),
+    }
+}
+
+fn chunked<T: Copy>(values: &[T], width: usize, f: fn(T) -> f64) -> Vec<Vec<f64>> {
+    let rows = values.chunks(width);
+    rows.map(|row| row.iter().map(|&v| f(v)).collect())
+        .collect()
+}
+
+fn position(x: &Tensor, wanted: &Tensor, last: bool, shape: &[usize]) -> OpResult<Tensor> {
+    let wanted = ordered(wanted).into_iter().flatten();
+    let at = ordered(x).into_iter().zip(wanted).map(|(row, wanted)| {
+        let found = match last {
+            true => row.iter().rposition(|&v| v == wanted),
+            false => row.iter().position(|&v| v == wanted),
+        };
+        // A row that holds no number has no greatest one; calibration refuses it.
+        found.unwrap_or(0) as i64
+    });
+    let made = Tensor::int(shape, at.collect());
+    made.map_or_else(|| Fault::shape("positions of another shape"), Ok)
+}
+
+fn without(x: &Tensor, at: &Tensor) -> OpResult<Tensor> {
+    let width = x.shape().last().copied().unwrap_or(1).max(1);
+    let places = at.ints().unwrap_or(&[]).iter().enumerate();
+    let places = places.map(|(row, &at)| row * width + at as usize);
+    let made = match x.values() {
+        // Finite: constants must be.
+        Values::Float(v) => Tensor::float(x.shape(), replaced(v, places, f32::MIN)),
+        Values::Int(v) => Tensor::int(x.shape(), replaced(v, places, i64::MIN)),
+    };
+    made.map_or_else(|| Fault::shape("a tensor of another shape"), Ok)
+}
+
+fn replaced<T: Copy>(values: &[T], places: impl Iterator<Item = usize>, by: T) -> Vec<T> {
+    let mut made = values.to_vec();
+    for at in places {
+        if let Some(value) = made.get_mut(at) {
+            *value = by;
+        }
+    }
+    made
+}
+
+fn reflect(x: &Tensor) -> OpResult<Tensor> {
+    let made = match x.values() {
+        Values::Float(v) => Tensor::float(x.shape(), v.iter().map(|v| -v).collect()),
+        // The least integer has no opposite; the greatest one is as far up as there is.
+        Values::Int(v) => Tensor::int(x.shape(), v.iter().map(|v| v.saturating_neg()).collect()),
+    };
+    made.map_or_else(|| Fault::shape("a tensor of another shape"), Ok)
 }
 
 fn rows(x: &Tensor, shape: &[usize], f: impl Fn(&mut [f64])) -> OpResult<Tensor> {

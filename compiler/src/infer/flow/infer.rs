@@ -9,6 +9,7 @@ pub(super) fn infer(flow: &Flow, op: &Op, inputs: &[ValueId]) -> OpResult<(Vec<u
     let shape = |at: usize| flow.shape(inputs[at]);
     let int = |at: usize| flow.values[inputs[at]].is_int;
     let first_int = !inputs.is_empty() && int(0);
+    refuse_arithmetic(flow, op, inputs)?;
     let made = match op {
         Op::Input(at) => {
             let input = &flow.inputs[*at];
@@ -22,14 +23,22 @@ pub(super) fn infer(flow: &Flow, op: &Op, inputs: &[ValueId]) -> OpResult<(Vec<u
             let made = broadcast(shape(0), shape(1))?;
             return Ok((made, int(0) && int(1)));
         }
-        Op::ReduceSum | Op::ReduceMax => {
-            let mut made = shape(0).to_vec();
-            match made.last_mut() {
-                Some(last) if *last > 0 => *last = 1,
-                _ => return Fault::shape("nothing to reduce"),
+        Op::ReduceSum | Op::ReduceMax => row_ends(shape(0))?,
+        Op::Position { .. } => {
+            let made = row_ends(shape(0))?;
+            if shape(1) != made {
+                return Fault::shape(format!("{:?} for the rows of {:?}", shape(1), shape(0)));
             }
-            made
+            return Ok((made, true));
         }
+        Op::Without => {
+            if shape(1) != row_ends(shape(0))? || !int(1) {
+                return Fault::shape(format!("{:?} chooses from {:?}", shape(1), shape(0)));
+            }
+            shape(0).to_vec()
+        }
+        Op::Reflect => shape(0).to_vec(),
+        Op::Real => return Ok((shape(0).to_vec(), false)),
         Op::Softmax | Op::Normalize { .. } => match shape(0).last() {
             Some(1..) => shape(0).to_vec(),
             _ => return Fault::shape("a scalar or an empty axis"),
@@ -83,10 +92,46 @@ pub(super) fn products(flow: &Flow, op: &Op, inputs: &[ValueId], made: &[usize])
     let depth = match op {
         Op::MatMul => flow.shape(inputs[0]).last().copied().unwrap_or(1),
         Op::Conv(_) => flow.shape(inputs[1])[1..].iter().product(),
-        Op::ReduceSum | Op::ReduceMax => flow.shape(inputs[0]).last().copied().unwrap_or(1),
+        Op::ReduceSum | Op::ReduceMax | Op::Position { .. } => {
+            flow.shape(inputs[0]).last().copied().unwrap_or(1)
+        }
         _ => 1,
     };
     elements.saturating_mul(depth as u64)
+}
+
+/// Integers that depend on an input are exact, and have no scale for arithmetic.
+fn refuse_arithmetic(flow: &Flow, op: &Op, inputs: &[ValueId]) -> OpResult<()> {
+    let moves = matches!(
+        op,
+        Op::Reshape(_)
+            | Op::Transpose(_)
+            | Op::Slice { .. }
+            | Op::Concat(_)
+            | Op::Expand(_)
+            | Op::Gather { .. }
+            | Op::Embed
+            | Op::Without
+            | Op::Real
+    );
+    let mut indices = inputs.iter().map(|&id| &flow.values[id]);
+    if moves || !indices.any(|value| value.is_int && !matches!(value.op, Op::Constant(_))) {
+        return Ok(());
+    }
+    Fault::form(
+        "integers that depend on the input can be outputs, choose rows of a table, be moved or \
+         cast to floats, and nothing else",
+    )
+}
+
+/// One element for each row of the last axis.
+fn row_ends(shape: &[usize]) -> OpResult<Vec<usize>> {
+    let mut made = shape.to_vec();
+    match made.last_mut() {
+        Some(last) if *last > 0 => *last = 1,
+        _ => return Fault::shape("nothing to reduce"),
+    }
+    Ok(made)
 }
 
 fn matmul(a: &[usize], b: &[usize]) -> OpResult<Vec<usize>> {

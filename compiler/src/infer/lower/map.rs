@@ -173,6 +173,9 @@ impl Lower<'_> {
         if self.flow.outputs.iter().any(|(_, output)| *output == id) {
             return fine;
         }
+        if self.is_ranked(id) {
+            return fine;
+        }
         let readers = self.readers[id]
             .iter()
             .map(|&reader| &self.flow.values[reader].op);
@@ -182,6 +185,21 @@ impl Lower<'_> {
             _ => usual,
         });
         each.max().unwrap_or(usual)
+    }
+
+    /// Whether a value's elements are compared with each other, perhaps in another arrangement.
+    fn is_ranked(&self, id: ValueId) -> bool {
+        let mut next = vec![id];
+        while let Some(id) = next.pop() {
+            for &reader in &self.readers[id] {
+                match &self.flow.values[reader].op {
+                    Op::Position { .. } | Op::Reflect => return true,
+                    Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } => next.push(reader),
+                    _ => {}
+                }
+            }
+        }
+        false
     }
 
     /// The table of a function that scales.

@@ -6,7 +6,7 @@ use super::Operator;
 use crate::graph::DType;
 use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
-use crate::infer::flow::ValueId;
+use crate::infer::flow::{Op, ValueId};
 use crate::infer::tensor::{Tensor, Values};
 
 pub(super) const OP: Operator = Operator {
@@ -14,7 +14,7 @@ pub(super) const OP: Operator = Operator {
     since: &[9, 13, 19, 21, 23, 24, 25],
     inputs: (1, 1),
     attrs: &["round_mode", "saturate", "to"],
-    limits: "activations stay what they are: float to float, Boolean to float",
+    limits: "activations do not become integers, indices integers of 32 or 64 bits or floats",
     build,
 };
 
@@ -31,8 +31,14 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     }
     let Some(tensor) = cx.flow.constant(x).cloned() else {
         let from_int = cx.flow.values[x].is_int;
-        if to_float == from_int {
-            return Fault::form("activations cannot change between floats and integers");
+        if from_int && to_float {
+            return Ok(vec![cx.emit(Op::Real, &[x])?]);
+        }
+        if from_int && !matches!(to, 6 | 7 | 12 | 13) {
+            return Fault::form("indices can be cast to floats and to integers of 32 or 64 bits");
+        }
+        if to_int && !from_int {
+            return Fault::form("activations cannot become integers");
         }
         return Ok(vec![x]);
     };
