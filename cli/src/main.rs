@@ -70,8 +70,8 @@ enum Command {
     Commit(commands::commit::CommitArgs),
     /// Check a commitment against the parameters themselves
     Open(commands::commit::OpenArgs),
-    /// Compute a quantized model's answer, without a proof
-    Run(commands::inference::Subject),
+    /// Compute a quantized model's answers, without a proof
+    Run(commands::run::Args),
     /// Prove that the weights of a plan come from its seed; or an inference
     Prove(Box<commands::prove::Args>),
     /// Verify a proof, or a whole chain, and say what it shows and what not
@@ -129,7 +129,7 @@ impl Command {
             Self::Compile(args) => commands::compile::run(context, args),
             Self::Commit(args) => commands::commit::commit(context, args),
             Self::Open(args) => commands::commit::open(context, args),
-            Self::Run(args) => commands::inference::run(context, args),
+            Self::Run(args) => commands::run::run(context, args),
             Self::Prove(args) => commands::prove::run(context, *args),
             Self::Verify(args) => commands::verify::run(context, args),
             Self::Chain(args) => commands::chain::run(context, args),

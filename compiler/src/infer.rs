@@ -76,6 +76,8 @@ pub struct Port {
     pub scale: f64,
     /// Least and greatest integer.
     pub range: (i64, i64),
+    /// Whether the model's own values are integers, such as indices; then the scale is 1.
+    pub integers: bool,
 }
 
 impl Port {
@@ -214,20 +216,23 @@ fn quantize(
     let (inputs, warning) = samples::bind(&flow, samples, options)?;
     let stats = calibrate::calibrate(&flow, &inputs, options)?;
     let lowered = lower::lower(&flow, &stats, options)?;
-    let port = |name: &str, shape: &[usize], quant: &lower::Quant| {
+    let port = |name: &str, shape: &[usize], integers: bool, quant: &lower::Quant| {
         let range = lowered.graph.tensor(quant.id).range;
         Port {
             name: name.to_owned(),
             shape: shape.to_vec(),
             scale: quant.scale,
             range: (range.lo, range.hi),
+            integers,
         }
     };
     let each = flow.inputs.iter().zip(&lowered.inputs);
-    let input_ports: Vec<Port> = each.map(|(i, q)| port(&i.name, &i.shape, q)).collect();
+    let input_ports: Vec<Port> = each
+        .map(|(i, q)| port(&i.name, &i.shape, i.is_int, q))
+        .collect();
     let each = flow.outputs.iter().zip(&lowered.outputs);
     let outputs = each
-        .map(|((name, id), q)| port(name, flow.shape(*id), q))
+        .map(|((name, id), q)| port(name, flow.shape(*id), flow.values[*id].is_int, q))
         .collect();
     let report = report::report(&flow, &lowered, &input_ports, &inputs, warning)?;
     let compiled = Compiled {

@@ -293,6 +293,7 @@ fn port_json(port: &Port) -> Value {
         "scale": port.scale,
         "lo": port.range.0,
         "hi": port.range.1,
+        "integers": port.integers,
     })
 }
 
@@ -323,5 +324,6 @@ fn port(value: &Value) -> Option<Port> {
             .collect::<Option<_>>()?,
         scale: f64::from_bits(value.get("scale_bits")?.as_u64()?),
         range: (value.get("lo")?.as_i64()?, value.get("hi")?.as_i64()?),
+        integers: value.get("integers")?.as_bool()?,
     })
 }

@@ -1,4 +1,4 @@
-//! `nascent run`, `nascent prove inference`, and the verification of inferences.
+//! `nascent prove inference`, and the verification of inferences.
 
 use super::commit::{self, Committed, Published};
 use super::common::{self, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
@@ -71,24 +71,32 @@ pub struct ProveArgs {
     opening: Option<PathBuf>,
 }
 
-struct Loaded {
-    graph: CheckedGraph,
-    params: Params,
-    inputs: Vec<Vec<i32>>,
-    outputs: Vec<Port>,
+/// A model and inputs, as integers.
+pub struct Loaded {
+    pub graph: CheckedGraph,
+    pub params: Params,
+    /// For each sample, the values of each input.
+    pub samples: Vec<Vec<Vec<i32>>>,
+    /// Whether the samples stand along an axis of their own, and not along the inputs' first.
+    pub stacked: bool,
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
 }
 
 impl Subject {
-    fn load(&self) -> Result<Loaded> {
+    /// The model, and the first inputs of the file, at most so many.
+    pub fn load(&self, most: usize) -> Result<Loaded> {
         let [inputs, outputs] = read_ports(&self.folder)?;
         let graph = read_graph(&self.folder.join(GRAPH))?;
         let params: Params = files::read(&self.folder.join(PARAMS))?;
         params.check(&graph).or_fail(Kind::Input)?;
-        let inputs =
-            read_inputs(&self.input, &inputs).doing(format!("input {}", self.input.display()))?;
+        let (samples, stacked) = read_inputs(&self.input, &inputs, most)
+            .doing(format!("input {}", self.input.display()))?;
         Ok(Loaded {
             graph,
             params,
+            samples,
+            stacked,
             inputs,
             outputs,
         })
@@ -103,10 +111,13 @@ pub fn read_graph(path: &Path) -> Result<CheckedGraph> {
         .doing(format!("{} is not a valid architecture", path.display()))
 }
 
-/// One array for each input, rounded to its integers.
-fn read_inputs(path: &Path, ports: &[Port]) -> Result<Vec<Vec<i32>>> {
+/// One array for each input, rounded to its integers: the first samples, at most so many; and
+/// whether they stand along an axis of their own.
+fn read_inputs(path: &Path, ports: &[Port], most: usize) -> Result<(Vec<Vec<Vec<i32>>>, bool)> {
     let given = samples::open(&[path]).or_fail(Kind::Input)?;
-    let of_port = |port: &Port| {
+    let mut stacked = false;
+    let mut of_ports: Vec<Vec<Vec<i32>>> = Vec::with_capacity(ports.len());
+    for port in ports {
         let named = given
             .arrays
             .iter()
@@ -119,23 +130,39 @@ fn read_inputs(path: &Path, ports: &[Port]) -> Result<Vec<Vec<i32>>> {
             )
             .help("name the arrays of an .npz or .json file like the inputs")
         })?;
+        stacked |= array.tensor.shape().len() > port.shape.len();
         let values: Vec<f32> = match array.tensor.values() {
             Values::Float(values) => values.to_vec(),
             Values::Int(values) => values.iter().map(|&v| v as f32).collect(),
         };
-        // A file of several samples: the first is taken.
         let one: usize = port.shape.iter().product();
-        let first = if values.len() > one && values.len().is_multiple_of(one) {
-            &values[..one]
+        // A file of several samples.
+        let parts = if values.len() > one && values.len().is_multiple_of(one) {
+            values.chunks(one).take(most).collect()
         } else {
-            &values[..]
+            vec![&values[..]]
         };
-        port.quantize(first).or_fail(Kind::Input)
-    };
-    ports.iter().map(of_port).collect()
+        let rounded = parts.into_iter().map(|part| port.quantize(part));
+        let rounded = rounded.collect::<std::result::Result<_, _>>();
+        of_ports.push(rounded.or_fail(Kind::Input)?);
+    }
+    let counts: Vec<usize> = of_ports.iter().map(Vec::len).collect();
+    let count = counts.first().copied().unwrap_or(0);
+    if counts.iter().any(|&other| other != count) {
+        let message = format!("the inputs have {counts:?} samples");
+        return Err(Failure::new(Kind::Input, message).help("give as many of each"));
+    }
+    let mut samples = vec![Vec::with_capacity(ports.len()); count];
+    for values in of_ports {
+        for (sample, values) in samples.iter_mut().zip(values) {
+            sample.push(values);
+        }
+    }
+    Ok((samples, stacked))
 }
 
-fn show_outputs(context: &Context, ports: &[Port], values: &[i64]) -> Vec<serde_json::Value> {
+/// Prints the first numbers of each output; all of them as JSON.
+pub fn show_outputs(context: &Context, ports: &[Port], values: &[i64]) -> Vec<serde_json::Value> {
     let mut rest = values;
     let mut shown = Vec::new();
     for port in ports {
@@ -152,21 +179,6 @@ fn show_outputs(context: &Context, ports: &[Port], values: &[i64]) -> Vec<serde_
     shown
 }
 
-/// `nascent run`: the integer model on an input, without a proof.
-pub fn run(context: &Context, subject: Subject) -> Result<Outcome> {
-    let loaded = subject.load()?;
-    let started = Instant::now();
-    let values =
-        nascent_ir::eval(&loaded.graph, &loaded.params, &loaded.inputs).or_fail(Kind::Input)?;
-    let time = started.elapsed();
-    let outputs: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
-    let shown = show_outputs(context, &loaded.outputs, &outputs);
-    context.note(format!("computed in {}", output::duration(time)));
-    Ok(Outcome::ok(
-        json!({ "outputs": shown, "seconds": time.as_secs_f64() }),
-    ))
-}
-
 /// `nascent prove inference`.
 pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     files::check_output(&args.out, args.force)?;
@@ -181,7 +193,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         (Some(commitment), Some(opening)) => Some(Committed::load(commitment, opening)?),
         _ => None,
     };
-    let loaded = args.subject.load()?;
+    let loaded = args.subject.load(1)?;
     let started = Instant::now();
     let hidden = plan::Hidden {
         inputs: args.hide_input,
@@ -197,7 +209,8 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let started = Instant::now();
     let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
     let prefix = prefix(&architecture, keys.verifying_key().digest(), &identity);
-    let inputs: Vec<i64> = loaded.inputs.iter().flatten().map(|&x| x.into()).collect();
+    let inputs = loaded.samples.iter().flatten().flatten();
+    let inputs: Vec<i64> = inputs.map(|&x| x.into()).collect();
     let blinding = Blinding::draw(&mut OsRng);
     let made = keys
         .prove(

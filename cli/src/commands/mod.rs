@@ -16,6 +16,7 @@ pub mod keys;
 pub mod plan;
 pub mod prove;
 pub mod relayout;
+pub mod run;
 pub mod secret;
 pub mod srs;
 pub mod verify;

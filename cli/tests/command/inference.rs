@@ -1,6 +1,9 @@
 //! From an ONNX file to a verified answer, and what is refused.
 
 use crate::support::Folder;
+use nascent_compiler::infer::samples;
+use nascent_verifier::InferenceBundle;
+use nascent_verifier::codec::Format;
 use std::fs;
 
 /// An ONNX file with weights, and samples for it.
@@ -89,6 +92,92 @@ fn hidden_values_are_behind_digests() {
     }
     let text = folder.run(&arguments).exits(0);
     assert!(text.stdout.contains("behind the digest"), "{}", text.stdout);
+}
+
+/// All samples of a file at once, as arrays: each is what it is alone.
+#[test]
+fn a_whole_file_is_run_at_once() {
+    let folder = Folder::new();
+    let (model, samples) = (
+        example("digits-mlp.onnx"),
+        example("digits-mlp.samples.npz"),
+    );
+    let compile = ["compile", &model, "--samples", &samples, "--out", "model"];
+    folder.json(&compile).exits(0);
+    let run = |more: &[&str]| {
+        let run = [&["run", "model", "--input", &samples], more].concat();
+        folder.json(&run)
+    };
+    let one = run(&[]).exits(0).json();
+    let all = run(&["--all"]).exits(0).json();
+    let inputs = all["inputs"].as_u64().expect("a number") as usize;
+    assert!(inputs > 1);
+    run(&["--all", "--out", "all.npz"]).exits(0);
+    let path = folder.path("all.npz");
+    let arrays = samples::open(&[&path]).expect("an archive").arrays;
+    assert_eq!(arrays.len(), 2);
+    for (at, array) in arrays.iter().enumerate() {
+        let all = &all["outputs"][at];
+        assert_eq!(array.name.as_deref(), all["name"].as_str());
+        assert_eq!(serde_json::json!(array.tensor.shape()), all["shape"]);
+        assert_eq!(array.tensor.shape()[0], inputs);
+        let one = one["outputs"][at]["integers"].as_array().expect("a list");
+        let all = all["integers"].as_array().expect("a list");
+        assert_eq!(all[..one.len()], one[..]);
+        assert_eq!(all.len(), inputs * one.len());
+    }
+    // Labels are integers, scores are real; a label is where the greatest score stands.
+    let label = arrays.iter().find_map(|array| array.tensor.ints());
+    let scores = arrays.iter().find_map(|array| array.tensor.floats());
+    let (label, scores) = (label.expect("labels"), scores.expect("scores"));
+    for (&label, scores) in label.iter().zip(scores.chunks(10)) {
+        let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert_eq!(scores.iter().position(|&v| v == most), Some(label as usize));
+    }
+    run(&["--all", "--out", "all.npz"]).failure(4, "environment");
+    run(&["--all", "--out", "all.npz", "--force"]).exits(0);
+    // Two outputs do not fit one array.
+    run(&["--out", "one.npy"]).failure(2, "usage");
+    folder.write("few.json", b"[[1, 2, 3]]");
+    let few = ["run", "model", "--input", "few.json", "--all"];
+    folder.json(&few).failure(3, "input");
+}
+
+/// The index of the greatest score is proved, and no other one.
+#[test]
+fn a_label_is_proved() {
+    let folder = Folder::new();
+    let (model, samples) = (
+        example("digits-mlp.onnx"),
+        example("digits-mlp.samples.npz"),
+    );
+    let compile = ["compile", &model, "--samples", &samples, "--out", "model"];
+    folder.json(&compile).exits(0);
+    let prove = ["prove", "inference", "model", "--input", &samples];
+    let prove = [&prove[..], &["--out", "answer", "--development-srs"]].concat();
+    let made = folder.json(&prove).exits(0).json();
+    let run = folder.json(&["run", "model", "--input", &samples]);
+    assert_eq!(made["outputs"], run.exits(0).json()["outputs"]);
+    let verify = |file: &str| {
+        let arguments = ["verify", file, "--architecture", "model/model.graph"];
+        folder.json(&[&arguments[..], &["--development-srs"]].concat())
+    };
+    let bytes = fs::read(folder.path("answer")).expect("read");
+    verify("answer").exits(0);
+    let mut bundle = InferenceBundle::decode(&bytes).expect("a bundle");
+    // The label is the first output.
+    for label in 0..10 {
+        let honest = bundle.outputs[0] == label;
+        let other = InferenceBundle {
+            outputs: [&[label], &bundle.outputs[1..]].concat(),
+            ..bundle.clone()
+        };
+        folder.write("other", &other.encode().expect("encoded"));
+        assert_eq!(verify("other").code, i32::from(!honest), "{label}");
+    }
+    bundle.outputs.swap(1, 2);
+    folder.write("other", &bundle.encode().expect("encoded"));
+    verify("other").failure(1, "refused");
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! Sample inputs for calibration: `.npy`, `.npz` and JSON files.
+//! Arrays in and out: `.npy`, `.npz` and JSON files as samples and inputs; `.npy` and `.npz` for results.
 
 mod json;
 mod npy;
 mod npz;
 mod random;
+mod write;
+
+pub use write::encode;
 
 use super::error::{InferError, Result};
 use super::flow::{Flow, Input};

@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cases;
+mod convolutions;
 mod derived;
 mod golden;
 mod hostile;

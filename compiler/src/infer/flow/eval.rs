@@ -156,7 +156,7 @@ fn reduce(x: &Tensor, shape: &[usize], f: impl Fn(&[f64]) -> f64) -> OpResult<Te
 fn ordered(x: &Tensor) -> Vec<Vec<f64>> {
     let width = x.shape().last().copied().unwrap_or(1).max(1);
     match x.values() {
-        Values::Float(v) => chunked(v, width, |v| f64::from(v)),
+        Values::Float(v) => chunked(v, width, f64::from),
         Values::Int(v) => chunked(v, width, |v| v as f64),
     }
 }

@@ -4,6 +4,9 @@ use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
 use crate::infer::flow::{Op, ValueId, windows};
 
+/// Most elements of windows that are copied.
+pub(super) const MOST_CELLS: usize = 1 << 28;
+
 /// A window, one entry per spatial axis.
 pub(super) struct Window {
     pub(super) kernel: Vec<usize>,
@@ -85,7 +88,7 @@ impl Window {
         // A pool copies its windows; a convolution does not.
         let mut cells = kernel.iter().chain(&out);
         let cells = cells.try_fold(1_usize, |acc, &dim| acc.checked_mul(dim));
-        if weight.is_none() && cells.is_none_or(|cells| cells > 1 << 28) {
+        if weight.is_none() && cells.is_none_or(|cells| cells > MOST_CELLS) {
             return Fault::shape("windows of more than 2^28 elements");
         }
         Ok(Self {
