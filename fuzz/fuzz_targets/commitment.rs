@@ -1,4 +1,7 @@
 //! Published commitments.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| nascent_fuzz::commitment::run(data));
+libfuzzer_sys::fuzz_target!(
+    init: nascent_fuzz::proved::make(),
+    |data: &[u8]| nascent_fuzz::commitment::run(data)
+);

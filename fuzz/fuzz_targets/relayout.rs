@@ -1,4 +1,7 @@
 //! Relayout bundles.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| nascent_fuzz::relayout::run(data));
+libfuzzer_sys::fuzz_target!(
+    init: nascent_fuzz::proved::make(),
+    |data: &[u8]| nascent_fuzz::relayout::run(data)
+);

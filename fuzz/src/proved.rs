@@ -72,6 +72,11 @@ pub struct Proved {
 /// Made once.
 pub static PROVED: LazyLock<Proved> = LazyLock::new(prove);
 
+/// Makes it now: that is no input's time.
+pub fn make() {
+    LazyLock::force(&PROVED);
+}
+
 fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
