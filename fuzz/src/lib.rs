@@ -13,6 +13,8 @@ pub mod architecture;
 pub mod audit;
 pub mod bundle;
 #[cfg(feature = "inference")]
+pub mod chain;
+#[cfg(feature = "inference")]
 pub mod commitment;
 #[cfg(feature = "beacons")]
 pub mod evidence;

@@ -118,6 +118,13 @@ fn inference(corpus: &Corpus<'_>) -> io::Result<()> {
         ..PROVED.inference.clone()
     };
     corpus.file("inference", "hidden", &hidden)?;
+    corpus.file("chain", "proved", &PROVED.chain)?;
+    let mut bare = PROVED.chain.clone();
+    bare.attachments = nascent_verifier::provenance::Attachments::default();
+    corpus.file("chain", "without-attachments", &bare)?;
+    for (number, key) in PROVED.keys.iter().enumerate() {
+        corpus.file("verifying_key", &format!("proved-{number}"), key.data())?;
+    }
     corpus.file("relayout", "proved", &PROVED.relayout)?;
     corpus.file("commitment", "published", &PROVED.commitment)?;
     let mut two = PROVED.commitment.clone();
@@ -136,6 +143,7 @@ fn inference(corpus: &Corpus<'_>) -> io::Result<()> {
     corpus.file("origins", "proved", &PROVED.origins)?;
     let mut none = PROVED.origins.clone();
     none.params.clear();
+    none.public.clear();
     corpus.file("origins", "none", &none)
 }
 
