@@ -399,13 +399,23 @@ fn own_cases() -> Vec<(String, Vec<u8>)> {
         .map(|op| with(op, "x", vec![]))
         .into();
     nets.extend(["And", "Equal", "Or", "Xor"].map(|op| with(op, "x z", vec![])));
-    nets.extend(["DepthToSpace", "SpaceToDepth"].map(|op| with(op, "x", vec![int("blocksize", 2)])));
+    nets.extend(
+        ["DepthToSpace", "SpaceToDepth"].map(|op| with(op, "x", vec![int("blocksize", 2)])),
+    );
     nets.push(with("Cast", "x", vec![int("to", 1)]));
     nets.push(with("DequantizeLinear", "q s", vec![]).node("QuantizeLinear", "x s", "q"));
     nets.push(with("QuantizeLinear", "x s", vec![]));
-    nets.push(with("Einsum", "x z", vec![text("equation", "abij,abjk->abik")]));
+    nets.push(with(
+        "Einsum",
+        "x z",
+        vec![text("equation", "abij,abjk->abik")],
+    ));
     nets.push(with("Mod", "x two", vec![]));
-    nets.push(with("Slice", "x from to", vec![]).ints("from", &[0, 0]).ints("to", &[1, 2]));
+    nets.push(
+        with("Slice", "x from to", vec![])
+            .ints("from", &[0, 0])
+            .ints("to", &[1, 2]),
+    );
     nets.push(with("Trilu", "x", vec![]));
     nets.push(with("Where", "x z z2", vec![]).input("z2", &[-1, 4, 8, 8]));
     let made = nets.into_iter().map(|mut net| {
