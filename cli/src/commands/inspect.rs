@@ -421,7 +421,6 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
     }
     if start.starts_with(&InferenceBundle::MAGIC) {
         let bundle: InferenceBundle = files::read(path)?;
-        line("inference");
         let fields = [
             ("architecture", hex::encode(bundle.architecture)),
             ("verifying key", hex::encode(bundle.vk_digest)),
@@ -445,7 +444,6 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
             .or_fail(Kind::Input)
             .doing(format!("{} is not a valid architecture", path.display()))?;
         let digest = hex::encode(graph.digest().or_fail(Kind::Internal)?);
-        line("architecture of a quantized model");
         context.result(format!("{:<18}{digest}", "digest"));
         context.result(format!("{:<18}{}", "operators", graph.nodes.len()));
         let json = json!({ "digest": digest, "operators": graph.nodes.len() });
