@@ -1,7 +1,7 @@
 //! `nascent prove inference`, and the verification of inferences.
 
 use super::commit::{self, Committed, Published};
-use super::common::{self, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
+use super::common::{self, DEVELOPMENT_NOTICE};
 use super::compile::{GRAPH, PARAMS, read_ports};
 use super::inspect::read_key;
 use super::keys::SrsArgs;
@@ -434,14 +434,8 @@ pub struct VerifyArgs<'a> {
 /// `nascent verify` of an inference.
 pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: InferenceBundle = files::read(args.file)?;
-    common::check_development(
-        args.file,
-        &bundle.srs_digest,
-        args.development_srs,
-        FORGEABLE,
-    )
-    .help(TRIAL)?;
-    let srs = srs::for_verifier(context, args.srs, &bundle.srs_digest)?;
+    let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
+    let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
     let (key, rederived) = find_key(context, args, &bundle)?;
     let published = args
         .commitment

@@ -2,7 +2,7 @@
 //! a plan's tiles.
 
 use super::commit::{Publisher, links_file};
-use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
+use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
 use super::compile::{GRAPH, ORIGINS, PARAMS};
 use super::inference::{lay_out, read_graph};
 use super::init;
@@ -258,14 +258,8 @@ pub struct VerifyArgs<'a> {
 /// `nascent verify` of a relayout.
 pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: RelayoutBundle = files::read(args.file)?;
-    common::check_development(
-        args.file,
-        &bundle.srs_digest,
-        args.development_srs,
-        FORGEABLE,
-    )
-    .help(TRIAL)?;
-    let srs = srs::for_verifier(context, args.srs, &bundle.srs_digest)?;
+    let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
+    let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
     let (key, rederived) = find_key(context, args, &bundle)?;
     let started = Instant::now();
     let report = verify_relayout(&bundle, &key, &srs)

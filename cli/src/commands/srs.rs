@@ -1,6 +1,6 @@
 //! `nascent srs`: structured reference strings.
 
-use super::common::DEVELOPMENT_NOTICE;
+use super::common::{self, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
@@ -262,6 +262,18 @@ pub fn for_verifier(
         Some(path) => super::inspect::read_verifier_srs(path),
         None => smallest(context, identity),
     }
+}
+
+/// As [`for_verifier`], of the proofs in a file; refuses the development SRS unless it is accepted.
+pub fn for_proofs(
+    context: &Context,
+    proofs: &Path,
+    identity: &[u8; 32],
+    file: Option<&Path>,
+    accepted: bool,
+) -> Result<nascent_verifier::Srs> {
+    common::check_development(proofs, identity, accepted, FORGEABLE).help(TRIAL)?;
+    for_verifier(context, file, identity)
 }
 
 /// What a verifier needs of a kept SRS, read from the smallest size there is.

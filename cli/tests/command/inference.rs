@@ -1,18 +1,10 @@
 //! From an ONNX file to a verified answer, and what is refused.
 
-use crate::support::Folder;
+use crate::support::{Folder, example};
 use nascent_compiler::infer::samples;
 use nascent_verifier::InferenceBundle;
 use nascent_verifier::codec::Format;
 use std::fs;
-
-/// An ONNX file with weights, and samples for it.
-fn example(name: &str) -> String {
-    format!(
-        "{}/../examples/inference/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    )
-}
 
 /// A folder with a compiled model and a proved answer.
 fn answered(hide: &[&str]) -> Folder {

@@ -1,17 +1,9 @@
 //! One commitment for many proofs: `commit`, `open`, and links in `prove` and `verify`.
 
-use crate::support::{BEACON, Folder, Run};
+use crate::support::{BEACON, Folder, Run, example};
 use nascent_ir::Params;
 use nascent_verifier::codec::Format;
 use std::fs;
-
-/// An ONNX file with weights, and samples for it.
-fn example(name: &str) -> String {
-    format!(
-        "{}/../examples/inference/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    )
-}
 
 /// Runs a command under the development SRS.
 fn run(folder: &Folder, arguments: &[&str]) -> Run {

@@ -1,23 +1,10 @@
 //! From a plan to an answer in one chain file, and chains that do not hold.
 
-use crate::support::{BEACON, Folder, Run};
+use crate::support::{BEACON, Folder, RULES, Run, example};
 use nascent_verifier::codec::Format;
 use nascent_verifier::provenance::Attachments;
 use nascent_verifier::{InferenceBundle, Provenance};
 use std::fs;
-
-const RULES: &str = r#"
-version = 1
-preset = "he-normal"
-precision = { limb_bits = 8, fraction_bits = 5 }
-"#;
-
-fn example(name: &str) -> String {
-    format!(
-        "{}/../examples/inference/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    )
-}
 
 fn run(folder: &Folder, arguments: &[&str], more: &[&str]) -> Run {
     folder.json(&[arguments, more].concat())

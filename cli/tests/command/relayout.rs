@@ -1,23 +1,9 @@
 //! From a plan to weights that an inference uses, and the proof that they are the same.
 
-use crate::support::{BEACON, Folder};
+use crate::support::{BEACON, Folder, RULES, example};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{RelayoutBundle, RelayoutTile};
 use std::fs;
-
-/// Limbs of 8 bits: weights of 8 bits, as many as rounded ones have by default.
-const RULES: &str = r#"
-version = 1
-preset = "he-normal"
-precision = { limb_bits = 8, fraction_bits = 5 }
-"#;
-
-fn example(name: &str) -> String {
-    format!(
-        "{}/../examples/inference/{name}",
-        env!("CARGO_MANIFEST_DIR")
-    )
-}
 
 /// A folder with a plan, its weights as ONNX and as safetensors, and the compiled model.
 fn compiled() -> Folder {

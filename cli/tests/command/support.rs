@@ -22,11 +22,20 @@ in = 100
 out = 100
 "#;
 
-const RULES: &str = r#"
+/// Limbs of 8 bits: weights of 8 bits, as many as rounded ones have by default.
+pub const RULES: &str = r#"
 version = 1
 preset = "he-normal"
 precision = { limb_bits = 8, fraction_bits = 5 }
 "#;
+
+/// An ONNX file with weights, or samples for it.
+pub fn example(name: &str) -> String {
+    format!(
+        "{}/../examples/inference/{name}",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
 
 /// What a run gave.
 pub struct Run {

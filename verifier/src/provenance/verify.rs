@@ -5,7 +5,7 @@ use super::file::{Answer, Origin, Provenance, Version};
 use super::report::{AnswerReport, OriginReport, ProvenanceReport, VersionReport};
 use crate::codec::Format;
 use crate::digest::Digest32;
-use crate::inference::verify_inference_weights;
+use crate::inference::verify_inference_with;
 use crate::init::verify_init_weights;
 use crate::link::{CommittedTo, LinkError, Part, ProvedWeights, WeightCommitment};
 use crate::relayout::{RelayoutBundle, RelayoutColumns, verify_relayout_columns};
@@ -63,7 +63,7 @@ pub fn verify_provenance<'k>(
             number,
             version: version.name.clone(),
         };
-        let report = follower.answer(answer, version, commitment);
+        let report = follower.answer(answer, version, commitment, workers);
         answers.push(report.map_err(at(step))?);
     }
     follower.no_other_links().map_err(at(Step::Whole))?;
@@ -229,6 +229,7 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         answer: &Answer,
         version: &Version,
         commitment: &WeightCommitment,
+        workers: &impl Workers,
     ) -> Result<AnswerReport, StepError> {
         let bundle = &answer.inference;
         let (architecture, part) = parameters(commitment)?;
@@ -239,7 +240,7 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
             });
         }
         let vk = self.find_key(&bundle.vk_digest)?;
-        let (inference, weights) = verify_inference_weights(bundle, vk, self.srs)?;
+        let (inference, weights) = verify_inference_with(bundle, vk, self.srs, workers)?;
         self.proofs = self.proofs.saturating_add(1);
         let weights = weights.ok_or(StepError::NoWeights)?;
         let exact = ProvedWeights::verify_link;

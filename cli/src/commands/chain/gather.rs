@@ -1,16 +1,18 @@
 //! From files in any order to a chain that holds.
 
+use super::material::Named;
 use super::no_use;
 use crate::commands::commit::links_file;
 use crate::commands::compile::{GRAPH, ORIGINS};
+use crate::commands::inference::read_graph;
 use crate::commands::inspect::read_key;
 use crate::commands::keys;
 use crate::commands::prove::key_file;
-use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::Context;
 use crate::pool::Pool;
-use nascent_ir::{CheckedGraph, Graph, Origins};
+use nascent_ir::Origins;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::{CommittedTo, Link};
 use nascent_verifier::provenance::{
@@ -164,19 +166,17 @@ impl Gathered {
     }
 
     fn architecture(&mut self, path: &Path) -> Result<()> {
-        let bytes = files::read_bounded(path, <Graph as Format>::MAX_BYTES)?;
-        let graph = CheckedGraph::decode(&bytes)
-            .or_fail(Kind::Input)
-            .doing(format!("{} is not a valid architecture", path.display()))?;
+        let graph = read_graph(path)?;
         let digest = graph.digest().or_fail(Kind::Internal)?;
+        let bytes = graph.encode().or_fail(Kind::Internal)?;
         self.architectures.insert(digest, bytes);
         Ok(())
     }
 
     fn origins(&mut self, path: &Path) -> Result<()> {
-        let bytes = files::read_bounded(path, Origins::MAX_BYTES)?;
-        let origins: Origins = files::decode(path, &bytes)?;
+        let origins: Origins = files::read(path)?;
         let digest = origins.digest().or_fail(Kind::Input)?;
+        let bytes = origins.encode().or_fail(Kind::Internal)?;
         self.origins.insert(digest, bytes);
         Ok(())
     }
@@ -362,30 +362,19 @@ impl Gathered {
 
     /// The keys of the chain's proofs, and what they can be derived from.
     fn attachments(&self, chain: &Provenance) -> Attachments {
-        let mut keys: BTreeSet<&[u8; 32]> =
-            chain.init.streams.iter().map(|of| &of.vk_digest).collect();
-        let mut architectures: BTreeSet<&[u8; 32]> = BTreeSet::new();
-        let mut origins = BTreeSet::new();
-        for version in &chain.versions {
-            if let Origin::Initial(relayout) = &version.origin {
-                keys.insert(&relayout.vk_digest);
-                architectures.insert(&relayout.statement.architecture);
-                origins.insert(&relayout.statement.origins);
-            }
-        }
-        for answer in &chain.answers {
-            keys.insert(&answer.inference.vk_digest);
-            architectures.insert(&answer.inference.architecture);
-        }
+        let named = Named::of(chain);
         let attach = |of: &BTreeMap<[u8; 32], Vec<u8>>, wanted: &BTreeSet<&[u8; 32]>| {
             let files = wanted.iter().filter_map(|digest| of.get(*digest));
             files.map(|bytes| Attached(bytes.clone())).collect()
         };
-        let keys = keys.into_iter().filter_map(|digest| self.keys.get(digest));
+        let keys = named
+            .keys
+            .iter()
+            .filter_map(|digest| self.keys.get(*digest));
         Attachments {
             keys: keys.map(|key| key.data().clone()).collect(),
-            architectures: attach(&self.architectures, &architectures),
-            origins: attach(&self.origins, &origins),
+            architectures: attach(&self.architectures, &named.architectures),
+            origins: attach(&self.origins, &named.origins),
         }
     }
 }

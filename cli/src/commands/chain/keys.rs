@@ -1,5 +1,6 @@
 //! Verifying keys of a chain's proofs: derived again, made here, given, or as they came.
 
+use super::material::Material;
 use super::story::KeyUse;
 use crate::commands::verify::KeyOrigin;
 use crate::commands::{inference, keys, relayout};
@@ -7,9 +8,8 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::output::Context;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::tile::TileParams;
-use nascent_ir::{CheckedGraph, Origins};
-use nascent_verifier::codec::Format;
-use nascent_verifier::provenance::{Attached, Origin, Provenance};
+use nascent_ir::CheckedGraph;
+use nascent_verifier::provenance::{Origin, Provenance};
 use nascent_verifier::{InferenceBundle, RelayoutBundle, VerifyingKey};
 
 /// A key for each digest that the chain's proofs name.
@@ -24,6 +24,7 @@ impl ChainKeys {
     pub fn find(
         context: &Context,
         chain: &Provenance,
+        material: &Material,
         given: &[VerifyingKey],
         rederive: bool,
     ) -> Result<Self> {
@@ -31,6 +32,7 @@ impl ChainKeys {
         let source = Source {
             context,
             chain,
+            material,
             given,
             rederive,
         };
@@ -88,6 +90,7 @@ impl ChainKeys {
 struct Source<'a> {
     context: &'a Context,
     chain: &'a Provenance,
+    material: &'a Material,
     given: &'a [VerifyingKey],
     rederive: bool,
 }
@@ -118,11 +121,8 @@ impl Source<'_> {
         if let Some(key) = self.given.iter().find(|key| key.digest() == digest) {
             return Ok((key.clone(), KeyOrigin::Given));
         }
-        for data in &self.chain.attachments.keys {
-            let key = VerifyingKey::new(data.clone()).or_fail(Kind::Input)?;
-            if key.digest() == digest {
-                return Ok((key, KeyOrigin::Beside));
-            }
+        if let Some(key) = self.material.keys.get(digest) {
+            return Ok((key.clone(), KeyOrigin::Beside));
         }
         let message = format!("no verifying key {} at hand", hex::encode(digest));
         Err(Failure::new(Kind::Environment, message)
@@ -132,10 +132,10 @@ impl Source<'_> {
     fn relayout(&self, bundle: &RelayoutBundle) -> Result<VerifyingKey> {
         let statement = &bundle.statement;
         let graph = self.graph(&statement.architecture)?;
-        let origins = origins(self.chain, &statement.origins)
-            .ok_or_else(|| absent("list of origins", &statement.origins))?;
+        let origins = self.material.origins.get(&statement.origins);
+        let origins = origins.ok_or_else(|| absent("list of origins", &statement.origins))?;
         let model = &self.chain.init.plan.model;
-        relayout::derive_key(self.context, model, &graph, &origins, bundle)
+        relayout::derive_key(self.context, model, graph, origins, bundle)
     }
 
     fn inference(&self, bundle: &InferenceBundle) -> Result<VerifyingKey> {
@@ -144,11 +144,12 @@ impl Source<'_> {
             inputs: bundle.hidden_inputs.is_some(),
             outputs: bundle.hidden_outputs.is_some(),
         };
-        inference::derive_key(self.context, &graph, hidden, &bundle.srs_digest)
+        inference::derive_key(self.context, graph, hidden, &bundle.srs_digest)
     }
 
-    fn graph(&self, digest: &[u8; 32]) -> Result<CheckedGraph> {
-        graph(self.chain, digest).ok_or_else(|| absent("architecture", digest))
+    fn graph(&self, digest: &[u8; 32]) -> Result<&CheckedGraph> {
+        let graph = self.material.graphs.get(digest);
+        graph.ok_or_else(|| absent("architecture", digest))
     }
 }
 
@@ -156,63 +157,4 @@ fn absent(what: &str, digest: &[u8; 32]) -> Failure {
     let message = format!("the chain has no {what} {}", hex::encode(digest));
     Failure::new(Kind::Input, message)
         .help("without it the key cannot be derived: ask for a chain that was made with the folder of `nascent compile`")
-}
-
-/// Every attached file is one that a proof of the chain names.
-pub fn check_attachments(chain: &Provenance) -> Result<()> {
-    let foreign = |what: &str| {
-        let message = format!("an attached {what} is of none of the chain's proofs");
-        Err(Failure::new(Kind::Refused, message))
-    };
-    let relayouts = || {
-        chain
-            .versions
-            .iter()
-            .filter_map(|version| match &version.origin {
-                Origin::Initial(bundle) => Some(bundle),
-                Origin::Declared { .. } => None,
-            })
-    };
-    let answers = || chain.answers.iter().map(|answer| &answer.inference);
-    for data in &chain.attachments.keys {
-        let key = VerifyingKey::new(data.clone()).or_fail(Kind::Refused)?;
-        let digest = key.digest();
-        let named = chain.init.streams.iter().any(|of| of.vk_digest == *digest)
-            || relayouts().any(|of| of.vk_digest == *digest)
-            || answers().any(|of| of.vk_digest == *digest);
-        if !named {
-            return foreign("verifying key");
-        }
-    }
-    for Attached(bytes) in &chain.attachments.architectures {
-        let graph = CheckedGraph::decode(bytes).or_fail(Kind::Refused)?;
-        let digest = graph.digest().or_fail(Kind::Refused)?;
-        let named = relayouts().any(|of| of.statement.architecture == digest)
-            || answers().any(|of| of.architecture == digest);
-        if !named {
-            return foreign("architecture");
-        }
-    }
-    for Attached(bytes) in &chain.attachments.origins {
-        let origins = Origins::decode(bytes).or_fail(Kind::Refused)?;
-        let digest = origins.digest().or_fail(Kind::Refused)?;
-        if !relayouts().any(|of| of.statement.origins == digest) {
-            return foreign("list of origins");
-        }
-    }
-    Ok(())
-}
-
-/// The attached architecture with a digest.
-pub fn graph(chain: &Provenance, digest: &[u8; 32]) -> Option<CheckedGraph> {
-    let files = chain.attachments.architectures.iter();
-    let mut graphs = files.filter_map(|Attached(bytes)| CheckedGraph::decode(bytes).ok());
-    graphs.find(|graph| graph.digest().is_ok_and(|of| of == *digest))
-}
-
-/// The attached list of origins with a digest.
-pub fn origins(chain: &Provenance, digest: &[u8; 32]) -> Option<Origins> {
-    let files = chain.attachments.origins.iter();
-    let mut lists = files.filter_map(|Attached(bytes)| Origins::decode(bytes).ok());
-    lists.find(|origins| origins.digest().is_ok_and(|of| of == *digest))
 }

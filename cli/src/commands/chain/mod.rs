@@ -2,6 +2,7 @@
 
 mod gather;
 mod keys;
+mod material;
 mod picture;
 mod story;
 mod verify;
@@ -10,6 +11,8 @@ pub use gather::{Declared, Gathered};
 pub use picture::svg;
 pub use story::tell;
 pub use verify::{check, verify};
+
+use material::Material;
 
 use super::common::{self, DEVELOPMENT_NOTICE};
 use super::srs;
@@ -55,7 +58,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let srs = srs::for_verifier(context, args.srs.as_deref(), gathered.srs_digest()?)?;
     let (chain, report) = gathered.assemble(&args.trained, &srs)?;
     let bytes = chain.encode().or_fail(Kind::Input)?;
-    let story = tell(&chain, &report, &verify::Compared::default(), &[], &[])?;
+    let material = Material::read(&chain)?;
+    let compared = verify::Compared::default();
+    let story = tell(&chain, &material, &report, &compared, &[], &[])?;
     if let Some(picture) = &args.picture {
         files::write(picture, svg(&story).as_bytes())?;
     }

@@ -1,6 +1,6 @@
 //! A chain in words: what each step shows, and what it leaves open.
 
-use super::keys;
+use super::material::Material;
 use crate::commands::verify::{Compared, KeyOrigin};
 use crate::evidence::Checked;
 use crate::failure::{Classify, Kind, Result};
@@ -65,6 +65,7 @@ pub struct KeyUse {
 /// not a verifier's view.
 pub fn tell(
     chain: &Provenance,
+    material: &Material,
     report: &ProvenanceReport,
     compared: &Compared,
     keys: &[KeyUse],
@@ -77,7 +78,7 @@ pub fn tell(
         deviates(report),
     ];
     for version in &report.versions {
-        steps.push(weights(chain, version)?);
+        steps.push(weights(chain, material, version)?);
         let name = &version.name;
         let answers = (1..).zip(&report.answers);
         let own = answers.filter(|(_, answer)| answer.version == *name);
@@ -202,7 +203,7 @@ fn deviates(report: &ProvenanceReport) -> StepStory {
     }
 }
 
-fn weights(chain: &Provenance, version: &VersionReport) -> Result<StepStory> {
+fn weights(chain: &Provenance, material: &Material, version: &VersionReport) -> Result<StepStory> {
     let mut facts = vec![
         ("architecture", hex::encode(version.architecture)),
         ("commitment", hex::encode(version.commitment)),
@@ -214,7 +215,7 @@ fn weights(chain: &Provenance, version: &VersionReport) -> Result<StepStory> {
             let links = many(tiles.saturating_add(1), "link");
             let mut shown = Vec::new();
             let mut open = Vec::new();
-            match coverage(chain, &version.architecture, origins)? {
+            match coverage(chain, material, &version.architecture, origins)? {
                 Some([own, public, all]) => {
                     shown.push(format!(
                         "{} of its {} numbers are the initial weights' integers, one by one: a proof, {links}",
@@ -262,15 +263,16 @@ fn weights(chain: &Provenance, version: &VersionReport) -> Result<StepStory> {
 /// attached.
 fn coverage(
     chain: &Provenance,
+    material: &Material,
     architecture: &[u8; 32],
     origins: &[u8; 32],
 ) -> Result<Option<[u64; 3]>> {
-    let graph = keys::graph(chain, architecture);
-    let Some((graph, origins)) = graph.zip(keys::origins(chain, origins)) else {
+    let graph = material.graphs.get(architecture);
+    let Some((graph, origins)) = graph.zip(material.origins.get(origins)) else {
         return Ok(None);
     };
     origins
-        .check(&graph, &chain.init.plan.model)
+        .check(graph, &chain.init.plan.model)
         .or_fail(Kind::Refused)?;
     let elements = |id| graph.tensor(id).elements() as u64;
     let own = origins.params.iter().map(|origin| elements(origin.param));

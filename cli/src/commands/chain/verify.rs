@@ -1,10 +1,11 @@
 //! `nascent verify` of a chain.
 
 use super::gather::refused;
-use super::keys::{self, ChainKeys};
+use super::keys::ChainKeys;
+use super::material::Material;
 use super::picture::svg;
 use super::story::{Story, tell};
-use crate::commands::common::{self, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
+use crate::commands::common::DEVELOPMENT_NOTICE;
 use crate::commands::inference;
 use crate::commands::inspect::read_key;
 use crate::commands::srs;
@@ -40,19 +41,19 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     }
     let chain: Provenance = files::read(file)?;
     let identity = &chain.init.srs_digest;
-    common::check_development(file, identity, args.accepts_development(), FORGEABLE).help(TRIAL)?;
-    let srs = srs::for_verifier(context, args.srs_file(), identity)?;
+    let accepted = args.accepts_development();
+    let srs = srs::for_proofs(context, file, identity, args.srs_file(), accepted)?;
     let refused = || format!("REFUSED: {}", file.display());
     let compared = verify::compare(args, &chain.init)?;
     let values = evidence::check(&chain.init.beacon, args.known_blocks())
         .map_err(|failure| failure.context("beacon").context(refused()))?;
     let given = args.keys().iter().map(|path| read_key(path));
     let given = given.collect::<Result<Vec<_>>>()?;
-    let keys = ChainKeys::find(context, &chain, &given, args.rederives())?;
-    keys::check_attachments(&chain).doing(refused())?;
-    check_public(&chain).doing(refused())?;
+    let material = Material::read(&chain).doing(refused())?;
+    let keys = ChainKeys::find(context, &chain, &material, &given, args.rederives())?;
+    check_public(&chain, &material).doing(refused())?;
     let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
-    let story = tell(&chain, &report, &compared, keys.uses(), &values)?;
+    let story = tell(&chain, &material, &report, &compared, keys.uses(), &values)?;
     if let Some(picture) = picture {
         files::write(picture, svg(&story).as_bytes())?;
     }
@@ -90,12 +91,12 @@ fn key_json(of: &super::story::KeyUse) -> serde_json::Value {
 }
 
 /// Public inputs lie in the ranges that their architectures declare, where the chain has them.
-fn check_public(chain: &Provenance) -> Result<()> {
+fn check_public(chain: &Provenance, material: &Material) -> Result<()> {
     for (number, answer) in (1..).zip(&chain.answers) {
         let bundle = &answer.inference;
-        if let Some(graph) = keys::graph(chain, &bundle.architecture) {
+        if let Some(graph) = material.graphs.get(&bundle.architecture) {
             let name = format!("answer {number}");
-            inference::check_public(Path::new(&name), &graph, bundle)?;
+            inference::check_public(Path::new(&name), graph, bundle)?;
         }
     }
     Ok(())

@@ -54,6 +54,13 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             temporary.path()
         }
     };
+    let bundled = |given: &Option<PathBuf>, name: &str, bytes: &[u8]| match given {
+        Some(path) => Ok(path.clone()),
+        None => {
+            let path = folder.join(name);
+            files::write(&path, bytes).map(|()| path)
+        }
+    };
     let demo = Demo {
         context,
         silent: Context {
@@ -62,16 +69,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             cache: context.cache.clone(),
         },
         folder,
+        model: &bundled(&args.model, "lenet5.onnx", LENET5)?,
+        samples: &bundled(&args.samples, "samples.npz", SAMPLES)?,
     };
-    let model = match &args.model {
-        Some(model) => model.clone(),
-        None => demo.file("lenet5.onnx", LENET5)?,
-    };
-    let samples = match &args.samples {
-        Some(samples) => samples.clone(),
-        None => demo.file("samples.npz", SAMPLES)?,
-    };
-    demo.run(&model, &samples)
+    demo.run()
 }
 
 /// Where the steps' files are.
@@ -80,6 +81,10 @@ struct Demo<'a> {
     /// For the commands of the steps: the demo tells what they did.
     silent: Context,
     folder: &'a Path,
+    /// The model's architecture.
+    model: &'a Path,
+    /// Inputs for it.
+    samples: &'a Path,
 }
 
 /// What the figures at the end are made of.
@@ -93,16 +98,16 @@ struct Figures {
 }
 
 impl Demo<'_> {
-    fn run(&self, model: &Path, samples: &Path) -> Result<Outcome> {
+    fn run(&self) -> Result<Outcome> {
         let started = Instant::now();
-        self.plan(model)?;
+        self.plan()?;
         self.beacon()?;
-        let derive = self.derive(model)?;
-        let k = self.compile(samples)?;
+        let derive = self.derive()?;
+        let k = self.compile()?;
         let prove = self.prove(k)?;
         let relayout = self.relayout()?;
-        let answer = self.answer(samples)?;
-        let (chain, verify) = self.chain(model)?;
+        let answer = self.answer()?;
+        let (chain, verify) = self.chain()?;
         let refusals = self.lies()?;
         let figures = Figures {
             derive,
@@ -120,24 +125,30 @@ impl Demo<'_> {
         Ok(Outcome::ok(json))
     }
 
-    fn path(&self, name: &str) -> String {
-        self.folder.join(name).to_string_lossy().into_owned()
+    fn file(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        files::write(&self.folder.join(name), bytes)
     }
 
-    fn file(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
-        let path = self.folder.join(name);
-        files::write(&path, bytes)?;
-        Ok(path)
-    }
-
-    /// Runs one of this program's commands; gives its result.
-    fn command(&self, words: &[&str]) -> Result<Value> {
-        let cli = crate::Cli::try_parse_from(["nascent"].iter().chain(words));
-        let cli = cli.or_fail(Kind::Internal)?;
+    /// Runs one of this program's commands, whose words are separated by spaces. A word that begins
+    /// with `@` is a file of the demo.
+    fn run_command(&self, line: &str) -> Result<Outcome> {
+        let words = line
+            .split_whitespace()
+            .map(|word| match word.strip_prefix('@') {
+                Some("onnx") => self.model.to_string_lossy().into_owned(),
+                Some("samples") => self.samples.to_string_lossy().into_owned(),
+                Some(name) => self.folder.join(name).to_string_lossy().into_owned(),
+                None => word.to_owned(),
+            });
+        let words = std::iter::once("nascent".to_owned()).chain(words);
+        let cli = crate::Cli::try_parse_from(words).or_fail(Kind::Internal)?;
         let outcome = cli.command.run(&self.silent);
-        outcome
-            .map(|outcome| outcome.json)
-            .doing(format!("nascent {}", words.join(" ")))
+        outcome.doing(format!("nascent {line}"))
+    }
+
+    /// The result of a command.
+    fn command(&self, line: &str) -> Result<Value> {
+        self.run_command(line).map(|outcome| outcome.json)
     }
 
     fn step(&self, number: u32, text: &str) {
@@ -149,30 +160,20 @@ impl Demo<'_> {
         self.context.result(format!("   {name:<15}{text}"));
     }
 
-    fn plan(&self, model: &Path) -> Result<()> {
+    fn plan(&self) -> Result<()> {
         self.step(
             1,
             "PLAN: before the beacon value is known, fix model, rules and publisher.",
         );
-        let rules = self.file("rules.toml", RULES.as_bytes())?;
-        let secret = self.path("secret");
+        self.file("rules.toml", RULES.as_bytes())?;
         // A folder that is kept may have one: a secret is never replaced.
-        if !Path::new(&secret).exists() {
-            self.command(&["secret", "new", "--out", &secret])?;
+        if !self.folder.join("secret").exists() {
+            self.command("secret new --out @secret")?;
         }
-        let plan = self.command(&[
-            "plan",
-            &model.to_string_lossy(),
-            "--rules",
-            &rules.to_string_lossy(),
-            "--secret",
-            &secret,
-            "--source",
-            SOURCE,
-            "--out",
-            &self.path("plan.nsc"),
-            "--force",
-        ])?;
+        let plan = self.command(&format!(
+            "plan @onnx --rules @rules.toml --secret @secret --source {SOURCE} --out \
+             @plan.nsc --force"
+        ))?;
         let plan = &plan["plan"];
         let model = &plan["model"];
         self.line(
@@ -202,17 +203,10 @@ impl Demo<'_> {
         );
         let signature =
             files::hex_bytes(SIGNATURE).map_err(|error| Failure::new(Kind::Internal, error))?;
-        let signature = self.file("round-123.sig", &signature)?;
-        let packed = self.command(&[
-            "beacon",
-            "pack",
-            &signature.to_string_lossy(),
-            "--source",
-            SOURCE,
-            "--out",
-            &self.path("beacon.nsc"),
-            "--force",
-        ])?;
+        self.file("round-123.sig", &signature)?;
+        let packed = self.command(&format!(
+            "beacon pack @round-123.sig --source {SOURCE} --out @beacon.nsc --force"
+        ))?;
         self.line("source", word(&packed["source"]));
         self.line("value", word(&packed["value"]));
         self.line("shown", word(&packed["shows"]));
@@ -226,27 +220,16 @@ impl Demo<'_> {
         Ok(())
     }
 
-    fn derive(&self, model: &Path) -> Result<Duration> {
+    fn derive(&self) -> Result<Duration> {
         self.step(
             3,
             "INIT: secret and beacon value give the weights. There is nothing left to choose.",
         );
         let started = Instant::now();
-        let made = self.command(&[
-            "init",
-            &self.path("plan.nsc"),
-            "--evidence",
-            &self.path("beacon.nsc"),
-            "--secret",
-            &self.path("secret"),
-            "--weights",
-            &self.path("weights.safetensors"),
-            "--model",
-            &model.to_string_lossy(),
-            "--onnx",
-            &self.path("initialized.onnx"),
-            "--force",
-        ])?;
+        let made = self.command(
+            "init @plan.nsc --evidence @beacon.nsc --secret @secret --weights \
+             @weights.safetensors --model @onnx --onnx @initialized.onnx --force",
+        )?;
         let time = started.elapsed();
         self.line(
             "weights",
@@ -260,22 +243,15 @@ impl Demo<'_> {
     }
 
     /// Gives the size of the circuits.
-    fn compile(&self, samples: &Path) -> Result<u64> {
+    fn compile(&self) -> Result<u64> {
         self.step(
             4,
             "MODEL: in fixed point. Its weights are the derived integers themselves, not rounded again.",
         );
-        let made = self.command(&[
-            "compile",
-            &self.path("initialized.onnx"),
-            "--plan",
-            &self.path("plan.nsc"),
-            "--samples",
-            &samples.to_string_lossy(),
-            "--out",
-            &self.path("model"),
-            "--force",
-        ])?;
+        let made = self.command(
+            "compile @initialized.onnx --plan @plan.nsc --samples @samples --out @model \
+             --force",
+        )?;
         self.line("architecture", word(&made["architecture"]));
         self.line(
             "weights",
@@ -296,26 +272,11 @@ impl Demo<'_> {
             5,
             "PROVE: the committed weights are exactly the derived ones; neither they nor the secret are shown.",
         );
-        let mut made = self.command(&[
-            "prove",
-            &self.path("plan.nsc"),
-            "--evidence",
-            &self.path("beacon.nsc"),
-            "--secret",
-            &self.path("secret"),
-            "--k",
-            &k.to_string(),
-            "--job",
-            &self.path("job"),
-            "--commit",
-            &self.path("weights.commitment"),
-            "--opening",
-            &self.path("opening"),
-            "--development-srs",
-            "--out",
-            &self.path("initial.proofs"),
-            "--force",
-        ])?;
+        let mut made = self.command(&format!(
+            "prove @plan.nsc --evidence @beacon.nsc --secret @secret --k {k} --job @job \
+             --commit @weights.commitment --opening @opening --development-srs --out \
+             @initial.proofs --force"
+        ))?;
         self.line(
             "proofs",
             format!(
@@ -335,62 +296,29 @@ impl Demo<'_> {
             6,
             "COMMIT: to the model's parameters; a proof says that its weights are those of step 5.",
         );
-        let committed = self.command(&[
-            "commit",
-            &self.path("model"),
-            "--out",
-            &self.path("quantized.commitment"),
-            "--opening",
-            &self.path("opening"),
-            "--development-srs",
-            "--force",
-        ])?;
+        let committed = self.command(
+            "commit @model --out @quantized.commitment --opening @opening --development-srs \
+             --force",
+        )?;
         self.line("commitment", word(&committed["digest"]));
-        let made = self.command(&[
-            "prove",
-            "relayout",
-            &self.path("model"),
-            "--plan",
-            &self.path("plan.nsc"),
-            "--evidence",
-            &self.path("beacon.nsc"),
-            "--secret",
-            &self.path("secret"),
-            "--commitment",
-            &self.path("weights.commitment"),
-            "--commitment",
-            &self.path("quantized.commitment"),
-            "--opening",
-            &self.path("opening"),
-            "--development-srs",
-            "--out",
-            &self.path("model.relayout"),
-            "--force",
-        ])?;
+        let made = self.command(
+            "prove relayout @model --plan @plan.nsc --evidence @beacon.nsc --secret @secret \
+             --commitment @weights.commitment --commitment @quantized.commitment --opening \
+             @opening --development-srs --out @model.relayout --force",
+        )?;
         self.line("proof", proof_words(&made));
         Ok(made)
     }
 
-    fn answer(&self, samples: &Path) -> Result<Value> {
+    fn answer(&self) -> Result<Value> {
         self.step(
             7,
             "ANSWER: what the committed model says, with a proof that it is that.",
         );
-        let made = self.command(&[
-            "prove",
-            "inference",
-            &self.path("model"),
-            "--input",
-            &samples.to_string_lossy(),
-            "--commitment",
-            &self.path("quantized.commitment"),
-            "--opening",
-            &self.path("opening"),
-            "--development-srs",
-            "--out",
-            &self.path("answer.inference"),
-            "--force",
-        ])?;
+        let made = self.command(
+            "prove inference @model --input @samples --commitment @quantized.commitment \
+             --opening @opening --development-srs --out @answer.inference --force",
+        )?;
         for output in list(&made["outputs"]) {
             let values: Vec<String> = list(&output["values"])
                 .filter_map(Value::as_f64)
@@ -403,41 +331,20 @@ impl Demo<'_> {
         Ok(made)
     }
 
-    fn chain(&self, model: &Path) -> Result<(Value, Value)> {
+    fn chain(&self) -> Result<(Value, Value)> {
         self.step(
             8,
             "VERIFY: all of it in one file, and from that file alone, as anyone would.",
         );
-        let made = self.command(&[
-            "chain",
-            &self.path("initial.proofs"),
-            &self.path("weights.commitment"),
-            &self.path("quantized.commitment"),
-            &self.path("model.relayout"),
-            &self.path("answer.inference"),
-            &self.path("model"),
-            "--out",
-            &self.path("model.chain"),
-            "--force",
-        ])?;
-        let picture = self.path("chain.svg");
-        if Path::new(&picture).exists() {
+        let made = self.command(
+            "chain @initial.proofs @weights.commitment @quantized.commitment @model.relayout \
+             @answer.inference @model --out @model.chain --force",
+        )?;
+        let picture = self.folder.join("chain.svg");
+        if picture.exists() {
             std::fs::remove_file(&picture).or_fail(Kind::Environment)?;
         }
-        let verified = self.command(&[
-            "verify",
-            &self.path("model.chain"),
-            "--development-srs",
-            "--rederive-key",
-            "--plan",
-            &self.path("plan.nsc"),
-            "--model",
-            &model.to_string_lossy(),
-            "--rules",
-            &self.path("rules.toml"),
-            "--picture",
-            &picture,
-        ])?;
+        let verified = self.command("verify @model.chain --development-srs --rederive-key --plan @plan.nsc --model @onnx --rules @rules.toml --picture @chain.svg")?;
         for step in list(&verified["steps"]) {
             self.line("", word(&step["title"]));
             for shown in list(&step["shows"]) {
@@ -507,18 +414,10 @@ impl Demo<'_> {
         if let Some(byte) = bytes.last_mut() {
             *byte ^= 0x40;
         }
-        let changed = self.file("changed.safetensors", &bytes)?;
-        let cli = crate::Cli::try_parse_from([
-            "nascent",
-            "audit",
-            &self.path("plan.nsc"),
-            &changed.to_string_lossy(),
-            "--evidence",
-            &self.path("beacon.nsc"),
-            "--secret",
-            &self.path("secret"),
-        ]);
-        let outcome = cli.or_fail(Kind::Internal)?.command.run(&self.silent)?;
+        self.file("changed.safetensors", &bytes)?;
+        let outcome = self.run_command(
+            "audit @plan.nsc @changed.safetensors --evidence @beacon.nsc --secret @secret",
+        )?;
         if !outcome.refused {
             let message = "the audit did not see a changed weight";
             return Err(Failure::new(Kind::Internal, message));

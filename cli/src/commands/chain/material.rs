@@ -1,0 +1,95 @@
+//! What a chain carries beside its proofs, decoded once.
+
+use crate::failure::{Classify, Failure, Kind, Result};
+use nascent_ir::{CheckedGraph, Origins};
+use nascent_verifier::codec::Format;
+use nascent_verifier::provenance::{Attached, Origin, Provenance};
+use nascent_verifier::{RelayoutBundle, VerifyingKey};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Digests that a chain's proofs name.
+#[derive(Debug)]
+pub struct Named<'a> {
+    pub keys: BTreeSet<&'a [u8; 32]>,
+    pub architectures: BTreeSet<&'a [u8; 32]>,
+    pub origins: BTreeSet<&'a [u8; 32]>,
+}
+
+impl<'a> Named<'a> {
+    pub fn of(chain: &'a Provenance) -> Self {
+        let tiles = chain.init.streams.iter().map(|of| &of.vk_digest);
+        let answers = || chain.answers.iter().map(|answer| &answer.inference);
+        let keys = tiles.chain(answers().map(|of| &of.vk_digest));
+        let architectures = answers().map(|of| &of.architecture);
+        let of_relayouts = || relayouts(chain).map(|of| &of.statement);
+        Self {
+            keys: keys
+                .chain(relayouts(chain).map(|of| &of.vk_digest))
+                .collect(),
+            architectures: architectures
+                .chain(of_relayouts().map(|of| &of.architecture))
+                .collect(),
+            origins: of_relayouts().map(|of| &of.origins).collect(),
+        }
+    }
+}
+
+fn relayouts(chain: &Provenance) -> impl Iterator<Item = &RelayoutBundle> {
+    let versions = chain.versions.iter();
+    versions.filter_map(|version| match &version.origin {
+        Origin::Initial(bundle) => Some(bundle),
+        Origin::Declared { .. } => None,
+    })
+}
+
+/// The attached files, by digest.
+#[derive(Debug)]
+pub struct Material {
+    pub keys: BTreeMap<[u8; 32], VerifyingKey>,
+    pub graphs: BTreeMap<[u8; 32], CheckedGraph>,
+    pub origins: BTreeMap<[u8; 32], Origins>,
+}
+
+impl Material {
+    /// Decodes the files; each must be one that a proof of the chain names.
+    pub fn read(chain: &Provenance) -> Result<Self> {
+        let named = Named::of(chain);
+        let files = &chain.attachments;
+        let key = |data: &nascent_verifier::VkData| {
+            let key = VerifyingKey::new(data.clone()).or_fail(Kind::Refused)?;
+            Ok((*key.digest(), key))
+        };
+        let graph = |Attached(bytes): &Attached| {
+            let graph = CheckedGraph::decode(bytes).or_fail(Kind::Refused)?;
+            Ok((graph.digest().or_fail(Kind::Refused)?, graph))
+        };
+        let origins = |Attached(bytes): &Attached| {
+            let origins = Origins::decode(bytes).or_fail(Kind::Refused)?;
+            Ok((origins.digest().or_fail(Kind::Refused)?, origins))
+        };
+        let (keys, graphs) = (files.keys.iter(), files.architectures.iter());
+        Ok(Self {
+            keys: known("verifying key", &named.keys, keys.map(key))?,
+            graphs: known("architecture", &named.architectures, graphs.map(graph))?,
+            origins: known(
+                "list of origins",
+                &named.origins,
+                files.origins.iter().map(origins),
+            )?,
+        })
+    }
+}
+
+/// Files by digest, all of them named.
+fn known<T>(
+    what: &str,
+    named: &BTreeSet<&[u8; 32]>,
+    files: impl Iterator<Item = Result<([u8; 32], T)>>,
+) -> Result<BTreeMap<[u8; 32], T>> {
+    let known: BTreeMap<_, _> = files.collect::<Result<_>>()?;
+    if known.keys().all(|digest| named.contains(digest)) {
+        return Ok(known);
+    }
+    let message = format!("an attached {what} is of none of the chain's proofs");
+    Err(Failure::new(Kind::Refused, message))
+}
