@@ -211,6 +211,12 @@ pub enum CompileError {
         /// The name.
         name: String,
     },
+    /// A pattern of tensors to sample anew that matches none.
+    #[error("no tensor's name matches `{pattern}`")]
+    NothingToRedraw {
+        /// The pattern.
+        pattern: String,
+    },
     /// A `keep` on a tensor without values.
     #[error("tensor `{tensor}` has no values to keep: give it a fill, or list it under `inputs`")]
     NothingToKeep {

@@ -41,6 +41,7 @@ pub use text::text;
 
 use crate::graph::Graph;
 use crate::limits::Limits;
+use crate::model::Earlier;
 use derived::Derivation;
 use nascent_ir::{CheckedGraph, Origin, Origins, Params};
 use nascent_verifier::ModelSpec;
@@ -132,8 +133,9 @@ pub struct Compiled {
 pub struct Derived {
     /// The model.
     pub compiled: Compiled,
-    /// Which deviate each weight is.
-    pub origins: Origins,
+    /// Which deviate each weight is: the plan's own list, then one for each earlier plan that
+    /// weights are inherited from, in the order given.
+    pub origins: Vec<Origins>,
 }
 
 /// Quantizes a model.
@@ -159,16 +161,18 @@ pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Resul
 ///
 /// # Errors
 /// As [`compile`]; also a plan for another graph, values that the plan cannot have derived, deviates
-/// of more than 16 bits, and sampled tensors that end up as anything but weights of products.
+/// of more than 16 bits, sampled tensors that end up as anything but weights of products, and an
+/// earlier plan that weights are inherited from and that is not there.
 pub fn compile_derived(
     model: &Model<'_>,
     options: &Options,
     samples: &Samples,
     spec: &ModelSpec,
+    earlier: &[Earlier<'_>],
 ) -> Result<Derived> {
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
-    let derivation = Derivation::new(spec, &graph)?;
+    let derivation = Derivation::new(spec, earlier, &graph)?;
     let mut options = options.clone();
     options.weight_bits = derivation.bits.max(4);
     if let Some(bits) = options.table_bits
@@ -183,9 +187,6 @@ pub fn compile_derived(
         });
     }
     let (compiled, params) = quantize(&graph, &options, samples, Some(&derivation))?;
-    let model = spec.digest().map_err(|error| InferError::Plan {
-        reason: error.to_string(),
-    })?;
     let architecture = compiled.graph.digest().map_err(|error| InferError::Plan {
         reason: error.to_string(),
     })?;
@@ -193,24 +194,34 @@ pub fn compile_derived(
     let public = public.map_err(|error| InferError::Plan {
         reason: error.to_string(),
     })?;
-    Ok(Derived {
-        compiled,
-        origins: Origins {
+    let models = std::iter::once(spec).chain(earlier.iter().map(|of| of.model));
+    let mut origins = Vec::new();
+    for (position, model) in models.enumerate() {
+        let own = params.iter().filter(|(plan, _)| *plan == position);
+        let own: Vec<Origin> = own.map(|(_, origin)| origin.clone()).collect();
+        if position > 0 && own.is_empty() {
+            continue;
+        }
+        let model = model.digest().map_err(|error| InferError::Plan {
+            reason: error.to_string(),
+        })?;
+        origins.push(Origins {
             model,
             architecture,
-            params,
-            public,
-        },
-    })
+            params: own,
+            public: public.clone(),
+        });
+    }
+    Ok(Derived { compiled, origins })
 }
 
-/// The model, and its parameters that are deviates.
+/// The model, and its parameters that are deviates, with the position of the plan they come from.
 fn quantize(
     graph: &Graph,
     options: &Options,
     samples: &Samples,
     derivation: Option<&Derivation<'_>>,
-) -> Result<(Compiled, Vec<Origin>)> {
+) -> Result<(Compiled, Vec<(usize, Origin)>)> {
     let flow = build::build(graph, options, derivation)?;
     derived::check(&flow)?;
     let (inputs, warning) = samples::bind(&flow, samples, options)?;

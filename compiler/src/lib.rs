@@ -44,7 +44,7 @@ mod untouched;
 pub use description::Description;
 pub use error::{CompileError, NodeRef, Result};
 pub use limits::Limits;
-pub use model::{Architecture, Model, TensorReport};
+pub use model::{Architecture, Earlier, Model, TensorReport};
 pub use onnx::{WeightSource, Written, read_onnx, write_onnx, write_onnx_to};
 pub use rules::{Preset, Rules};
 pub use untouched::Untouched;

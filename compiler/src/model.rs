@@ -8,9 +8,10 @@ use crate::init::{Init, Lowered};
 use crate::limits::Limits;
 use crate::onnx::read_onnx;
 use crate::roles::{Parameter, Role, assign};
-use crate::rules::{Decision, Rules};
+use crate::rules::{Decision, Rules, glob};
 use crate::untouched::{Untouched, untouched};
 use nascent_verifier::codec::Format;
+use nascent_verifier::digest::Digest32;
 use nascent_verifier::{Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -23,6 +24,47 @@ pub enum Architecture {
     Onnx(Graph),
     /// A list of layers.
     Description(Description),
+}
+
+/// A plan made earlier, from which weights may be inherited.
+#[derive(Debug, Clone, Copy)]
+pub struct Earlier<'a> {
+    /// Digest of the plan.
+    pub plan: Digest32,
+    /// Its model.
+    pub model: &'a ModelSpec,
+}
+
+impl Earlier<'_> {
+    /// Whether the plan samples this tensor in this way.
+    fn samples(&self, parameter: &Parameter, fill: Lowered, precision: Precision) -> bool {
+        let mut tensors = self.model.tensors.iter();
+        let tensor = tensors.find(|tensor| tensor.name == parameter.name);
+        let Some((tensor, spec)) = tensor.and_then(|tensor| match tensor.fill {
+            Fill::Sampled { stream, .. } => {
+                Some((tensor, self.model.streams.get(usize::from(stream))?))
+            }
+            Fill::Constant { .. } | Fill::Inherited { .. } => None,
+        }) else {
+            return false;
+        };
+        let sampled = |scale: f32, mean: f32| {
+            matches!(tensor.fill, Fill::Sampled { scale_bits, mean_bits, .. }
+                if scale_bits == scale.to_bits() && mean_bits == mean.to_bits())
+        };
+        match fill {
+            Lowered::Constant { .. } => false,
+            Lowered::Sampled {
+                distribution,
+                scale,
+                mean,
+            } => {
+                tensor.dims == parameter.dims
+                    && (spec.distribution, spec.precision) == (distribution, precision)
+                    && sampled(scale, mean)
+            }
+        }
+    }
 }
 
 /// A model with rules applied.
@@ -95,6 +137,24 @@ impl Architecture {
     /// See [`assign`] and [`Rules::decide`]; also a float matrix without a rule,
     /// and a model without weights.
     pub fn compile(&self, name: &str, rules: &Rules, limits: &Limits) -> Result<Model> {
+        self.compile_after(name, rules, limits, &[], &[])
+    }
+
+    /// [`compile`](Self::compile), where a tensor that an earlier plan samples in the same shape and
+    /// by the same fill is inherited from it instead of sampled: from the last plan that does.
+    ///
+    /// `redraw` has patterns of names that are sampled anyway.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile); also a pattern that matches no tensor.
+    pub fn compile_after(
+        &self,
+        name: &str,
+        rules: &Rules,
+        limits: &Limits,
+        earlier: &[Earlier<'_>],
+        redraw: &[String],
+    ) -> Result<Model> {
         let parameters = match self {
             Self::Onnx(graph) => assign(graph, &rules.inputs, limits)?,
             Self::Description(description) => {
@@ -105,11 +165,23 @@ impl Architecture {
             }
         };
         let decisions = rules.decide(&parameters)?;
+        let redrawn = |pattern: &str| {
+            let names = parameters.iter().map(|parameter| &parameter.name);
+            names.filter(|name| glob::matches(pattern, name)).count()
+        };
+        if let Some(pattern) = redraw.iter().find(|pattern| redrawn(pattern) == 0) {
+            let pattern = pattern.clone();
+            return Err(CompileError::NothingToRedraw { pattern });
+        }
         let mut plan = Plan::new(rules.precision);
         let mut kept = Vec::new();
         for (parameter, decision) in parameters.into_iter().zip(decisions) {
+            let anew = redraw
+                .iter()
+                .any(|pattern| glob::matches(pattern, &parameter.name));
+            let earlier = if anew { &[] } else { earlier };
             match decision {
-                Decision::Fill { init, why } => plan.fill(parameter, init, why)?,
+                Decision::Fill { init, why } => plan.fill(parameter, init, why, earlier)?,
                 Decision::Keep { why } => kept.push((parameter, why)),
             }
         }
@@ -175,7 +247,13 @@ impl Plan {
         }
     }
 
-    fn fill(&mut self, parameter: Parameter, init: Init, why: String) -> Result<()> {
+    fn fill(
+        &mut self,
+        parameter: Parameter,
+        init: Init,
+        mut why: String,
+        earlier: &[Earlier<'_>],
+    ) -> Result<()> {
         let fail = |reason: String| CompileError::Fill {
             tensor: parameter.name.clone(),
             reason,
@@ -184,15 +262,26 @@ impl Plan {
         if elements == 0 {
             return Err(fail("it has no elements".to_owned()));
         }
-        let fill = match init.lower(self.precision).map_err(fail)? {
-            Lowered::Constant { value } => Fill::Constant {
+        let lowered = init.lower(self.precision).map_err(fail)?;
+        let samples = |of: &&Earlier<'_>| of.samples(&parameter, lowered, self.precision);
+        let inherited = earlier.iter().rev().find(samples).map(|of| of.plan);
+        let fill = match (inherited, lowered) {
+            (Some(plan), _) => {
+                let digest: String = plan.iter().take(8).map(|b| format!("{b:02x}")).collect();
+                why.push_str(&format!("; inherited from plan {digest}.."));
+                Fill::Inherited { plan }
+            }
+            (None, Lowered::Constant { value }) => Fill::Constant {
                 bits: value.to_bits(),
             },
-            Lowered::Sampled {
-                distribution,
-                scale,
-                mean,
-            } => {
+            (
+                None,
+                Lowered::Sampled {
+                    distribution,
+                    scale,
+                    mean,
+                },
+            ) => {
                 let rows = elements.div_ceil(self.precision.lanes().max(1));
                 let same = |stream: &StreamSpec| stream.distribution == distribution;
                 let index = self.streams.iter().position(same).unwrap_or_else(|| {

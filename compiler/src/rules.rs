@@ -1,7 +1,7 @@
 //! Initialization rules: a preset, and overrides by name or role.
 
 mod fill;
-mod glob;
+pub(crate) mod glob;
 mod parse;
 mod preset;
 

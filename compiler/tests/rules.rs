@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Net, table};
-use nascent_compiler::{CompileError, Limits, Rules};
+use nascent_compiler::{CompileError, Earlier, Limits, Rules};
 use nascent_verifier::{Distribution, Fill, Precision};
 
 /// A linear layer (fan-in 300, fan-out 100) with a bias.
@@ -31,7 +31,7 @@ fn fill(rule: &str) -> (Distribution, f32, f32) {
             f32::from_bits(scale_bits),
             f32::from_bits(mean_bits),
         ),
-        Fill::Constant { bits } => panic!("constant {}", f32::from_bits(bits)),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -285,4 +285,71 @@ fn digests_follow_the_rules_not_their_text() {
     all.sort();
     all.dedup();
     assert_eq!(all.len(), count);
+}
+
+/// Two layers; the second with so many outputs.
+fn two_layers(outputs: i64) -> Net {
+    Net::new()
+        .weight("w1", &[300, 100])
+        .weight("b1", &[100])
+        .weight("w2", &[100, outputs])
+        .node("MatMul", "x w1", "h")
+        .node("Add", "h b1", "a")
+        .node("MatMul", "a w2", "y")
+}
+
+#[test]
+fn what_an_earlier_plan_samples_alike_is_inherited() {
+    let rules = "preset = \"he-normal\"";
+    let first = two_layers(10).compile_with(rules).unwrap().spec;
+    let plan = [7; 32];
+    let earlier = [Earlier {
+        plan,
+        model: &first,
+    }];
+    let inherited = |net: &Net, rules: &str, redraw: &[&str]| -> Vec<String> {
+        let redraw: Vec<String> = redraw.iter().map(|&name| name.to_owned()).collect();
+        let spec = net.compile_after(rules, &earlier, &redraw).unwrap().spec;
+        assert_eq!(spec.check_inherited(&plan, &first), Ok(()));
+        let tensors = spec.tensors.iter();
+        let own = tensors.filter(|tensor| tensor.fill == Fill::Inherited { plan });
+        own.map(|tensor| tensor.name.clone()).collect()
+    };
+    // Another shape.
+    assert_eq!(inherited(&two_layers(11), rules, &[]), ["w1"]);
+    assert_eq!(inherited(&two_layers(10), rules, &[]), ["w1", "w2"]);
+    assert_eq!(inherited(&two_layers(10), rules, &["w2"]), ["w1"]);
+    assert_eq!(inherited(&two_layers(10), rules, &["w*"]), [""; 0]);
+    // Another fill, precision or distribution.
+    let other = |rule: &str| inherited(&two_layers(10), &format!("{rules}\n{rule}"), &[]);
+    let rule = "[[rule]]\nname = \"w1\"\ninit = ";
+    assert_eq!(other(&format!("{rule}\"normal\"\nstd = 0.5")), ["w2"]);
+    assert_eq!(other(&format!("{rule}\"kaiming_uniform\"")), ["w2"]);
+    assert_eq!(other(&format!("{rule}\"zeros\"")), ["w2"]);
+    let coarse = "precision = { limb_bits = 16, fraction_bits = 11 }";
+    let coarse = inherited(&two_layers(10), &format!("{coarse}\n{rules}"), &[]);
+    assert_eq!(coarse, [""; 0]);
+    // What is sampled takes the first rows of its stream.
+    let second = two_layers(11).compile_after(rules, &earlier, &[]).unwrap();
+    assert!(second.tensors[0].why.contains("inherited from plan 0707"));
+    let Fill::Sampled { first_row, .. } = second.spec.tensors[2].fill else {
+        panic!("{:?}", second.spec.tensors[2]);
+    };
+    assert_eq!((first_row, second.spec.sampled_elements()), (0, 1_100));
+    assert_ne!(second.spec.digest(), first.digest());
+    // From the plan that samples it, never from one that inherits it; of two the last.
+    let later = Earlier {
+        plan: [8; 32],
+        model: &second.spec,
+    };
+    let both = [earlier[0], later];
+    let third = two_layers(11)
+        .compile_after(rules, &both, &[])
+        .unwrap()
+        .spec;
+    let plans = third.inherits_from().into_iter().collect::<Vec<_>>();
+    assert_eq!(plans, [[7; 32], [8; 32]]);
+    let redraw = ["w3".to_owned()];
+    let refused = two_layers(10).compile_after(rules, &earlier, &redraw);
+    assert!(matches!(refused, Err(CompileError::NothingToRedraw { .. })));
 }

@@ -20,7 +20,9 @@ use nascent_prover::relayout::{RelayoutKeys, deviates};
 use nascent_prover::tile::Subject;
 use nascent_verifier::bundle::{StreamProofs, TileProof};
 use nascent_verifier::link::{CommittedTo, Link, PartData, tail_rows};
-use nascent_verifier::provenance::{Answer, Attached, Attachments, Origin as From, Version};
+use nascent_verifier::provenance::{
+    Answer, Attached, Attachments, Initialization, Origin as From, Version,
+};
 use nascent_verifier::{
     Beacon, CommitmentData, Digest32, Distribution, Fill, Format, InferenceBundle, InitBundle,
     Links, ModelSpec, Plan, Precision, ProvedWeights, Provenance, RelayoutBundle, StreamSpec,
@@ -235,13 +237,15 @@ fn prove() -> Proved {
     let keys = [tile, key.clone(), relayout_key.clone()];
     let file = |bytes| Attached(bytes);
     let chain = Provenance {
-        init,
-        deviates: deviates_of,
+        initializations: vec![Initialization {
+            bundle: init,
+            deviates: deviates_of,
+        }],
         versions: vec![
             Version {
                 name: "initial".into(),
                 commitment: commitment.clone(),
-                origin: From::Initial(relayout.bundle.clone()),
+                origin: From::Initial(vec![relayout.bundle.clone()]),
             },
             Version {
                 name: "later".into(),

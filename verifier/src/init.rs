@@ -327,6 +327,23 @@ fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {
         proved.push(Proved::WeightDigest);
     }
     let commitments: Vec<&[u8]> = commitments.iter().map(<[u8; 32]>::as_slice).collect();
+    let inherits_from = plan.model.inherits_from();
+    let mut not_proved = vec![
+        trust,
+        NotProved::KeyOrigin,
+        if bundle.beacon.values().is_empty() {
+            NotProved::BeaconOrigin
+        } else {
+            NotProved::BeaconEvidence
+        },
+        NotProved::PlanTime,
+        NotProved::WeightsFile,
+        NotProved::ModelFile,
+    ];
+    if !inherits_from.is_empty() {
+        not_proved.push(NotProved::Inherited);
+    }
+    not_proved.push(NotProved::Training);
     Report {
         model: plan.model.name.clone(),
         model_digest: statement.model,
@@ -362,22 +379,12 @@ fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {
             .sum(),
         sampled_weights: plan.model.sampled_elements(),
         constant_weights: plan.model.constant_elements(),
+        inherited_weights: plan.model.inherited_elements(),
+        inherits_from: inherits_from.into_iter().collect(),
         weight_commitments: tagged("nascent weight commitments v1", &commitments),
         weight_digest: plan.weight_digest.then(|| weight_digest(digests)),
         proved,
-        not_proved: vec![
-            trust,
-            NotProved::KeyOrigin,
-            if bundle.beacon.values().is_empty() {
-                NotProved::BeaconOrigin
-            } else {
-                NotProved::BeaconEvidence
-            },
-            NotProved::PlanTime,
-            NotProved::WeightsFile,
-            NotProved::ModelFile,
-            NotProved::Training,
-        ],
+        not_proved,
     }
 }
 

@@ -41,6 +41,10 @@ pub struct Report {
     pub sampled_weights: u64,
     /// Weights that the rules set to constants.
     pub constant_weights: u64,
+    /// Weights that are an earlier plan's.
+    pub inherited_weights: u64,
+    /// Digests of those plans.
+    pub inherits_from: Vec<Digest32>,
     /// Digest of the commitments to all weight lanes, tile by tile.
     pub weight_commitments: Digest32,
     /// Digest of the sampled weights, where the plan asks for it: of the
@@ -123,6 +127,8 @@ pub enum NotProved {
     WeightsFile,
     /// That graph and rules digests belong to a given model file.
     ModelFile,
+    /// Where inherited weights come from: the earlier plans' proofs show that.
+    Inherited,
     /// Anything about training, or about the weights after initialization.
     Training,
 }
@@ -175,6 +181,10 @@ impl fmt::Display for NotProved {
             }
             Self::ModelFile => {
                 "that the graph and rules digests belong to a given model file: recompute the plan"
+            }
+            Self::Inherited => {
+                "where the weights come from that the plan takes from earlier plans: their proofs \
+                 show that, and a chain has them all"
             }
             Self::Training => "anything that happened to the weights after initialization",
         })

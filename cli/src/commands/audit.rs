@@ -1,6 +1,6 @@
 //! `nascent audit`: derive again, compare with given weights, bit by bit.
 
-use super::common::{self, BeaconArgs};
+use super::common::{self, BeaconArgs, PreviousWeights};
 use super::init;
 use crate::evidence;
 use crate::failure::{Failure, Kind, Result};
@@ -22,6 +22,8 @@ pub struct Args {
     beacon: BeaconArgs,
     #[command(flatten)]
     secret: SecretArgs,
+    #[command(flatten)]
+    previous: PreviousWeights,
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
@@ -41,7 +43,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
     }
     let started = Instant::now();
-    let deriver = init::deriver(&plan, &beacon, secret.as_ref())?;
+    let deriver = (args.previous).give(init::deriver(&plan, &beacon, secret.as_ref())?)?;
     let failed = |error| given_failure(&args.weights, error);
     let mut given =
         SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
@@ -52,6 +54,13 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     print(context, &report, deriver.elements(), &args.weights);
     for value in &checked {
         value.print(context, Some(&plan));
+    }
+    if plan.model.inherited_elements() > 0 {
+        context.result(format!(
+            "Not checked: that the {} inherited weights are the earlier plan's; they are those of the \
+             file given. Audit that file with its own plan.",
+            count(plan.model.inherited_elements())
+        ));
     }
     let digests = Digests {
         derived: plan

@@ -2,7 +2,7 @@
 //! it.
 
 use super::common::{self, DEVELOPMENT_NOTICE, TRIAL};
-use super::compile::{GRAPH, PARAMS};
+use super::compile::{self, GRAPH, PARAMS, Quantization};
 use super::inference::{keys, lay_out, read_graph};
 use super::keys::SrsArgs;
 use super::srs;
@@ -17,7 +17,7 @@ use nascent_verifier::codec::Format;
 use nascent_verifier::link::{CommittedTo, LinkError, Part, PartData, tail_rows};
 use nascent_verifier::{CommitmentData, Links, ProvedWeights, Srs, WeightCommitment};
 use rand_core::OsRng;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +26,14 @@ use zeroize::Zeroizing;
 
 #[derive(Debug, clap::Args)]
 pub struct CommitArgs {
-    /// The folder that `nascent compile` wrote
-    folder: PathBuf,
+    /// The folder that `nascent compile` wrote; or a model with weights (.onnx), which is compiled into
+    /// --folder first. With --weights a checkpoint's (.safetensors)
+    model: PathBuf,
+    /// Where the compiled model goes, which answers are proved from
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    quantization: Quantization,
     #[command(flatten)]
     srs: SrsArgs,
     /// Where the commitment goes, to be published
@@ -169,12 +175,42 @@ fn numbers(params: &Params) -> u64 {
         .sum()
 }
 
+/// The folder with the compiled model, which is made if a model was given; then also what
+/// `nascent compile` says of it.
+fn compiled(context: &Context, args: &CommitArgs) -> Result<(PathBuf, Option<Value>)> {
+    let model = &args.model;
+    match &args.folder {
+        None if model.is_dir() && args.quantization.is_of_a_model() => {
+            let message = format!("{} has its weights already", model.display());
+            Err(Failure::new(Kind::Usage, message)
+                .help("give the model (.onnx) and --folder DIR to commit to other weights"))
+        }
+        None if model.is_dir() => Ok((model.clone(), None)),
+        None => {
+            let message = format!("{} is no folder of `nascent compile`", model.display());
+            Err(Failure::new(Kind::Usage, message)
+                .help("--folder DIR says where the model is to be compiled to"))
+        }
+        Some(_) if model.is_dir() => {
+            let message = format!("{} is compiled already", model.display());
+            Err(Failure::new(Kind::Usage, message).help("leave --folder away"))
+        }
+        Some(folder) => {
+            let quantization = args.quantization.clone();
+            let compile = compile::Args::of_model(model, folder, args.force, quantization);
+            let outcome = compile::run(context, compile)?;
+            Ok((folder.clone(), Some(outcome.json)))
+        }
+    }
+}
+
 /// `nascent commit`.
 pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     files::check_output(&args.out, args.force)?;
     let identity = args.srs.identity(context)?;
-    let graph = read_graph(&args.folder.join(GRAPH))?;
-    let params = read_params(&args.folder, &graph)?;
+    let (folder, compiled) = compiled(context, &args)?;
+    let graph = read_graph(&folder.join(GRAPH))?;
+    let params = read_params(&folder, &graph)?;
     let (keys, srs) = keys(context, &graph, args.circuit.into(), &identity)?;
     let columns = Columns {
         subject: subject(&graph)?,
@@ -255,6 +291,8 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     }
     Ok(Outcome::ok(json!({
         "commitment": args.out,
+        "folder": folder,
+        "compiled": compiled,
         "opening": args.opening,
         "digest": digest,
         "vk_digest": hex::encode(columns.vk_digest),
@@ -402,6 +440,8 @@ fn checked(path: &Path, data: &CommitmentData, srs: &Srs) -> Result<WeightCommit
         .doing(format!("REFUSED: {}", path.display()))
 }
 
+const NO_LINK: &str = "there is no link between the proof and the commitment";
+
 /// What a verifier was given to link proofs to.
 pub struct Published {
     path: PathBuf,
@@ -434,20 +474,42 @@ impl Published {
 
     /// Checks that a proof's weights are the committed ones.
     pub fn check(&self, subject: &CommittedTo, weights: Option<&ProvedWeights>) -> Result<()> {
-        let refused = |what: String| {
-            let message = format!("REFUSED: {}: {what}", self.path.display());
-            Failure::new(Kind::Refused, message)
-                .help("the proof may hold, but for other weights than the ones that were published")
-        };
         let part = self.commitment.part(subject);
-        let part = part.ok_or_else(|| refused("it is about other weights".to_owned()))?;
-        let weights =
-            weights.ok_or_else(|| refused("the proof's key names no weights".to_owned()))?;
+        let part = part.ok_or_else(|| self.refused("it is about other weights"))?;
+        let weights = weights.ok_or_else(|| self.refused("the proof's key names no weights"))?;
         let link = self.links.get(&(*weights.context(), *part.digest()));
-        let link = link.ok_or_else(|| {
-            refused("there is no link between the proof and the commitment".to_owned())
-        })?;
+        let link = link.ok_or_else(|| self.refused(NO_LINK))?;
         let checked: std::result::Result<(), LinkError> = weights.verify_link(part, link);
-        checked.map_err(|error| refused(error.to_string()))
+        checked.map_err(|error| self.refused(&error.to_string()))
+    }
+
+    /// Whether the commitment is to tiles of an initialization.
+    pub fn is_of_tiles(&self) -> bool {
+        let mut parts = self.commitment.parts().iter();
+        parts.any(|part| matches!(part.subject(), CommittedTo::Tile { .. }))
+    }
+
+    /// Checks that columns of a relayout are those of a part about such a thing.
+    pub fn check_across(
+        &self,
+        about: impl Fn(&CommittedTo) -> bool,
+        weights: &ProvedWeights,
+    ) -> Result<()> {
+        let parts = self.commitment.parts().iter();
+        let mut linked = parts
+            .filter(|part| about(part.subject()))
+            .filter_map(|part| {
+                let link = self.links.get(&(*weights.context(), *part.digest()))?;
+                Some((part, link))
+            });
+        let (part, link) = linked.next().ok_or_else(|| self.refused(NO_LINK))?;
+        let checked: std::result::Result<(), LinkError> = weights.verify_link_across(part, link);
+        checked.map_err(|error| self.refused(&error.to_string()))
+    }
+
+    fn refused(&self, what: &str) -> Failure {
+        let message = format!("REFUSED: {}: {what}", self.path.display());
+        Failure::new(Kind::Refused, message)
+            .help("the proof may hold, but for other weights than the ones that were published")
     }
 }

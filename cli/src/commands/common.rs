@@ -4,12 +4,13 @@ use crate::evidence;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{Context, count};
-use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
-use nascent_prover::derive::DeriveError;
+use nascent_compiler::{Architecture, Earlier, Limits, Model, Preset, Rules};
+use nascent_prover::derive::{DeriveError, Deriver, SafetensorsFile};
 use nascent_verifier::beacon::MAX_BEACON;
 use nascent_verifier::codec::Format;
 use nascent_verifier::{
-    Beacon, Distribution, InitBundle, ModelSpec, Plan, Precision, StreamSpec, weight_digest,
+    Beacon, Distribution, Fill, InitBundle, ModelSpec, Plan, Precision, StreamSpec, TensorSpec,
+    weight_digest,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -53,8 +54,72 @@ impl RulesArgs {
     }
 }
 
+/// Plans made earlier, from which weights are inherited.
+#[derive(Debug, Default, clap::Args)]
+pub struct PreviousPlans {
+    /// A plan made earlier, or its proof bundle: weights that it samples in the same shape and by the
+    /// same rule are inherited from it. Several, oldest first: the last that samples a weight counts
+    #[arg(long, value_name = "FILE")]
+    previous_plan: Vec<PathBuf>,
+}
+
+impl PreviousPlans {
+    /// Reads the plans.
+    pub fn read(&self) -> Result<Vec<Plan>> {
+        let plans = self.previous_plan.iter().map(|path| read_plan(path));
+        plans.map(|plan| Ok(plan?.plan)).collect()
+    }
+}
+
+/// Plans as the compiler takes them.
+pub fn earlier(plans: &[Plan]) -> Result<Vec<Earlier<'_>>> {
+    let earlier = plans.iter().map(|plan| {
+        Ok(Earlier {
+            plan: plan.digest().or_fail(Kind::Input)?,
+            model: &plan.model,
+        })
+    });
+    earlier.collect()
+}
+
+/// Weights that earlier plans gave.
+#[derive(Debug, clap::Args)]
+pub struct PreviousWeights {
+    /// Weights that an earlier plan gave (.safetensors), for those that are inherited from it
+    #[arg(long, value_name = "FILE")]
+    previous_weights: Vec<PathBuf>,
+}
+
+impl PreviousWeights {
+    /// A deriver that takes inherited weights from the files.
+    pub fn give<'a>(&self, deriver: Deriver<'a>) -> Result<Deriver<'a>> {
+        let open = |path: &PathBuf| {
+            SafetensorsFile::open(path)
+                .or_fail(Kind::Input)
+                .doing(format!("weights {}", path.display()))
+        };
+        let files = self.previous_weights.iter().map(open);
+        deriver
+            .with_previous(files.collect::<Result<_>>()?)
+            .map_err(derive_failure)
+    }
+}
+
 /// Compiles a model file.
 pub fn compile(path: &Path, name: Option<&str>, rules: &RulesArgs) -> Result<Model> {
+    compile_after(path, name, rules, &[], &[])
+}
+
+/// Compiles a model file whose weights may be inherited; `redraw` has patterns of those that are
+/// not.
+pub fn compile_after(
+    path: &Path,
+    name: Option<&str>,
+    rules: &RulesArgs,
+    previous: &[Plan],
+    redraw: &[String],
+) -> Result<Model> {
+    let earlier = earlier(previous)?;
     let limits = Limits::default();
     let rules = rules.load(&limits)?;
     let compile = || {
@@ -64,7 +129,7 @@ pub fn compile(path: &Path, name: Option<&str>, rules: &RulesArgs) -> Result<Mod
             (None, Architecture::Description(description)) => description.name.clone(),
             (None, Architecture::Onnx(_)) => stem(path),
         };
-        architecture.compile(&name, &rules, &limits)
+        architecture.compile_after(&name, &rules, &limits, &earlier, redraw)
     };
     compile().map_err(|error| {
         Failure::from(error)
@@ -171,6 +236,12 @@ pub fn derive_failure(error: DeriveError) -> Failure {
             Some("give the secret that the plan was made with: --secret FILE"),
         ),
         DeriveError::SecretForPublicSeed => (Kind::Usage, Some("leave --secret away")),
+        DeriveError::Previous { .. } => (
+            Kind::Usage,
+            Some(
+                "give the weights that the earlier plan gave: --previous-weights FILE.safetensors",
+            ),
+        ),
         DeriveError::Write { .. } | DeriveError::Sink(_) => (Kind::Environment, None),
         _ => (Kind::Input, None),
     };
@@ -231,6 +302,8 @@ pub fn spec_json(spec: &ModelSpec) -> Result<Value> {
         "tensors": spec.tensors.len(),
         "sampled_weights": spec.sampled_elements(),
         "constant_weights": spec.constant_elements(),
+        "inherited_weights": spec.inherited_elements(),
+        "inherits_from": spec.inherits_from().iter().map(hex::encode).collect::<Vec<_>>(),
         "streams": spec.streams.iter().map(stream).collect::<Vec<_>>(),
     }))
 }
@@ -268,6 +341,16 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
             model.tensors.len()
         ),
     );
+    for earlier in model.inherits_from() {
+        line(
+            "inherited",
+            &format!(
+                "{} weights, from plan {}",
+                count(inherited_from(model, &earlier)),
+                hex::encode(earlier)
+            ),
+        );
+    }
     for stream in &model.streams {
         line(
             "stream",
@@ -288,6 +371,13 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
         line("weight digest", "part of the proofs");
     }
     Ok(())
+}
+
+/// Weights that a model inherits from one plan.
+fn inherited_from(model: &ModelSpec, plan: &[u8; 32]) -> u64 {
+    let tensors = model.tensors.iter();
+    let inherited = tensors.filter(|of| of.fill == Fill::Inherited { plan: *plan });
+    inherited.filter_map(TensorSpec::elements).sum()
 }
 
 /// What proofs under the development SRS are worth.

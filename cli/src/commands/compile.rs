@@ -2,10 +2,10 @@
 //!
 //! With a plan, the integers of its random weights are the plan's deviates.
 
-use super::common::{self, RulesArgs};
+use super::common::{self, PreviousPlans, RulesArgs};
 use super::inference::lay_out;
 use crate::calibration;
-use crate::failure::{Classify, Explain, Kind, Result};
+use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{Context, Outcome, bytes, count};
 use nascent_circuits::inference::Hidden;
@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 pub const GRAPH: &str = "model.graph";
 /// Name of the parameters' file.
 pub const PARAMS: &str = "model.params";
-/// Name of the list that says which weight is which deviate of a plan.
+/// Name of the list that says which weight is which deviate of a plan; those of earlier plans that
+/// weights are inherited from have a number behind it, from 1.
 pub const ORIGINS: &str = "model.origins";
 /// Name of the file with the scales of inputs and outputs.
 pub const PORTS: &str = "model.ports.json";
@@ -39,6 +40,18 @@ pub struct Args {
     /// Replace files that exist
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    quantization: Quantization,
+    /// A plan for this model: its random weights are not rounded, but stay the deviates of the plan
+    #[arg(long, value_name = "FILE", conflicts_with = "weight_bits")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    previous: PreviousPlans,
+}
+
+/// How a model with weights becomes integers.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Quantization {
     /// Sample inputs (.npy, .npz, .json), from which ranges come; several files are joined
     #[arg(long, value_name = "FILE")]
     samples: Vec<PathBuf>,
@@ -46,11 +59,8 @@ pub struct Args {
     #[arg(long, default_value_t = 8)]
     activation_bits: u8,
     /// Bits of a weight, 4 to 12
-    #[arg(long, default_value_t = 8, conflicts_with = "plan")]
+    #[arg(long, default_value_t = 8)]
     weight_bits: u8,
-    /// A plan for this model: its random weights are not rounded, but stay the deviates of the plan
-    #[arg(long, value_name = "FILE")]
-    plan: Option<PathBuf>,
     /// Weights for the model, by the names of its initializers: a checkpoint, or what `nascent init`
     /// derived (.safetensors, f32) [default: those in the model]
     #[arg(long, value_name = "FILE")]
@@ -66,30 +76,64 @@ pub struct Args {
     percentile: Option<f64>,
 }
 
+impl Args {
+    /// Of a model without a plan.
+    pub fn of_model(model: &Path, out: &Path, force: bool, quantization: Quantization) -> Self {
+        Self {
+            model: model.to_path_buf(),
+            out: out.to_path_buf(),
+            force,
+            quantization,
+            plan: None,
+            previous: PreviousPlans::default(),
+        }
+    }
+}
+
+impl Quantization {
+    /// Whether something was given that only a model with weights has a use for.
+    pub fn is_of_a_model(&self) -> bool {
+        self.weights.is_some() || !self.samples.is_empty()
+    }
+
+    fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.activation_bits = self.activation_bits;
+        options.weight_bits = self.weight_bits;
+        options.table_bits = self.table_bits;
+        options.batch = self.batch;
+        if let Some(part) = self.percentile {
+            options.calibration = Calibration::Percentile(part);
+        }
+        options
+    }
+}
+
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     std::fs::create_dir_all(&args.out)
         .or_fail(Kind::Environment)
         .doing(format!("folder {}", args.out.display()))?;
-    let paths = [GRAPH, PARAMS, PORTS, ORIGINS].map(|name| args.out.join(name));
-    for path in &paths {
-        files::check_output(path, args.force)?;
+    let paths = [GRAPH, PARAMS, PORTS].map(|name| args.out.join(name));
+    for path in paths.iter().cloned().chain(origins_files(&args.out)) {
+        files::check_output(&path, args.force)?;
     }
-    let options = {
-        let mut options = Options::default();
-        options.activation_bits = args.activation_bits;
-        options.weight_bits = args.weight_bits;
-        options.table_bits = args.table_bits;
-        options.batch = args.batch;
-        if let Some(part) = args.percentile {
-            options.calibration = Calibration::Percentile(part);
-        }
-        options
-    };
-    let given: Vec<&Path> = args.samples.iter().map(PathBuf::as_path).collect();
+    let options = args.quantization.options();
+    let given: Vec<&Path> = args
+        .quantization
+        .samples
+        .iter()
+        .map(PathBuf::as_path)
+        .collect();
     let given = samples::open(&given).or_fail(Kind::Input)?;
     let mut file = files::read_bounded(&args.model, MAX_MODEL)?;
     let plan = args.plan.as_deref().map(common::read_plan).transpose()?;
-    if let Some(weights) = &args.weights {
+    let previous = args.previous.read()?;
+    if plan.is_none() && !previous.is_empty() {
+        let message = "--previous-plan is for what a plan inherits: give that plan with --plan";
+        return Err(Failure::new(Kind::Usage, message));
+    }
+    let earlier = common::earlier(&previous)?;
+    if let Some(weights) = &args.quantization.weights {
         file = match &plan {
             Some(plan) => filled(&file, &plan.plan.model, weights)?,
             None => filled(&file, &all_tensors(&args.model)?, weights)?,
@@ -100,9 +144,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         folder: args.model.parent(),
     };
     let made = match &plan {
-        Some(plan) => infer::compile_derived(&model, &options, &given, &plan.plan.model)
-            .map(|derived| (derived.compiled, Some(derived.origins))),
-        None => infer::compile(&model, &options, &given).map(|compiled| (compiled, None)),
+        Some(plan) => infer::compile_derived(&model, &options, &given, &plan.plan.model, &earlier)
+            .map(|derived| (derived.compiled, derived.origins)),
+        None => infer::compile(&model, &options, &given).map(|compiled| (compiled, Vec::new())),
     };
     let (compiled, origins) = made
         .or_fail(Kind::Input)
@@ -131,7 +175,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     for (path, content) in paths.iter().zip(&contents) {
         files::write(path, content)?;
     }
-    write_origins(context, &paths[3], origins.as_ref(), &compiled)?;
+    write_origins(context, &args.out, &origins, &compiled)?;
     let digest = compiled.graph.digest().or_fail(Kind::Internal)?;
     print(context, &compiled, &digest);
     context.result(format!(
@@ -160,7 +204,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "architecture": hex::encode(digest),
         "k": shape.k,
         "table_bits": shape.table_bits,
-        "derived_weights": origins.as_ref().map(|origins| derived_weights(origins, &compiled)),
+        "derived_weights": (!origins.is_empty()).then(|| {
+            origins.iter().map(|of| derived_weights(of, &compiled)).sum::<u64>()
+        }),
         "advice_columns": advice,
         "fixed_columns": cost.fixed_columns,
         "predicted": {
@@ -241,28 +287,67 @@ impl WeightSource for Weights<'_> {
     }
 }
 
-/// Writes the list of origins, or removes one that an earlier model left.
+/// Where the list of origins of a plan goes: 0 is the model's own plan.
+fn origins_file(folder: &Path, position: usize) -> PathBuf {
+    folder.join(match position {
+        0 => ORIGINS.to_owned(),
+        _ => format!("{ORIGINS}.{position}"),
+    })
+}
+
+/// Lists of origins that are there, the plan's own first.
+pub fn origins_files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = (0..).map(|position| origins_file(folder, position));
+    files.take_while(|path| path.exists())
+}
+
+/// The list of origins of a plan's model.
+pub fn read_origins(folder: &Path, model: &ModelSpec) -> Result<Origins> {
+    let digest = model.digest().or_fail(Kind::Input)?;
+    for path in origins_files(folder) {
+        let origins: Origins = files::read(&path)?;
+        if origins.model == digest {
+            return Ok(origins);
+        }
+    }
+    let message = format!(
+        "{} was not compiled with this plan: it has no list of its origins",
+        folder.display()
+    );
+    Err(Failure::new(Kind::Input, message).help("nascent compile MODEL --plan PLAN --out DIR"))
+}
+
+/// Writes the lists of origins; removes others that an earlier model left.
 fn write_origins(
     context: &Context,
-    path: &Path,
-    origins: Option<&Origins>,
+    folder: &Path,
+    origins: &[Origins],
     compiled: &Compiled,
 ) -> Result<()> {
-    let Some(origins) = origins else {
-        return match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
-                .or_fail(Kind::Environment)
-                .doing(format!("removing {}", path.display())),
-            _ => Ok(()),
+    for path in origins_files(folder).collect::<Vec<_>>() {
+        std::fs::remove_file(&path)
+            .or_fail(Kind::Environment)
+            .doing(format!("removing {}", path.display()))?;
+    }
+    for (position, of) in origins.iter().enumerate() {
+        let bytes = nascent_verifier::Format::encode(of).or_fail(Kind::Internal)?;
+        files::write(&origins_file(folder, position), &bytes)?;
+        let whose = match position {
+            0 => "the plan".to_owned(),
+            _ => format!(
+                "an earlier plan, whose model is {}..",
+                &hex::encode(of.model)[..16]
+            ),
         };
-    };
-    let bytes = nascent_verifier::Format::encode(origins).or_fail(Kind::Internal)?;
-    files::write(path, &bytes)?;
-    context.result(format!(
-        "derived           {} weights are deviates of the plan, in {} matrices; biases and multipliers are public",
-        count(derived_weights(origins, compiled)),
-        origins.params.len()
-    ));
+        context.result(format!(
+            "derived           {} weights are deviates of {whose}, in {} matrices",
+            count(derived_weights(of, compiled)),
+            of.params.len()
+        ));
+    }
+    if !origins.is_empty() {
+        context.result("public            biases and multipliers");
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `nascent init`: the weights that a plan and a beacon value give.
 
-use super::common::{self, BeaconArgs};
+use super::common::{self, BeaconArgs, PreviousWeights};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
@@ -21,6 +21,8 @@ pub struct Args {
     beacon: BeaconArgs,
     #[command(flatten)]
     secret: SecretArgs,
+    #[command(flatten)]
+    previous: PreviousWeights,
     /// Where the weights go, as safetensors (f32)
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -49,7 +51,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let beacon = args.beacon.require(&plan)?;
     let secret = args.secret.read()?;
     let started = Instant::now();
-    let deriver = deriver(&plan, &beacon, secret.as_ref())?;
+    let deriver = args
+        .previous
+        .give(deriver(&plan, &beacon, secret.as_ref())?)?;
     let mut json =
         json!({ "plan": common::plan_json(&plan)?, "beacon_digest": hex::encode(beacon.digest()) });
     let digest = plan.weight_digest.then(|| digest(context, &deriver));
@@ -131,7 +135,7 @@ pub fn onnx(
     out: &Path,
 ) -> Result<Written> {
     let bar = context.bar("filling the model");
-    let total = plan.model.sampled_elements();
+    let total = (plan.model.sampled_elements()).saturating_add(plan.model.inherited_elements());
     let mut source = Source {
         deriver,
         done: 0,

@@ -388,8 +388,13 @@ fn cached_srs(context: &Context, path: &Path) -> Result<Value> {
 fn chain(context: &Context, path: &Path) -> Result<Value> {
     let chain: Provenance = files::read(path)?;
     let line = |name: &str, text: String| context.result(format!("{name:<18}{text}"));
-    common::print_plan(context, &chain.init.plan)?;
-    line("tiles", count(chain.init.tiles.len() as u64));
+    let mut plans = Vec::new();
+    for of in &chain.initializations {
+        let (plan, tiles) = (&of.bundle.plan, of.bundle.tiles.len());
+        common::print_plan(context, plan)?;
+        line("tiles", count(tiles as u64));
+        plans.push(json!({ "plan": common::plan_json(plan)?, "tiles": tiles }));
+    }
     let mut versions = Vec::new();
     for version in &chain.versions {
         let origin = match &version.origin {
@@ -401,14 +406,13 @@ fn chain(context: &Context, path: &Path) -> Result<Value> {
     }
     line("answers", count(chain.answers.len() as u64));
     line("links", count(chain.links.links.len() as u64));
-    line("SRS", common::srs_words(&chain.init.srs_digest));
+    line("SRS", common::srs_words(chain.srs_digest()));
     Ok(json!({
-        "plan": common::plan_json(&chain.init.plan)?,
-        "tiles": chain.init.tiles.len(),
+        "initializations": plans,
         "versions": versions,
         "answers": chain.answers.len(),
         "links": chain.links.links.len(),
-        "srs": hex::encode(chain.init.srs_digest),
+        "srs": hex::encode(chain.srs_digest()),
     }))
 }
 

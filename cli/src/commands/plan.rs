@@ -1,6 +1,6 @@
 //! `nascent plan`: fix everything before the beacon value is known.
 
-use super::common::{self, RulesArgs};
+use super::common::{self, PreviousPlans, RulesArgs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
@@ -24,6 +24,11 @@ pub struct Args {
     /// Name of the model [default: the file's]
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    previous: PreviousPlans,
+    /// Sample the weights whose names match anyway (`*` and `?`), though they could be inherited
+    #[arg(long, value_name = "PATTERN", requires = "previous_plan")]
+    redraw: Vec<String>,
     #[command(flatten)]
     beacon: AnnouncementArgs,
     #[command(flatten)]
@@ -86,7 +91,14 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         Some(path) => Some(Secret::read(path, &args.passphrase)?.public_key()),
         None => None,
     };
-    let model = common::compile(&args.model, args.name.as_deref(), &args.rules)?;
+    let previous = args.previous.read()?;
+    let name = args.name.as_deref();
+    let model = common::compile_after(&args.model, name, &args.rules, &previous, &args.redraw)?;
+    if model.spec.sampled_elements() == 0 && model.spec.inherited_elements() > 0 {
+        let message = "every weight is inherited: nothing is left for this plan's beacon";
+        return Err(Failure::new(Kind::Usage, message)
+            .help("--redraw PATTERN samples weights anew whatever earlier plans have"));
+    }
     let plan = Plan {
         model: model.spec.clone(),
         publisher_key,

@@ -1,9 +1,9 @@
 //! `nascent prove relayout`, and its verification: the weights of an inference are the deviates of
 //! a plan's tiles.
 
-use super::commit::{Publisher, links_file};
+use super::commit::{Published, Publisher, links_file};
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
-use super::compile::{GRAPH, ORIGINS, PARAMS};
+use super::compile::{GRAPH, PARAMS, read_origins};
 use super::inference::{lay_out, read_graph};
 use super::init;
 use super::inspect::read_key;
@@ -26,8 +26,8 @@ use nascent_prover::relayout::{
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    Beacon, Links, ModelSpec, Plan, RelayoutBundle, RelayoutStatement, VerifyingKey,
-    verify_relayout,
+    Beacon, Links, ModelSpec, Plan, RelayoutBundle, RelayoutColumns, RelayoutStatement,
+    VerifyingKey, verify_relayout_columns,
 };
 use rand_core::OsRng;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ use std::time::Instant;
 pub struct ProveArgs {
     /// The folder that `nascent compile --plan` wrote
     folder: PathBuf,
-    /// The plan that it was compiled with
+    /// The plan that it was compiled with, or an earlier one that weights are inherited from
     #[arg(long, value_name = "FILE")]
     plan: PathBuf,
     #[command(flatten)]
@@ -94,7 +94,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params: Params = files::read(&args.folder.join(PARAMS))?;
     params.check(&graph).or_fail(Kind::Input)?;
-    let origins: Origins = files::read(&args.folder.join(ORIGINS))?;
+    let origins = read_origins(&args.folder, &plan.model)?;
     let started = Instant::now();
     let layout = layout(&plan.model, &graph, &origins)?;
     let (keys, srs) = keys(context, layout, &origins, &identity)?;
@@ -253,6 +253,8 @@ pub struct VerifyArgs<'a> {
     pub key: Option<&'a Path>,
     pub srs: Option<&'a Path>,
     pub development_srs: bool,
+    pub commitment: Option<&'a Path>,
+    pub links: Option<&'a Path>,
 }
 
 /// `nascent verify` of a relayout.
@@ -262,10 +264,18 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
     let (key, rederived) = find_key(context, args, &bundle)?;
     let started = Instant::now();
-    let report = verify_relayout(&bundle, &key, &srs)
+    let (report, columns) = verify_relayout_columns(&bundle, &key, &srs)
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;
+    let published = args
+        .commitment
+        .map(|path| Published::load(path, args.links, args.file, &srs))
+        .transpose()?;
+    let linked = published
+        .as_ref()
+        .map(|published| linked(published, &bundle.statement, &columns))
+        .transpose()?;
     let time = started.elapsed();
     context.result(
         "proved: the weights behind the proof's commitments are the deviates behind its other",
@@ -280,9 +290,15 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "SRS",
         common::srs_words(&report.srs_digest)
     ));
+    if let (Some(linked), Some(published)) = (linked, &published) {
+        context.result(format!(
+            "linked: {linked} are those committed in {}",
+            hex::encode(published.digest())
+        ));
+    }
     context.result("not proved: that these are the commitments of the tiles' proofs and of an inference's: links show");
     context.result(
-        "            that, and `nascent verify` of a chain checks them; anything about weights that",
+        "            that (--commitment), `nascent verify` of a chain all; anything about weights that",
     );
     context.result("            the plan fills with constants");
     if !rederived {
@@ -296,9 +312,35 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let mut json = statement_json(&bundle);
     json["relayout"] = json!(args.file);
     json["key_rederived"] = rederived.into();
+    json["linked"] = json!(linked);
+    json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
     json["proof_bytes"] = bundle.proof.len().into();
     json["verify_seconds"] = time.as_secs_f64().into();
     Ok(Outcome::ok(json))
+}
+
+/// Checks the links to a published commitment, to the tiles or to the parameters; says to which.
+fn linked(
+    published: &Published,
+    statement: &RelayoutStatement,
+    columns: &RelayoutColumns,
+) -> Result<&'static str> {
+    if !published.is_of_tiles() {
+        let architecture = statement.architecture;
+        let parameters = |to: &CommittedTo| *to == CommittedTo::Parameters { architecture };
+        published.check_across(parameters, &columns.weights)?;
+        return Ok("the parameters");
+    }
+    for (tile, lanes) in statement.tiles.iter().zip(&columns.tiles) {
+        let of_tile = |to: &CommittedTo| {
+            matches!(to, CommittedTo::Tile { stream, index, .. }
+                if (*stream, *index) == (tile.stream, tile.index))
+        };
+        published
+            .check_across(of_tile, lanes)
+            .doing(format!("tile {} of stream {}", tile.index, tile.stream))?;
+    }
+    Ok("the tiles' deviates")
 }
 
 /// The verifying key: derived if plan, architecture and origins were given.

@@ -4,7 +4,9 @@
 //! a key anew (`--rederive-key`) and to find keys that this machine made earlier.
 
 use super::commit::Published;
-use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, FORGEABLE, RulesArgs, TRIAL};
+use super::common::{
+    self, BeaconArgs, DEVELOPMENT_NOTICE, FORGEABLE, PreviousPlans, RulesArgs, TRIAL,
+};
 use super::inspect::read_key;
 use super::prove::key_file;
 use super::{chain, inference, keys, relayout, srs};
@@ -17,8 +19,8 @@ use nascent_circuits::tile::TileParams;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
-    InferenceBundle, InitBundle, NotProved, Plan, Provenance, RelayoutBundle, Report, Seed, Srs,
-    StreamReport, VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
+    Fill, InferenceBundle, InitBundle, NotProved, Plan, Provenance, RelayoutBundle, Report, Seed,
+    Srs, StreamReport, VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -42,6 +44,8 @@ pub struct Args {
     model: Option<PathBuf>,
     #[command(flatten)]
     rules: RulesArgs,
+    #[command(flatten)]
+    previous: PreviousPlans,
     /// SRS of the verifier (`nascent srs export`) [default: an imported one with the right digest]
     #[arg(long, value_name = "FILE", conflicts_with = "development_srs")]
     srs: Option<PathBuf>,
@@ -54,7 +58,8 @@ pub struct Args {
     /// Of an inference: the architecture (`model.graph`), from which the key is derived
     #[arg(long, value_name = "FILE")]
     architecture: Option<PathBuf>,
-    /// A published commitment: the weights must be the committed ones
+    /// A published commitment: the weights must be the committed ones; of a chain, it must be one of
+    /// the chain's
     #[arg(long, value_name = "FILE")]
     commitment: Option<PathBuf>,
     /// Links between the proofs and the commitment [default: the file beside the bundle]
@@ -115,7 +120,7 @@ impl KeyOrigin {
 }
 
 /// What the caller gave to compare the bundle with.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Compared {
     pub plan: bool,
     pub beacon: bool,
@@ -141,6 +146,11 @@ impl Args {
     /// Hashes of blocks that are known to be final.
     pub fn known_blocks(&self) -> &[[u8; 32]] {
         &self.block_hash
+    }
+
+    /// A published commitment.
+    pub fn commitment(&self) -> Option<&Path> {
+        self.commitment.as_deref()
     }
 
     /// Keys that were given.
@@ -180,6 +190,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
                 key: args.key.first().map(PathBuf::as_path),
                 srs: args.srs.as_deref(),
                 development_srs: args.development_srs,
+                commitment: args.commitment.as_deref(),
+                links: args.links.as_deref(),
             },
         );
     }
@@ -188,7 +200,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     }
     let bundle: InitBundle = files::read(&args.bundle)?;
     let srs = verifier_srs(context, &args, &bundle)?;
-    let compared = compare(&args, &bundle)?;
+    let compared = compare(&args, &bundle, &args.previous.read()?)?;
     let values = evidence::check(&bundle.beacon, &args.block_hash)
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let keys = find_keys(context, &args, &bundle)?;
@@ -318,8 +330,9 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
     srs::for_verifier(context, args.srs.as_deref(), &bundle.srs_digest)
 }
 
-/// Compares the bundle with what the caller has from elsewhere.
-pub fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
+/// Compares the bundle with what the caller has from elsewhere; `previous` has the plans that it
+/// inherits from.
+pub fn compare(args: &Args, bundle: &InitBundle, previous: &[Plan]) -> Result<Compared> {
     let mut compared = Compared::default();
     let differs = |what: &str| {
         Failure::new(
@@ -346,8 +359,18 @@ pub fn compare(args: &Args, bundle: &InitBundle) -> Result<Compared> {
         compared.beacon = true;
     }
     if let Some(path) = &args.model {
-        let model = common::compile(path, Some(&bundle.plan.model.name), &args.rules)?;
-        if model.spec != bundle.plan.model {
+        let claimed = &bundle.plan.model;
+        // What could be inherited and is not was the publisher's choice, and stands in the plan.
+        let sampled = claimed.tensors.iter();
+        let sampled = sampled.filter(|tensor| matches!(tensor.fill, Fill::Sampled { .. }));
+        let redrawn: Vec<String> = if claimed.inherited_elements() > 0 {
+            sampled.map(|tensor| tensor.name.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        let (name, rules) = (Some(claimed.name.as_str()), &args.rules);
+        let model = common::compile_after(path, name, rules, previous, &redrawn)?;
+        if model.spec != *claimed {
             return Err(differs("model, or other rules"));
         }
         compared.model = true;

@@ -97,6 +97,44 @@ fn proofs_are_linked_to_the_commitment_and_to_no_other() {
     }
 }
 
+/// From a checkpoint to its commitment, and to an answer.
+#[test]
+fn a_checkpoint_is_committed_by_one_command() {
+    let folder = Folder::new();
+    let (model, samples) = (example("mlp-128.onnx"), example("mlp-128.samples.npz"));
+    let plan = ["plan", &model, "--public-seed", "--beacon", "x", "-o", "p"];
+    folder.json(&plan).exits(0);
+    let init = ["init", "p", "--beacon-value", BEACON];
+    let init = [&init[..], &["--weights", "tuned.safetensors"]].concat();
+    folder.json(&init).exits(0);
+    let commit = |more: &[&str]| {
+        let commit = ["commit", &model, "--out", "c", "--opening", "o"];
+        let from = ["--samples", &samples, "--weights", "tuned.safetensors"];
+        run(&folder, &[&commit[..], &from, more].concat())
+    };
+    let lost = commit(&[]).failure(2, "usage");
+    assert!(lost.contains("--folder"), "{lost}");
+    assert!(!folder.path("o").exists());
+    let made = commit(&["--folder", "model"]).exits(0).json();
+    assert_eq!(made["compiled"]["folder"], "model");
+    open(&folder, "c", "o").exits(0);
+    // The same as in two steps, and other weights than the model's own.
+    let two = ["compile", &model, "--samples", &samples, "--out", "two"];
+    let checkpoint = ["--weights", "tuned.safetensors"];
+    folder.json(&[&two[..], &checkpoint].concat()).exits(0);
+    let read = |name: &str| fs::read(folder.path(name)).expect("read");
+    assert_eq!(read("two/model.params"), read("model/model.params"));
+    let own = ["compile", &model, "--samples", &samples, "--out", "own"];
+    folder.json(&own).exits(0);
+    assert_ne!(read("own/model.params"), read("model/model.params"));
+    prove(&folder, "a", "c", "o").exits(0);
+    verify(&folder, "a", &["--commitment", "c"]).exits(0);
+    // A folder has its weights.
+    let twice = ["commit", "model", "--out", "d", "--opening", "o"];
+    run(&folder, &[&twice[..], &checkpoint].concat()).failure(2, "usage");
+    run(&folder, &[&twice[..], &["--folder", "m"]].concat()).failure(2, "usage");
+}
+
 /// What is hidden is another circuit's, and so are its commitments.
 #[test]
 fn hidden_answers_have_commitments_of_their_own() {

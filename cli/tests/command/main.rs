@@ -7,6 +7,7 @@ mod beacon;
 mod chain;
 mod digest;
 mod inference;
+mod inherited;
 mod keygen;
 mod lies;
 mod link;

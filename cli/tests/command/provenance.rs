@@ -112,6 +112,29 @@ fn a_chain_is_made_verified_and_drawn() {
         .run(&["verify", "chain", "--development-srs"])
         .exits(0);
     assert!(words.stdout.contains("ANSWER 1 of 'initial'"));
+    // Commitments that were published elsewhere are the chain's, and the relayout's.
+    for (file, whose) in [
+        ("deviates.c", "initial weights 1"),
+        ("initial.c", "model 'initial'"),
+    ] {
+        let given = verify(&folder, &["--commitment", file]).exits(0).json();
+        assert_eq!(given["commitment_of"], whose);
+        let alone = ["verify", "r", "--development-srs", "--commitment", file];
+        let linked = run(&folder, &alone, &[]).exits(0).json();
+        assert!(linked["linked"].is_string());
+        run(&folder, &alone, &["--links", "tiles.links"]).failure(1, "refused");
+    }
+    let other = ["commit", "m", "--out", "other.c", "--opening", "another"];
+    run(&folder, &other, &["--development-srs"]).exits(0);
+    verify(&folder, &["--commitment", "other.c"]).failure(1, "refused");
+    let alone = [
+        "verify",
+        "r",
+        "--development-srs",
+        "--commitment",
+        "other.c",
+    ];
+    run(&folder, &alone, &[]).failure(1, "refused");
     // Derived keys are the ones that came with it.
     let derived = verify(&folder, &["--rederive-key"]).exits(0).json();
     for key in derived["keys"].as_array().expect("a list") {

@@ -10,6 +10,7 @@ use super::flow::{Binary, Flow, Op, Value};
 use super::tensor::Tensor;
 use crate::digest::graph_digest;
 use crate::graph::{Graph, ValueId};
+use crate::model::Earlier;
 use nascent_verifier::{Distribution, Fill, ModelSpec, Precision};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +21,9 @@ const MOST_BITS: u8 = 16;
 /// A sampled tensor of a plan.
 #[derive(Debug)]
 pub(crate) struct Sampled {
-    /// Position in the specification.
+    /// Position of the plan that samples it: 0 is the model's own, then the earlier ones.
+    pub(crate) plan: usize,
+    /// Position in that plan's specification.
     pub(crate) index: u32,
     pub(crate) name: String,
     /// Deviates, row-major.
@@ -53,13 +56,19 @@ impl Source {
 #[derive(Debug)]
 pub(crate) struct Derivation<'a> {
     spec: &'a ModelSpec,
+    /// Plans that it may inherit from.
+    earlier: &'a [Earlier<'a>],
     /// Bits of a deviate, sign included.
     pub(crate) bits: u8,
 }
 
 impl<'a> Derivation<'a> {
     /// Checks that the file's graph is the plan's.
-    pub(crate) fn new(spec: &'a ModelSpec, graph: &Graph) -> Result<Self> {
+    pub(crate) fn new(
+        spec: &'a ModelSpec,
+        earlier: &'a [Earlier<'a>],
+        graph: &Graph,
+    ) -> Result<Self> {
         let fail = |reason: &str| {
             Err(InferError::Plan {
                 reason: reason.to_owned(),
@@ -72,7 +81,27 @@ impl<'a> Derivation<'a> {
         if graph_digest(graph, &filled)? != spec.graph_digest {
             return fail("the file has another graph than the plan's model");
         }
-        let streams = spec.streams.iter();
+        let inherits_from = spec.inherits_from();
+        for plan in &inherits_from {
+            let of = earlier.iter().find(|of| of.plan == *plan);
+            let checked = match of {
+                Some(of) => spec
+                    .check_inherited(plan, of.model)
+                    .map_err(|error| error.to_string()),
+                None => {
+                    let digest: String = plan.iter().map(|b| format!("{b:02x}")).collect();
+                    Err(format!(
+                        "it inherits weights from plan {digest}, which was not given"
+                    ))
+                }
+            };
+            if let Err(reason) = checked {
+                return fail(&reason);
+            }
+        }
+        let used = earlier.iter().filter(|of| inherits_from.contains(&of.plan));
+        let models = used.map(|of| of.model).chain([spec]);
+        let streams = models.flat_map(|model| &model.streams);
         let bits = streams.map(|stream| deviate_bits(stream.distribution, stream.precision));
         let bits = bits.max().unwrap_or(0);
         if bits > MOST_BITS {
@@ -81,7 +110,11 @@ impl<'a> Derivation<'a> {
                  make a plan with fewer fraction bits or smaller limbs"
             ));
         }
-        Ok(Self { spec, bits })
+        Ok(Self {
+            spec,
+            earlier,
+            bits,
+        })
     }
 
     /// Where a constant of the file comes from; checks its values.
@@ -92,10 +125,23 @@ impl<'a> Derivation<'a> {
                 reason,
             })
         };
-        let mut specs = self.spec.tensors.iter().zip(0u32..);
-        let Some((spec, index)) = specs.find(|(spec, _)| spec.name == name) else {
+        let named = |model: &'a ModelSpec| {
+            let mut specs = model.tensors.iter().zip(0u32..);
+            specs.find(|(spec, _)| spec.name == name)
+        };
+        let Some((mut spec, mut index)) = named(self.spec) else {
             return Ok(None);
         };
+        let mut from = 0;
+        if let Fill::Inherited { plan } = spec.fill {
+            // `new` has seen that the plan is there and samples the tensor.
+            let earlier = self.earlier.iter().zip(1..);
+            for (of, position) in earlier.filter(|(of, _)| of.plan == plan) {
+                if let Some(found) = named(of.model) {
+                    ((spec, index), from) = (found, position);
+                }
+            }
+        }
         let dims = tensor.shape().iter().map(|&dim| dim as u64);
         if !dims.eq(spec.dims.iter().copied()) {
             return fail(format!("the plan has the shape {:?}", spec.dims));
@@ -117,6 +163,9 @@ impl<'a> Derivation<'a> {
                 mean_bits,
                 ..
             } => (f32::from_bits(scale_bits), f32::from_bits(mean_bits)),
+            Fill::Inherited { .. } => {
+                return fail("the plan that it is inherited from does not sample it".to_owned());
+            }
         };
         if mean != 0.0 {
             return fail(format!(
@@ -144,6 +193,7 @@ impl<'a> Derivation<'a> {
             return fail("its values do not fit its shape".to_owned());
         };
         let sampled = Sampled {
+            plan: from,
             index,
             name: name.to_owned(),
             deviates,

@@ -49,7 +49,8 @@ pub(crate) struct Lowered {
     pub(crate) outputs: Vec<Quant>,
     pub(crate) layers: Vec<Layer>,
     /// Parameters that are deviates of a plan.
-    pub(crate) origins: Vec<Origin>,
+    /// With the position of the plan that each comes from.
+    pub(crate) origins: Vec<(usize, Origin)>,
 }
 
 /// Most coarse steps of a table's argument, against those of its result.
@@ -132,7 +133,7 @@ pub(crate) struct Lower<'a> {
     /// The numbers `n .. 1`, by `n`.
     countdowns: BTreeMap<usize, TensorId>,
     layers: Vec<Layer>,
-    origins: Vec<Origin>,
+    origins: Vec<(usize, Origin)>,
 }
 
 impl Lower<'_> {

@@ -182,7 +182,7 @@ fn write_values(
     while start < total {
         let count = usize::try_from(total - start).map_or(PIECE, |rest| rest.min(PIECE));
         let piece = values.get_mut(..count).unwrap_or_default();
-        if matches!(tensor.fill, Fill::Sampled { .. }) {
+        if !matches!(tensor.fill, Fill::Constant { .. }) {
             source
                 .fill(index, start, piece)
                 .map_err(|source| CompileError::Source {

@@ -4,7 +4,7 @@
 ///
 /// Linear in memory and at worst quadratic in time: on a mismatch only the
 /// last `*` takes one more character.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut p, mut n) = (0, 0);

@@ -3,7 +3,7 @@
 #![expect(dead_code, reason = "each test file uses a part of it")]
 
 use nascent_compiler::graph::Graph;
-use nascent_compiler::{Architecture, CompileError, Limits, Model, Rules, read_onnx};
+use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Rules, read_onnx};
 use prost::Message;
 use std::path::PathBuf;
 use tract_onnx::pb::{
@@ -127,9 +127,20 @@ impl Net {
     }
 
     pub fn compile_with(&self, rules: &str) -> Result<Model, CompileError> {
+        self.compile_after(rules, &[], &[])
+    }
+
+    /// With weights that earlier plans sample, but for those whose names match.
+    pub fn compile_after(
+        &self,
+        rules: &str,
+        earlier: &[Earlier<'_>],
+        redraw: &[String],
+    ) -> Result<Model, CompileError> {
         let limits = Limits::default();
         let rules = Rules::parse(&format!("version = 1\n{rules}"), &limits)?;
-        Architecture::Onnx(self.read()?).compile("net", &rules, &limits)
+        let architecture = Architecture::Onnx(self.read()?);
+        architecture.compile_after("net", &rules, &limits, earlier, redraw)
     }
 
     pub fn compile(&self) -> Result<Model, CompileError> {

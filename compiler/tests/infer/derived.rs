@@ -5,7 +5,7 @@ use crate::common::{Net, float, int, ints};
 use nascent_compiler::infer::{
     Compiled, Derived, InferError, Model, Options, Samples, compile_derived,
 };
-use nascent_compiler::{WeightSource, write_onnx_to};
+use nascent_compiler::{Earlier, WeightSource, write_onnx_to};
 use nascent_ir::{Op, Origins, TensorId};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Fill, ModelSpec};
@@ -60,7 +60,7 @@ fn samples() -> Samples {
 
 fn derived_with(net: &Net, rules: &str, options: &Options) -> Result<Derived, InferError> {
     let (spec, bytes) = planned(net, rules);
-    compile_derived(&Model::new(&bytes), options, &samples(), &spec)
+    compile_derived(&Model::new(&bytes), options, &samples(), &spec, &[])
 }
 
 fn derived(net: &Net) -> Derived {
@@ -86,9 +86,9 @@ fn position(spec: &ModelSpec, name: &str) -> usize {
 /// Parameters of products, by the tensor they come from; checks each of their integers.
 fn matrices(derived: &Derived, spec: &ModelSpec) -> BTreeMap<String, Vec<TensorId>> {
     let Compiled { graph, params, .. } = &derived.compiled;
-    derived.origins.check(graph, spec).unwrap();
+    derived.origins[0].check(graph, spec).unwrap();
     let mut out: BTreeMap<String, Vec<TensorId>> = BTreeMap::new();
-    for origin in &derived.origins.params {
+    for origin in &derived.origins[0].params {
         let shape = &graph.tensor(origin.param).shape;
         for (index, &integer) in params.values[&origin.param].iter().enumerate() {
             let element = origin.element(shape, index) as u64;
@@ -123,7 +123,7 @@ fn linear_layers_keep_their_deviates() {
     let compiled = &made.compiled;
     assert!(compiled.graph.weight_bits >= 11 && compiled.graph.table_bits >= 12);
     // The first matrix stands turned: element (i, j) of the parameter is (j, i) of the tensor.
-    let origin = &made.origins.params[0];
+    let origin = &made.origins[0].params[0];
     assert_eq!(compiled.graph.tensor(origin.param).shape, [8, 12]);
     assert_eq!((origin.first, origin.strides.as_slice()), (0, &[1, 8][..]));
     // No worse than with rounded weights.
@@ -136,8 +136,8 @@ fn linear_layers_keep_their_deviates() {
         rounded.report
     );
     // The file of origins comes back the same.
-    let bytes = made.origins.encode().unwrap();
-    assert_eq!(Origins::decode(&bytes), Ok(made.origins.clone()));
+    let bytes = made.origins[0].encode().unwrap();
+    assert_eq!(Origins::decode(&bytes), Ok(made.origins[0].clone()));
 }
 
 #[test]
@@ -146,10 +146,10 @@ fn the_architecture_does_not_depend_on_the_seed() {
     let (spec, bytes) = planned(&net, RULES);
     let made = derived(&net);
     let wide = tables(14);
-    let other = compile_derived(&Model::new(&bytes), &wide, &samples(), &spec).unwrap();
+    let other = compile_derived(&Model::new(&bytes), &wide, &samples(), &spec, &[]).unwrap();
     assert_eq!(other.compiled.graph.table_bits, 14);
-    assert_eq!(other.origins.params, made.origins.params);
-    assert_ne!(other.origins.architecture, made.origins.architecture);
+    assert_eq!(other.origins[0].params, made.origins[0].params);
+    assert_ne!(other.origins[0].architecture, made.origins[0].architecture);
 }
 
 fn convolution() -> Net {
@@ -205,7 +205,7 @@ fn factors_of_channels_go_into_the_scales() {
     let net = scaled(&[6, 1, 1, 1], &[0.5, 1.0, 2.0, 3.0, 0.1, 7.0]);
     let (spec, bytes) = planned(&net, &rules);
     let options = Options::default();
-    let made = compile_derived(&Model::new(&bytes), &options, &samples(), &spec).unwrap();
+    let made = compile_derived(&Model::new(&bytes), &options, &samples(), &spec, &[]).unwrap();
     assert_eq!(matrices(&made, &spec).len(), 1);
     let error = made.compiled.report.layers.last().unwrap().relative_error;
     assert!(error < 0.03, "{}", made.compiled.report);
@@ -250,7 +250,7 @@ fn parts_of_a_tensor_may_be_weights_of_their_own() {
     let (spec, _) = planned(&net, &rules);
     let made = derived_with(&net, &rules, &Options::default()).unwrap();
     assert_eq!(matrices(&made, &spec)["w"].len(), 2);
-    assert_eq!(made.origins.params[1].first, 4);
+    assert_eq!(made.origins[0].params[1].first, 4);
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn values_that_the_plan_cannot_have_derived_are_refused() {
     let (spec, bytes) = planned(&net, RULES);
     let compile = |spec: &ModelSpec| {
         let options = Options::default();
-        let made = compile_derived(&Model::new(&bytes), &options, &samples(), spec);
+        let made = compile_derived(&Model::new(&bytes), &options, &samples(), spec, &[]);
         made.expect_err("refused").to_string()
     };
     let edited = |name: &str, edit: &dyn Fn(&mut u32, &mut u32)| {
@@ -317,6 +317,7 @@ fn values_that_the_plan_cannot_have_derived_are_refused() {
                 ..
             } => edit(scale_bits, mean_bits),
             Fill::Constant { bits } => edit(bits, &mut 0),
+            Fill::Inherited { .. } => panic!("not inherited"),
         }
         compile(&spec)
     };
@@ -342,7 +343,7 @@ fn values_that_the_plan_cannot_have_derived_are_refused() {
     assert!(compile(&other).contains("another graph"));
     // The file before its weights were derived.
     let options = Options::default();
-    let made = compile_derived(&Model::new(&net.bytes()), &options, &samples(), &spec);
+    let made = compile_derived(&Model::new(&net.bytes()), &options, &samples(), &spec, &[]);
     let message = made.expect_err("refused").to_string();
     assert!(message.contains("the plan fills it"), "{message}");
 }
@@ -365,4 +366,69 @@ fn deviates_that_do_not_fit_are_refused() {
     let narrow = "precision = { limb_bits = 4, fraction_bits = 1 }\npreset = \"he-normal\"";
     let message = refused(&net, narrow);
     assert!(message.contains("no deviate"), "out of range: {message}");
+}
+
+/// Two plans: of the first one's deviates a list of their own, with its numbers of tensors.
+#[test]
+fn inherited_weights_keep_the_earlier_plans_deviates() {
+    let net = linear();
+    let (first, bytes) = planned(&net, RULES);
+    let plan = [7; 32];
+    let earlier = Earlier {
+        plan,
+        model: &first,
+    };
+    let redraw = ["w1".to_owned()];
+    let second = net.compile_after(RULES, &[earlier], &redraw).unwrap().spec;
+    assert_eq!(second.sampled_elements(), 12 * 8);
+    let compile = |spec: &ModelSpec, earlier: &[Earlier<'_>]| {
+        let model = Model::new(&bytes);
+        compile_derived(&model, &Options::default(), &samples(), spec, earlier)
+    };
+    let made = compile(&second, &[earlier]).unwrap();
+    let alone = compile(&first, &[]).unwrap();
+    assert_eq!(made.compiled.params, alone.compiled.params);
+    let graph = &made.compiled.graph;
+    let [own, theirs] = made.origins.as_slice() else {
+        panic!("{} lists", made.origins.len());
+    };
+    own.check(graph, &second).unwrap();
+    theirs.check(graph, &first).unwrap();
+    let [all] = alone.origins.as_slice() else {
+        panic!("{} lists", alone.origins.len());
+    };
+    assert_eq!(own.params[..], all.params[..1]);
+    assert_eq!(theirs.params[..], all.params[1..]);
+    assert_eq!(own.public, theirs.public);
+    // The earlier plan is not there, is another, or does not sample the tensor.
+    let refused = |spec: &ModelSpec, earlier: &[Earlier<'_>]| {
+        compile(spec, earlier).expect_err("refused").to_string()
+    };
+    let missing = refused(&second, &[]);
+    assert!(missing.contains("was not given"), "{missing}");
+    let other = Earlier {
+        plan: [8; 32],
+        model: &first,
+    };
+    assert!(refused(&second, &[other]).contains("was not given"));
+    let mut shapes = first.clone();
+    let at = position(&shapes, "w2");
+    shapes.tensors[at].dims = vec![60];
+    let wrong = Earlier {
+        plan,
+        model: &shapes,
+    };
+    let wrong = refused(&second, &[wrong]);
+    assert!(wrong.contains("samples in this shape"), "{wrong}");
+    // A value that is no deviate of the earlier plan's scale.
+    let mut scaled = first.clone();
+    if let Fill::Sampled { scale_bits, .. } = &mut scaled.tensors[at].fill {
+        *scale_bits += 1;
+    }
+    let scaled = Earlier {
+        plan,
+        model: &scaled,
+    };
+    let scaled = refused(&second, &[scaled]);
+    assert!(scaled.contains("no deviate"), "{scaled}");
 }

@@ -124,13 +124,14 @@ fn audit_tensor(
         let length = (elements - at).min(WINDOW as u64) as usize;
         derived.resize(length, [0u8; 4]);
         given.resize(length, [0u8; 4]);
-        let mut read = Ok(());
+        let (mut read, mut filled) = (Ok(()), Ok(()));
         rayon::in_place_scope(|scope| {
-            let derived = &mut derived;
-            scope.spawn(move |_| deriver.fill_range(start + at, derived));
+            let (derived, filled) = (&mut derived, &mut filled);
+            scope.spawn(move |_| *filled = deriver.fill_range(start + at, derived));
             read = reader.read_exact(given.as_flattened_mut());
         });
         read.map_err(|error| truncated(error, tensor, elements))?;
+        filled?;
         compare(&mut audit, at, &derived, &given);
         at += length as u64;
         done(length as u64);

@@ -1,5 +1,7 @@
 //! Weights of any range of any tensor.
 
+use std::{fs::File, io::BufReader};
+
 use ff::{Field, FromUniformBytes, PrimeField};
 use halo2curves::bn256::Fr;
 use nascent_circuits::{
@@ -13,7 +15,9 @@ use rayon::prelude::*;
 
 use super::{
     error::DeriveError,
+    format::SafetensorsFile,
     pieces::{Piece, pieces, starts},
+    previous::Previous,
 };
 
 /// Blocks that are permuted together; a multiple of every vector width.
@@ -26,6 +30,7 @@ pub struct Deriver<'a> {
     starts: Vec<u64>,
     key: Fr,
     streams: Vec<Stream>,
+    previous: Previous,
 }
 
 impl<'a> Deriver<'a> {
@@ -100,7 +105,24 @@ impl<'a> Deriver<'a> {
             starts,
             key,
             streams,
+            previous: Previous::default(),
         })
+    }
+
+    /// With files of the weights that earlier plans gave, for what is inherited from those plans; of
+    /// several that have a tensor in its shape the last counts.
+    ///
+    /// Nothing here says that these are the earlier plans' weights: proofs about them do.
+    ///
+    /// # Errors
+    ///
+    /// If an inherited tensor is in none of the files, in another shape or of another type.
+    pub fn with_previous(
+        self,
+        files: Vec<SafetensorsFile<BufReader<File>>>,
+    ) -> Result<Self, DeriveError> {
+        let previous = Previous::new(self.model, files)?;
+        Ok(Self { previous, ..self })
     }
 
     /// The model.
@@ -155,32 +177,34 @@ impl<'a> Deriver<'a> {
     ///
     /// # Errors
     ///
-    /// If there is no such tensor or range.
+    /// If there is no such tensor or range, or if it is inherited and cannot be read.
     pub fn fill(&self, tensor: usize, first: u64, out: &mut [f32]) -> Result<(), DeriveError> {
-        self.fill_range(self.position(tensor, first, out.len())?, out);
-        Ok(())
+        self.fill_range(self.position(tensor, first, out.len())?, out)
     }
 
     /// Like [`Deriver::fill`], with every element as little-endian bytes.
     ///
     /// # Errors
     ///
-    /// If there is no such tensor or range.
+    /// As [`Deriver::fill`].
     pub fn fill_bytes(
         &self,
         tensor: usize,
         first: u64,
         out: &mut [[u8; 4]],
     ) -> Result<(), DeriveError> {
-        self.fill_range(self.position(tensor, first, out.len())?, out);
-        Ok(())
+        self.fill_range(self.position(tensor, first, out.len())?, out)
     }
 
     /// Fills `out` with the elements from `position` on of all tensors laid end to end.
-    pub(super) fn fill_range<C: Cell>(&self, position: u64, out: &mut [C]) {
+    pub(super) fn fill_range<C: Cell>(
+        &self,
+        position: u64,
+        out: &mut [C],
+    ) -> Result<(), DeriveError> {
         pieces(self.model, &self.starts, position, out)
             .into_par_iter()
-            .for_each(|piece| self.fill_piece(piece));
+            .try_for_each(|piece| self.fill_piece(piece))
     }
 
     /// Where a tensor starts when all are laid end to end, and how many elements it has.
@@ -209,10 +233,17 @@ impl<'a> Deriver<'a> {
         Ok(start + first)
     }
 
-    fn fill_piece<C: Cell>(&self, piece: Piece<'_, C>) {
+    fn fill_piece<C: Cell>(&self, piece: Piece<'_, C>) -> Result<(), DeriveError> {
         let Piece { tensor, first, out } = piece;
         match tensor.fill {
             Fill::Constant { bits } => out.fill(C::from_bits(bits)),
+            Fill::Inherited { .. } => {
+                let mut bytes = vec![[0; 4]; out.len()];
+                self.previous.read(tensor, first, &mut bytes)?;
+                for (cell, bytes) in out.iter_mut().zip(bytes) {
+                    *cell = C::from_bits(u32::from_le_bytes(bytes));
+                }
+            }
             Fill::Sampled {
                 stream,
                 first_row,
@@ -234,6 +265,7 @@ impl<'a> Deriver<'a> {
                 }
             }
         }
+        Ok(())
     }
 }
 

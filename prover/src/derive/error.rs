@@ -83,6 +83,14 @@ pub enum DeriveError {
         /// What the system said.
         source: io::Error,
     },
+    /// A tensor inherited from an earlier plan, whose values were not given.
+    #[error("tensor {tensor:?} is inherited from an earlier plan: {source}")]
+    Previous {
+        /// Name of the tensor.
+        tensor: String,
+        /// What is wrong with the files of earlier weights.
+        source: SafetensorsError,
+    },
     /// A sink for weights failed.
     #[error("writing weights: {0}")]
     Sink(#[from] io::Error),

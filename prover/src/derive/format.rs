@@ -180,6 +180,61 @@ impl<R: Read + Seek> SafetensorsFile<R> {
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.header.metadata
     }
+
+    /// Goes to the elements of a tensor; gives their number of bytes.
+    fn seek(&mut self, tensor: &TensorSpec) -> Result<u64, SafetensorsError> {
+        let (start, bytes) = self.extent(tensor)?;
+        self.reader.seek(SeekFrom::Start(start))?;
+        Ok(bytes)
+    }
+
+    /// Reads elements of a tensor, from index `first` on, as little-endian `f32`.
+    pub(super) fn read_from(
+        &mut self,
+        tensor: &TensorSpec,
+        first: u64,
+        out: &mut [[u8; 4]],
+    ) -> Result<(), SafetensorsError> {
+        let (start, _) = self.extent(tensor)?;
+        let position = start.saturating_add(first.saturating_mul(4));
+        self.reader.seek(SeekFrom::Start(position))?;
+        Ok(self.reader.read_exact(out.as_flattened_mut())?)
+    }
+}
+
+impl<R> SafetensorsFile<R> {
+    /// Where the elements of a tensor start, and how many bytes they have; the file must have it as
+    /// `F32` in this shape.
+    pub(super) fn extent(&self, tensor: &TensorSpec) -> Result<(u64, u64), SafetensorsError> {
+        let name = tensor.name.clone();
+        let Some(entry) = self.header.tensors.get(&name) else {
+            return Err(SafetensorsError::Missing { name });
+        };
+        if entry.dtype != "F32" {
+            let got = entry.dtype.clone();
+            return Err(SafetensorsError::Dtype { name, got });
+        }
+        if entry.shape != tensor.dims {
+            return Err(SafetensorsError::Shape {
+                name,
+                expected: tensor.dims.clone(),
+                got: entry.shape.clone(),
+            });
+        }
+        let (start, end) = entry.data_offsets;
+        let expected = tensor.elements().unwrap_or(0).saturating_mul(4);
+        let got = end - start;
+        if got != expected {
+            return Err(SafetensorsError::TensorLength {
+                name,
+                expected,
+                got,
+            });
+        }
+        let start = self.base.checked_add(start);
+        let start = start.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok((start, expected))
+    }
 }
 
 /// Ranges follow each other from the start of the data to its end.
@@ -212,37 +267,7 @@ impl<R: Read + Seek> WeightSource for SafetensorsFile<R> {
     }
 
     fn tensor(&mut self, tensor: &TensorSpec) -> Result<Box<dyn Read + '_>, SafetensorsError> {
-        let name = tensor.name.clone();
-        let Some(entry) = self.header.tensors.get(&name) else {
-            return Err(SafetensorsError::Missing { name });
-        };
-        if entry.dtype != "F32" {
-            let got = entry.dtype.clone();
-            return Err(SafetensorsError::Dtype { name, got });
-        }
-        if entry.shape != tensor.dims {
-            return Err(SafetensorsError::Shape {
-                name,
-                expected: tensor.dims.clone(),
-                got: entry.shape.clone(),
-            });
-        }
-        let (start, end) = entry.data_offsets;
-        let expected = tensor.elements().unwrap_or(0).saturating_mul(4);
-        let got = end - start;
-        if got != expected {
-            return Err(SafetensorsError::TensorLength {
-                name,
-                expected,
-                got,
-            });
-        }
-        let position = self
-            .base
-            .checked_add(start)
-            .ok_or(io::ErrorKind::InvalidInput);
-        self.reader
-            .seek(SeekFrom::Start(position.map_err(io::Error::from)?))?;
-        Ok(Box::new((&mut self.reader).take(expected)))
+        let bytes = self.seek(tensor)?;
+        Ok(Box::new((&mut self.reader).take(bytes)))
     }
 }

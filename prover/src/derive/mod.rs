@@ -19,6 +19,7 @@ mod digest;
 mod error;
 mod format;
 mod pieces;
+mod previous;
 mod write;
 
 pub use audit::{AuditReport, Mismatch, TensorAudit, WeightSource, audit};

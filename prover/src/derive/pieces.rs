@@ -5,7 +5,7 @@ use nascent_verifier::{Fill, ModelSpec, TensorSpec};
 
 /// Blocks of a sampled piece: about 57,000 weights at 16 bits.
 const PIECE_BLOCKS: u64 = 256;
-/// Elements of a constant piece.
+/// Elements of a constant or inherited piece.
 const PIECE_CONSTANTS: u64 = 1 << 18;
 
 /// Consecutive elements of one tensor.
@@ -68,7 +68,7 @@ pub(super) fn pieces<'a, C>(
 /// Elements from `element` to the next end of a piece, at least one.
 fn piece_length(model: &ModelSpec, tensor: &TensorSpec, element: u64) -> u64 {
     match tensor.fill {
-        Fill::Constant { .. } => PIECE_CONSTANTS,
+        Fill::Constant { .. } | Fill::Inherited { .. } => PIECE_CONSTANTS,
         Fill::Sampled {
             stream, first_row, ..
         } => {

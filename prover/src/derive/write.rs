@@ -45,23 +45,24 @@ impl Deriver<'_> {
         length: u64,
         sink: &mut (dyn Write + '_),
         done: &(dyn Fn(u64) + Sync),
-    ) -> io::Result<()> {
+    ) -> Result<(), DeriveError> {
         let window = |at: u64| (length - at).min(WINDOW as u64) as usize;
         let mut ready = vec![[0u8; 4]; window(0)];
         let mut next = Vec::new();
-        self.fill_range(first, &mut ready);
+        self.fill_range(first, &mut ready)?;
         let mut at = 0;
         while !ready.is_empty() {
             let after = at + ready.len() as u64;
             next.resize(window(after), [0u8; 4]);
             // The sink need not be Send: it is used on this thread while the pool derives.
-            let mut written = Ok(());
+            let (mut written, mut filled) = (Ok(()), Ok(()));
             rayon::in_place_scope(|scope| {
-                let next = &mut next;
-                scope.spawn(move |_| self.fill_range(first + after, next));
+                let (next, filled) = (&mut next, &mut filled);
+                scope.spawn(move |_| *filled = self.fill_range(first + after, next));
                 written = sink.write_all(ready.as_flattened());
             });
             written?;
+            filled?;
             done(after);
             at = after;
             std::mem::swap(&mut ready, &mut next);
@@ -78,7 +79,8 @@ impl Deriver<'_> {
 ///
 /// # Errors
 ///
-/// If a tensor's name is reserved, if the header gets too large or if writing fails.
+/// If a tensor's name is reserved, if the header gets too large, if an inherited tensor cannot be
+/// read, or if writing fails.
 pub fn write_safetensors(
     deriver: &Deriver<'_>,
     path: &Path,
@@ -99,7 +101,12 @@ pub fn write_safetensors(
     let total = deriver.elements();
     publish_atomically(path, |file| {
         file.write_all(&header)?;
-        deriver.write_range(0, total, file, &|done| progress(done, total))
+        deriver
+            .write_range(0, total, file, &|done| progress(done, total))
+            .map_err(|error| match error {
+                DeriveError::Sink(error) => error,
+                error => io::Error::other(error),
+            })
     })
     .map_err(|source| DeriveError::Write {
         path: path.to_owned(),

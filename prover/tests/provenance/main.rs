@@ -19,13 +19,13 @@ use nascent_prover::tile::Subject;
 use nascent_verifier::bundle::{StreamProofs, TileProof};
 use nascent_verifier::link::{CommittedTo, Link, LinkError, PartData, TAIL, tail_rows};
 use nascent_verifier::provenance::{
-    Answer, Attachments, Linked, Origin, OriginReport, ProvenanceFileError, Step, StepError,
-    Version,
+    Answer, Attachments, Initialization, Linked, Origin, OriginReport, ProvenanceFileError, Step,
+    StepError, Version,
 };
 use nascent_verifier::workers::Alone;
 use nascent_verifier::{
     Beacon, CommitmentData, Digest32, Format, FormatError, InferenceBundle, InitBundle, Links,
-    Plan, Provenance, ProvenanceError, ProvenanceReport, VerifyError, VerifyingKey,
+    Plan, Provenance, ProvenanceError, ProvenanceReport, RelayoutBundle, VerifyError, VerifyingKey,
     WeightCommitment, verify_inference_weights, verify_provenance,
 };
 use rand_chacha::ChaCha20Rng;
@@ -198,7 +198,7 @@ impl Publisher {
             keys.link_weights(&made, &blinding, weights, &self.opening, rng(seed + 2)),
         ];
         let links = links.into_iter().map(|link| link.expect("linked"));
-        (Origin::Initial(made.bundle), links.collect())
+        (Origin::Initial(vec![made.bundle]), links.collect())
     }
 
     /// An answer with its link.
@@ -268,8 +268,10 @@ impl Publisher {
             links.push(link);
         }
         Provenance {
-            init,
-            deviates,
+            initializations: vec![Initialization {
+                bundle: init,
+                deviates,
+            }],
             versions: vec![
                 Version {
                     name: "initial".into(),
@@ -364,19 +366,25 @@ fn an_honest_chain_holds_and_survives_its_file() {
 fn plans_and_their_tiles_do_not_mix() {
     let world = World::get();
     // Edited after the beacon.
-    let (step, error) = world.refused(|chain| chain.init.plan.created += 1);
-    assert_eq!(step, Step::Initialization);
+    let (step, error) = world.refused(|chain| chain.initializations[0].bundle.plan.created += 1);
+    assert_eq!(step, Step::Initialization(0));
     assert!(matches!(error, StepError::Init(VerifyError::Tile { .. })));
-    let (step, _) = world.refused(|chain| chain.init.plan.model.name.push('x'));
-    assert_eq!(step, Step::Initialization);
+    let (step, _) =
+        world.refused(|chain| chain.initializations[0].bundle.plan.model.name.push('x'));
+    assert_eq!(step, Step::Initialization(0));
     // A tile of another plan; another value of the beacon.
-    let (step, _) = world.refused(|chain| chain.init.tiles = world.other.init.tiles.clone());
-    assert_eq!(step, Step::Initialization);
-    let (step, _) = world.refused(|chain| chain.init.beacon = Beacon::Raw(b"another".to_vec()));
-    assert_eq!(step, Step::Initialization);
+    let (step, _) = world.refused(|chain| {
+        chain.initializations[0].bundle.tiles = world.other.initializations[0].bundle.tiles.clone()
+    });
+    assert_eq!(step, Step::Initialization(0));
+    let (step, _) = world
+        .refused(|chain| chain.initializations[0].bundle.beacon = Beacon::Raw(b"another".to_vec()));
+    assert_eq!(step, Step::Initialization(0));
     // The whole initialization of another plan: nothing that follows is about it.
-    let (step, error) = world.refused(|chain| chain.init = world.other.init.clone());
-    assert_eq!(step, Step::Deviates);
+    let (step, error) = world.refused(|chain| {
+        chain.initializations[0].bundle = world.other.initializations[0].bundle.clone()
+    });
+    assert_eq!(step, Step::Deviates(0));
     let missing = StepError::MissingPart {
         stream: 0,
         index: 0,
@@ -384,8 +392,8 @@ fn plans_and_their_tiles_do_not_mix() {
     assert_eq!(error, missing);
     // With its commitment and links: the relayout is still about the first plan's deviates.
     let (step, error) = world.refused(|chain| {
-        chain.init = world.other.init.clone();
-        chain.deviates = world.other.deviates.clone();
+        chain.initializations[0].bundle = world.other.initializations[0].bundle.clone();
+        chain.initializations[0].deviates = world.other.initializations[0].deviates.clone();
         chain.links.links.extend(world.other.links.links.clone());
     });
     assert_eq!(step, Step::Version("initial".into()));
@@ -401,15 +409,17 @@ fn commitments_belong_to_their_steps() {
     let world = World::get();
     let initial = Step::Version("initial".into());
     // The deviates' commitment of another plan.
-    let (step, _) = world.refused(|chain| chain.deviates = world.other.deviates.clone());
-    assert_eq!(step, Step::Deviates);
+    let (step, _) = world.refused(|chain| {
+        chain.initializations[0].deviates = world.other.initializations[0].deviates.clone()
+    });
+    assert_eq!(step, Step::Deviates(0));
     // A part too many.
     let (step, error) = world.refused(|chain| {
-        let mut part = world.other.deviates.parts[0].clone();
+        let mut part = world.other.initializations[0].deviates.parts[0].clone();
         part.tail = 0;
-        chain.deviates.parts.push(part);
+        chain.initializations[0].deviates.parts.push(part);
     });
-    assert_eq!(step, Step::Deviates);
+    assert_eq!(step, Step::Deviates(0));
     let extra = StepError::ExtraParts {
         expected: 1,
         got: 2,
@@ -426,7 +436,7 @@ fn commitments_belong_to_their_steps() {
     assert_eq!(error, StepError::MissingLink { what });
     // A version without weights of its own; the deviates' commitment for the parameters'.
     let (step, error) = world.refused(|chain| {
-        chain.versions[0].commitment = chain.deviates.clone();
+        chain.versions[0].commitment = chain.initializations[0].deviates.clone();
     });
     assert_eq!(step, initial);
     assert!(matches!(error, StepError::Subject { .. }));
@@ -450,8 +460,8 @@ fn commitments_belong_to_their_steps() {
         points.swap(0, 1);
     });
     assert_eq!(step, initial);
-    let (step, error) = world.refused(|chain| chain.deviates.srs_digest[0] ^= 1);
-    assert_eq!(step, Step::Deviates);
+    let (step, error) = world.refused(|chain| chain.initializations[0].deviates.srs_digest[0] ^= 1);
+    assert_eq!(step, Step::Deviates(0));
     assert!(matches!(
         error,
         StepError::Commitment(FormatError::Invalid(_))
@@ -501,7 +511,7 @@ fn links_are_about_their_proofs_and_commitments() {
         [
             initial.clone(),
             initial,
-            Step::Deviates,
+            Step::Deviates(0),
             answer(1, "initial"),
             answer(2, "trained"),
         ]
@@ -531,6 +541,14 @@ fn steps_are_neither_missing_nor_reordered() {
     };
     use ProvenanceFileError as E;
     assert_eq!(file(|chain| chain.versions.clear()), E::NoVersions);
+    assert_eq!(
+        file(|chain| chain.initializations.clear()),
+        E::NoInitialization
+    );
+    assert_eq!(
+        file(|chain| chain.versions[0].origin = Origin::Initial(Vec::new())),
+        E::NoRelayout { version: 0 }
+    );
     assert_eq!(
         file(|chain| chain.answers.swap(0, 1)),
         E::AnswerOrder { answer: 1 }
@@ -566,8 +584,8 @@ fn steps_are_neither_missing_nor_reordered() {
         chain.versions[0].name = name.to_owned();
         assert_eq!(chain.validate(), Err(E::Name { version: 0 }), "{name}");
     }
-    let (step, error) = world.refused(|chain| chain.init.tiles.clear());
-    assert_eq!(step, Step::Initialization);
+    let (step, error) = world.refused(|chain| chain.initializations[0].bundle.tiles.clear());
+    assert_eq!(step, Step::Initialization(0));
     assert!(matches!(
         error,
         StepError::Init(VerifyError::MissingTile { .. })
@@ -593,6 +611,37 @@ fn steps_are_neither_missing_nor_reordered() {
     }
 }
 
+/// Several plans: each once, each of some use, each version's relayouts in their order.
+#[test]
+fn a_plan_has_one_place() {
+    let world = World::get();
+    // The same plan twice; another plan with the same model.
+    for from in [&world.chain, &world.other] {
+        let (step, error) = world.refused(|chain| {
+            chain.initializations.push(from.initializations[0].clone());
+        });
+        assert_eq!(step, Step::Initialization(1));
+        assert_eq!(error, StepError::Repeated);
+    }
+    let relayouts = |chain: &Provenance| match &chain.versions[0].origin {
+        Origin::Initial(relayouts) => relayouts.clone(),
+        Origin::Declared { .. } => panic!("not initial"),
+    };
+    let with = |change: &dyn Fn(&mut Vec<RelayoutBundle>)| {
+        let (step, error) = world.refused(|chain| {
+            let mut all = relayouts(chain);
+            change(&mut all);
+            chain.versions[0].origin = Origin::Initial(all);
+        });
+        assert_eq!(step, Step::Version("initial".into()));
+        error
+    };
+    let twice = with(&|all| all.push(all[0].clone()));
+    assert_eq!(twice, StepError::RelayoutOrder);
+    let unknown = with(&|all| all[0].statement.model[0] ^= 1);
+    assert_eq!(unknown, StepError::UnknownModel);
+}
+
 /// A publisher who proves a relayout of his own deviates cannot link it to the plan's.
 #[test]
 fn other_deviates_have_no_link() {
@@ -600,7 +649,7 @@ fn other_deviates_have_no_link() {
     let publisher = &world.publisher;
     let elsewhere = elsewhere();
     let (made, blinding) = elsewhere.setting.prove(5).expect("proved");
-    let deviates = publisher.checked(&world.chain.deviates);
+    let deviates = publisher.checked(&world.chain.initializations[0].deviates);
     let weights = publisher.checked(&world.chain.versions[0].commitment);
     let keys = &elsewhere.setting.keys;
     let opening = &publisher.opening;
@@ -621,13 +670,13 @@ fn a_second_commitment_to_deviates_is_of_no_use() {
     let (step, _) = world.refused(|chain| {
         // Committed under the plan's name, with other numbers in it.
         let vk = publisher.tile.verifying_key();
-        let subject = chain.deviates.parts[0].subject;
+        let subject = chain.initializations[0].deviates.parts[0].subject;
         let elsewhere = elsewhere();
         let of = Subject::new(&elsewhere.plan, &elsewhere.beacon, None).expect("fits");
         let cells = of
             .lane_cells(publisher.tile.params(), 0, 0)
             .expect("derived");
-        chain.deviates = publisher.commit(subject, vk, &cells);
+        chain.initializations[0].deviates = publisher.commit(subject, vk, &cells);
     });
-    assert_eq!(step, Step::Deviates);
+    assert_eq!(step, Step::Deviates(0));
 }

@@ -6,16 +6,17 @@ use crate::inference::InferenceError;
 use crate::init::VerifyError;
 use crate::link::{CommitmentError, LinkError};
 use crate::relayout::RelayoutError;
+use crate::spec::SpecError;
 use alloc::string::String;
 use core::fmt;
 
 /// A step of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Plan, beacon value and the proofs of the tiles.
-    Initialization,
-    /// The commitment to the deviates, and the tiles' links to it.
-    Deviates,
+    /// Plan, beacon value and the proofs of the tiles; by position.
+    Initialization(usize),
+    /// The commitment to the deviates, and the tiles' links to it; by position.
+    Deviates(usize),
     /// A version of the weights: its commitment, and where they come from.
     Version(String),
     /// An answer.
@@ -32,8 +33,15 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Initialization => f.write_str("initialization"),
-            Self::Deviates => f.write_str("commitment to the deviates"),
+            Self::Initialization(0) => f.write_str("initialization"),
+            Self::Initialization(position) => {
+                write!(f, "initialization {}", position.saturating_add(1))
+            }
+            Self::Deviates(0) => f.write_str("commitment to the deviates"),
+            Self::Deviates(position) => {
+                let number = position.saturating_add(1);
+                write!(f, "commitment to the deviates of initialization {number}")
+            }
             Self::Version(name) => write!(f, "weights '{name}'"),
             Self::Answer { number, version } => write!(f, "answer {number} of '{version}'"),
             Self::Whole => f.write_str("the chain"),
@@ -135,6 +143,35 @@ pub enum StepError {
         /// From which step's.
         of: &'static str,
     },
+    /// A plan that is there already, or has the model digest of one that is.
+    #[error("an earlier initialization has the same plan or the same model digest")]
+    Repeated,
+    /// A plan that weights are inherited from, and that does not stand before.
+    #[error(
+        "the plan inherits weights from plan {}, which is no earlier one of the chain",
+        Hex(plan)
+    )]
+    MissingPlan {
+        /// Its digest.
+        plan: Digest32,
+    },
+    /// Inherited weights that the earlier plan does not sample.
+    #[error("weights inherited from plan {}: {source}", Hex(plan))]
+    Inherited {
+        /// Digest of the earlier plan.
+        plan: Digest32,
+        /// What is wrong.
+        source: SpecError,
+    },
+    /// A relayout of a plan that the chain does not have.
+    #[error("the relayout's model digest is that of none of the chain's plans")]
+    UnknownModel,
+    /// Relayouts of a version that are not in the order of the initializations, each once.
+    #[error("the relayouts are not in the order of the initializations, one for each")]
+    RelayoutOrder,
+    /// An initialization that no version's weights come from.
+    #[error("no version's weights come from it")]
+    Unused,
     /// A relayout of a tile that the initialization does not have.
     #[error("tile {index} of stream {stream} is not part of the initialization")]
     UnknownTile {

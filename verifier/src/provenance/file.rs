@@ -2,6 +2,7 @@
 
 use crate::bundle::{BundleError, InitBundle};
 use crate::codec::Format;
+use crate::digest::Digest32;
 use crate::inference::{InferenceBundle, InferenceError};
 use crate::link::{CommitmentData, CommitmentError, Links, LinksError};
 use crate::relayout::{RelayoutBundle, RelayoutError};
@@ -11,6 +12,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+/// Most plans carried out.
+const MAX_INITIALIZATIONS: usize = 1 << 6;
 /// Most versions of the weights.
 const MAX_VERSIONS: usize = 1 << 8;
 /// Most answers.
@@ -27,10 +30,9 @@ const MAX_WORDS: usize = 1 << 12;
 /// A chain: plan, beacon, proofs of initialization, commitments, links, answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Plan, beacon values and the proofs of all tiles.
-    pub init: InitBundle,
-    /// The published commitment to the tiles' deviates.
-    pub deviates: CommitmentData,
+    /// Plans carried out, one or more; each may inherit weights from those before it.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_INITIALIZATIONS>")]
+    pub initializations: Vec<Initialization>,
     /// Versions of the weights; each comes from the tiles or from one before it.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_VERSIONS>")]
     pub versions: Vec<Version>,
@@ -41,6 +43,15 @@ pub struct Provenance {
     pub links: Links,
     /// What the proofs do not need, and their readers may want.
     pub attachments: Attachments,
+}
+
+/// A plan carried out, with the commitment to what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Initialization {
+    /// Plan, beacon values and the proofs of all tiles.
+    pub bundle: InitBundle,
+    /// The published commitment to the tiles' deviates.
+    pub deviates: CommitmentData,
 }
 
 /// One version of a model's weights.
@@ -57,8 +68,12 @@ pub struct Version {
 /// Where a version's weights come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
-    /// They are the tiles' deviates: proved.
-    Initial(RelayoutBundle),
+    /// They are deviates of tiles: proved, by one relayout for each initialization that they come
+    /// from, in the order of the initializations.
+    Initial(
+        #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_INITIALIZATIONS>")]
+        Vec<RelayoutBundle>,
+    ),
     /// They follow from another version by training: declared, not proved.
     Declared {
         /// Position of that version.
@@ -95,16 +110,30 @@ pub struct Attachments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached(#[serde(with = "crate::codec::bytes")] pub Vec<u8>);
 
+impl Provenance {
+    /// Digest of the SRS that the proofs are said to be made with.
+    pub fn srs_digest(&self) -> &Digest32 {
+        // All must be the verifier's; a file without any is not valid.
+        let first = self.initializations.first();
+        first.map_or(&[0; 32], |of| &of.bundle.srs_digest)
+    }
+}
+
 impl Format for Provenance {
     const MAGIC: [u8; 8] = *b"nsc.chan";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const MAX_BYTES: usize = 512 << 20;
     type Error = ProvenanceFileError;
 
     fn validate(&self) -> Result<(), ProvenanceFileError> {
-        self.init.validate()?;
-        let invalid = ProvenanceFileError::Deviates;
-        self.deviates.validate().map_err(invalid)?;
+        if self.initializations.is_empty() {
+            return Err(ProvenanceFileError::NoInitialization);
+        }
+        for of in &self.initializations {
+            of.bundle.validate()?;
+            let invalid = ProvenanceFileError::Deviates;
+            of.deviates.validate().map_err(invalid)?;
+        }
         if self.versions.is_empty() {
             return Err(ProvenanceFileError::NoVersions);
         }
@@ -149,9 +178,13 @@ impl Version {
         let invalid = |source| ProvenanceFileError::Commitment { version, source };
         self.commitment.validate().map_err(invalid)?;
         match &self.origin {
-            Origin::Initial(relayout) => {
+            Origin::Initial(relayouts) => {
+                if relayouts.is_empty() {
+                    return Err(ProvenanceFileError::NoRelayout { version });
+                }
                 let invalid = |source| ProvenanceFileError::Relayout { version, source };
-                relayout.validate().map_err(invalid)
+                let mut all = relayouts.iter();
+                all.try_for_each(|of| of.validate().map_err(invalid))
             }
             Origin::Declared { from, words } => {
                 if usize::from(*from) >= version {
@@ -181,6 +214,9 @@ pub enum ProvenanceFileError {
     /// The file of links.
     #[error("links: {0}")]
     Links(#[from] LinksError),
+    /// A chain that begins nowhere.
+    #[error("no initialization")]
+    NoInitialization,
     /// A chain that ends at the deviates.
     #[error("no version of the weights")]
     NoVersions,
@@ -197,6 +233,12 @@ pub enum ProvenanceFileError {
         version: usize,
         /// What is wrong.
         source: CommitmentError,
+    },
+    /// A version that is said to have initial weights, without a proof.
+    #[error("version {version}: no relayout")]
+    NoRelayout {
+        /// Position.
+        version: usize,
     },
     /// The relayout of a version.
     #[error("version {version}: relayout: {source}")]

@@ -10,10 +10,12 @@ use serde::Serialize;
 /// The outcome of [`super::verify_provenance`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProvenanceReport {
-    /// The initialization.
-    pub init: Report,
-    /// Identity of the commitment to the deviates.
-    pub deviates: Digest32,
+    /// The plans carried out, in order.
+    pub initializations: Vec<InitializationReport>,
+    /// Identity of the SRS.
+    pub srs_digest: Digest32,
+    /// Whether the SRS is the development one, under which anyone can forge.
+    pub development_srs: bool,
     /// The versions, in order.
     pub versions: Vec<VersionReport>,
     /// The answers, in order.
@@ -22,6 +24,15 @@ pub struct ProvenanceReport {
     pub links: u64,
     /// Number of proofs that were checked.
     pub proofs: u64,
+}
+
+/// A plan carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InitializationReport {
+    /// The initialization.
+    pub init: Report,
+    /// Identity of the commitment to the deviates.
+    pub deviates: Digest32,
 }
 
 /// One version of the weights.
@@ -42,15 +53,8 @@ pub struct VersionReport {
 /// Where the weights of a version come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum OriginReport {
-    /// They are the deviates: proved.
-    Initial {
-        /// Digest of the list that says which weight is which deviate.
-        origins: Digest32,
-        /// Verifying key of the proof.
-        vk_digest: Digest32,
-        /// Tiles whose deviates are weights.
-        tiles: u64,
-    },
+    /// They are deviates: proved, by these relayouts.
+    Initial(Vec<RelayoutSummary>),
     /// They follow from another version: declared, not proved.
     Declared {
         /// Name of that version.
@@ -58,6 +62,19 @@ pub enum OriginReport {
         /// What the publisher says of it.
         words: String,
     },
+}
+
+/// A proof that weights are the deviates of an initialization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RelayoutSummary {
+    /// Position of the initialization.
+    pub initialization: usize,
+    /// Digest of the list that says which weight is which deviate.
+    pub origins: Digest32,
+    /// Verifying key of the proof.
+    pub vk_digest: Digest32,
+    /// Tiles whose deviates are weights.
+    pub tiles: u64,
 }
 
 /// One answer.
@@ -69,10 +86,21 @@ pub struct AnswerReport {
     pub inference: InferenceReport,
 }
 
+impl VersionReport {
+    /// Positions of the initializations that its weights come from.
+    pub fn initializations(&self) -> impl Iterator<Item = usize> {
+        let relayouts = match &self.origin {
+            OriginReport::Initial(relayouts) => relayouts.as_slice(),
+            OriginReport::Declared { .. } => &[],
+        };
+        relayouts.iter().map(|of| of.initialization)
+    }
+}
+
 impl ProvenanceReport {
     /// Whether a version's weights are proved to come from the beacon.
     pub fn is_initial(&self, version: &str) -> bool {
         let mut versions = self.versions.iter();
-        versions.any(|of| of.name == version && matches!(of.origin, OriginReport::Initial { .. }))
+        versions.any(|of| of.name == version && matches!(of.origin, OriginReport::Initial(_)))
     }
 }

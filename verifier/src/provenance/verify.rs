@@ -1,8 +1,12 @@
 //! Verification of a chain, step by step.
 
 use super::error::{Linked, ProvenanceError, Step, StepError};
-use super::file::{Answer, Origin, Provenance, Version};
-use super::report::{AnswerReport, OriginReport, ProvenanceReport, VersionReport};
+use super::file::{Answer, Initialization, Origin, Provenance, Version};
+use super::report::{
+    AnswerReport, InitializationReport, OriginReport, ProvenanceReport, RelayoutSummary,
+    VersionReport,
+};
+use crate::bundle::InitBundle;
 use crate::codec::Format;
 use crate::digest::Digest32;
 use crate::inference::verify_inference_with;
@@ -13,7 +17,7 @@ use crate::report::Report;
 use crate::srs::Srs;
 use crate::vk::VerifyingKey;
 use crate::workers::Workers;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// Follows the weights from the beacon to the answers.
@@ -35,19 +39,21 @@ pub fn verify_provenance<'k>(
     let whole = |error| at(Step::Whole)(StepError::File(error));
     chain.validate().map_err(whole)?;
     let mut follower = Follower::new(chain, key, srs);
-    let (init, tiles) = follower
-        .initialization(workers)
-        .map_err(at(Step::Initialization))?;
-    let deviates = follower
-        .deviates(&init, &tiles)
-        .map_err(at(Step::Deviates))?;
+    let mut started = Vec::with_capacity(chain.initializations.len());
+    for (position, of) in chain.initializations.iter().enumerate() {
+        let (init, tiles) = follower
+            .initialization(&of.bundle, &started, workers)
+            .map_err(at(Step::Initialization(position)))?;
+        let deviates = follower
+            .deviates(of, &init, &tiles)
+            .map_err(at(Step::Deviates(position)))?;
+        started.push(Started { of, init, deviates });
+    }
     let mut versions = Vec::with_capacity(chain.versions.len());
     let mut commitments = Vec::with_capacity(chain.versions.len());
     for version in &chain.versions {
         let step = || at(Step::Version(version.name.clone()));
-        let (report, commitment) = follower
-            .version(version, &init, &deviates)
-            .map_err(step())?;
+        let (report, commitment) = follower.version(version, &started).map_err(step())?;
         versions.push(report);
         commitments.push(commitment);
     }
@@ -67,14 +73,35 @@ pub fn verify_provenance<'k>(
         answers.push(report.map_err(at(step))?);
     }
     follower.no_other_links().map_err(at(Step::Whole))?;
+    let used: BTreeSet<usize> = versions
+        .iter()
+        .flat_map(VersionReport::initializations)
+        .collect();
+    if let Some(position) = (0..started.len()).find(|position| !used.contains(position)) {
+        return Err(at(Step::Initialization(position))(StepError::Unused));
+    }
+    let initializations = started.into_iter();
     Ok(ProvenanceReport {
         proofs: follower.proofs,
         links: follower.used,
-        deviates: *deviates.digest(),
-        init,
+        initializations: initializations
+            .map(|of| InitializationReport {
+                deviates: *of.deviates.digest(),
+                init: of.init,
+            })
+            .collect(),
+        srs_digest: srs.digest(),
+        development_srs: srs.is_development(),
         versions,
         answers,
     })
+}
+
+/// An initialization that holds.
+struct Started<'a> {
+    of: &'a Initialization,
+    init: Report,
+    deviates: WeightCommitment,
 }
 
 /// What the steps share.
@@ -122,28 +149,46 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         Ok(())
     }
 
+    /// A plan carried out; what it inherits, earlier plans sample.
     fn initialization(
         &mut self,
+        bundle: &InitBundle,
+        started: &[Started<'_>],
         workers: &impl Workers,
     ) -> Result<(Report, Vec<ProvedWeights>), StepError> {
-        let (report, tiles) = verify_init_weights(&self.chain.init, &self.key, self.srs, workers)?;
-        self.proofs = report.proofs;
+        let (report, tiles) = verify_init_weights(bundle, &self.key, self.srs, workers)?;
+        let same = |of: &Started<'_>| {
+            of.init.plan_digest == report.plan_digest || of.init.model_digest == report.model_digest
+        };
+        if started.iter().any(same) {
+            return Err(StepError::Repeated);
+        }
+        for &plan in &report.inherits_from {
+            let mut earlier = started.iter();
+            let earlier = earlier.find(|of| of.init.plan_digest == plan);
+            let earlier = earlier.ok_or(StepError::MissingPlan { plan })?;
+            let (own, theirs) = (&bundle.plan.model, &earlier.of.bundle.plan.model);
+            own.check_inherited(&plan, theirs)
+                .map_err(|source| StepError::Inherited { plan, source })?;
+        }
+        self.proofs = self.proofs.saturating_add(report.proofs);
         Ok((report, tiles))
     }
 
     /// The commitment to the deviates: one part for each tile, and each tile's proof linked to it.
     fn deviates(
         &mut self,
+        of: &Initialization,
         init: &Report,
         tiles: &[ProvedWeights],
     ) -> Result<WeightCommitment, StepError> {
-        let commitment = WeightCommitment::new(&self.chain.deviates, self.srs)?;
-        let expected = self.chain.init.tiles.len();
+        let commitment = WeightCommitment::new(&of.deviates, self.srs)?;
+        let expected = of.bundle.tiles.len();
         let got = commitment.parts().len();
         if got > expected {
             return Err(StepError::ExtraParts { expected, got });
         }
-        for (position, tile) in self.chain.init.tiles.iter().enumerate() {
+        for (position, tile) in of.bundle.tiles.iter().enumerate() {
             let (stream, index) = (tile.stream, tile.index);
             let part = part_of(&commitment, init, stream, index)?;
             // One for each tile, unless a key names no weights.
@@ -158,20 +203,22 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
     fn version(
         &mut self,
         version: &Version,
-        init: &Report,
-        deviates: &WeightCommitment,
+        started: &[Started<'_>],
     ) -> Result<(VersionReport, WeightCommitment), StepError> {
         let commitment = WeightCommitment::new(&version.commitment, self.srs)?;
         let (architecture, part) = parameters(&commitment)?;
         let origin = match &version.origin {
-            Origin::Initial(bundle) => {
-                self.relayout(bundle, init, deviates, &architecture, part)?;
-                let statement = &bundle.statement;
-                OriginReport::Initial {
-                    origins: statement.origins,
-                    vk_digest: bundle.vk_digest,
-                    tiles: u64::try_from(statement.tiles.len()).unwrap_or(u64::MAX),
+            Origin::Initial(bundles) => {
+                let mut relayouts: Vec<RelayoutSummary> = Vec::new();
+                for bundle in bundles {
+                    let relayout = self.relayout(bundle, started, &architecture, part)?;
+                    let last = relayouts.last().map(|of| of.initialization);
+                    if last.is_some_and(|last| last >= relayout.initialization) {
+                        return Err(StepError::RelayoutOrder);
+                    }
+                    relayouts.push(relayout);
                 }
+                OriginReport::Initial(relayouts)
             }
             Origin::Declared { from, words } => {
                 let from = self.chain.versions.get(usize::from(*from));
@@ -196,32 +243,39 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
     fn relayout(
         &mut self,
         bundle: &RelayoutBundle,
-        init: &Report,
-        deviates: &WeightCommitment,
+        started: &[Started<'_>],
         architecture: &Digest32,
         part: &Part,
-    ) -> Result<(), StepError> {
+    ) -> Result<RelayoutSummary, StepError> {
         let statement = &bundle.statement;
-        let differs = |what, of| StepError::Differs { what, of };
-        if statement.model != init.model_digest {
-            return Err(differs("the relayout's model digest", "plan"));
-        }
+        let mut all = started.iter().enumerate();
+        let of_model = all.find(|(_, of)| of.init.model_digest == statement.model);
+        let (initialization, started) = of_model.ok_or(StepError::UnknownModel)?;
         if statement.architecture != *architecture {
-            return Err(differs("the relayout's architecture", "commitment"));
+            return Err(StepError::Differs {
+                what: "the relayout's architecture",
+                of: "commitment",
+            });
         }
         let vk = self.find_key(&bundle.vk_digest)?;
         let (_, columns) = verify_relayout_columns(bundle, vk, self.srs)?;
         self.proofs = self.proofs.saturating_add(1);
         let RelayoutColumns { tiles, weights } = columns;
+        let across = ProvedWeights::verify_link_across;
         for (tile, lanes) in statement.tiles.iter().zip(&tiles) {
             let (stream, index) = (tile.stream, tile.index);
-            let part = part_of(deviates, init, stream, index)
+            let part = part_of(&started.deviates, &started.init, stream, index)
                 .map_err(|_| StepError::UnknownTile { stream, index })?;
             let what = Linked::Lanes { stream, index };
-            self.link(what, lanes, part, ProvedWeights::verify_link_across)?;
+            self.link(what, lanes, part, across)?;
         }
-        let across = ProvedWeights::verify_link_across;
-        self.link(Linked::Weights, &weights, part, across)
+        self.link(Linked::Weights, &weights, part, across)?;
+        Ok(RelayoutSummary {
+            initialization,
+            origins: statement.origins,
+            vk_digest: bundle.vk_digest,
+            tiles: u64::try_from(statement.tiles.len()).unwrap_or(u64::MAX),
+        })
     }
 
     fn answer(

@@ -116,6 +116,12 @@ pub enum SpecError {
         /// Row found.
         got: u64,
     },
+    /// A tensor that the earlier plan does not have, has in another shape, or does not sample.
+    #[error("tensor {tensor} is not one that the earlier plan samples in this shape")]
+    NotInherited {
+        /// Index of the tensor.
+        tensor: usize,
+    },
     /// Tensors use fewer or more rows than the stream has.
     #[error("stream {stream} has {expected} rows, its tensors use {got}")]
     RowsNotCovered {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,43 @@ impl ModelSpec {
         self.elements_where(|fill| matches!(fill, Fill::Constant { .. }))
     }
 
+    /// Total number of weights that earlier plans sample.
+    pub fn inherited_elements(&self) -> u64 {
+        self.elements_where(|fill| matches!(fill, Fill::Inherited { .. }))
+    }
+
+    /// Digests of the plans that weights are inherited from.
+    pub fn inherits_from(&self) -> BTreeSet<Digest32> {
+        let fills = self.tensors.iter().map(|tensor| &tensor.fill);
+        let plans = fills.filter_map(|fill| match fill {
+            Fill::Inherited { plan } => Some(*plan),
+            Fill::Constant { .. } | Fill::Sampled { .. } => None,
+        });
+        plans.collect()
+    }
+
+    /// Checks that all weights inherited from a plan are sampled there, in the same shape.
+    ///
+    /// # Errors
+    ///
+    /// The first tensor that is not.
+    pub fn check_inherited(&self, plan: &Digest32, earlier: &Self) -> Result<(), SpecError> {
+        let own = self.tensors.iter().enumerate();
+        let inherited = own.filter(|(_, of)| of.fill == Fill::Inherited { plan: *plan });
+        let sampled = |tensor: &&TensorSpec| matches!(tensor.fill, Fill::Sampled { .. });
+        let sampled = earlier.tensors.iter().filter(sampled);
+        let known: BTreeMap<&str, &TensorSpec> = sampled
+            .map(|tensor| (tensor.name.as_str(), tensor))
+            .collect();
+        for (tensor, of) in inherited {
+            let there = known.get(of.name.as_str());
+            if there.is_none_or(|there| there.dims != of.dims) {
+                return Err(SpecError::NotInherited { tensor });
+            }
+        }
+        Ok(())
+    }
+
     fn elements_where(&self, keep: impl Fn(&Fill) -> bool) -> u64 {
         self.tensors
             .iter()
@@ -97,6 +134,11 @@ impl ModelSpec {
                 .ok_or(SpecError::TensorTooLarge { tensor: index })?;
             match tensor.fill {
                 Fill::Constant { .. } => {}
+                Fill::Inherited { .. } => {
+                    if elements == 0 {
+                        return Err(SpecError::EmptySample { tensor: index });
+                    }
+                }
                 Fill::Sampled {
                     stream,
                     first_row,
@@ -355,6 +397,48 @@ mod tests {
             refused(&|m| m.streams[1].distribution = cut),
             SpecError::EmptyTruncation { lo: 2, hi: 2 }
         );
+    }
+
+    #[test]
+    fn inherited_tensors_are_those_of_the_earlier_plan() {
+        let earlier = model();
+        let plan = [7; 32];
+        let inherited = Fill::Inherited { plan };
+        let mut later = model();
+        later.tensors[0].fill = inherited;
+        // The rows of the others are other ones.
+        later.tensors[2].fill = sampled(0, 0);
+        later.streams[0].rows = 3;
+        assert_eq!(later.validate(), Ok(()));
+        assert_eq!(
+            ModelSpec::decode(&later.encode().unwrap()),
+            Ok(later.clone())
+        );
+        assert_eq!(later.inherited_elements(), 16);
+        assert_eq!(later.sampled_elements(), 45 + 1);
+        assert_eq!(later.inherits_from(), BTreeSet::from([plan]));
+        assert_eq!(later.check_inherited(&plan, &earlier), Ok(()));
+        // Another plan is another matter.
+        assert_eq!(later.check_inherited(&[8; 32], &earlier), Ok(()));
+        let refused = Err(SpecError::NotInherited { tensor: 0 });
+        let changes: [&dyn Fn(&mut ModelSpec); 4] = [
+            &|m| m.tensors[0].name = "other".into(),
+            &|m| m.tensors[0].dims = vec![16],
+            &|m| m.tensors[0].fill = Fill::Constant { bits: 0 },
+            &|m| m.tensors[0].fill = inherited,
+        ];
+        for change in changes {
+            let mut other = earlier.clone();
+            change(&mut other);
+            assert_eq!(later.check_inherited(&plan, &other), refused);
+        }
+        later.tensors[0].dims = vec![0, 4];
+        assert_eq!(later.validate(), Err(SpecError::EmptySample { tensor: 0 }));
+        let mut another = later.clone();
+        another.tensors[0].fill = Fill::Inherited { plan: [8; 32] };
+        another.tensors[0].dims = vec![4, 4];
+        later.tensors[0].dims = vec![4, 4];
+        assert_ne!(another.digest(), later.digest());
     }
 
     #[test]

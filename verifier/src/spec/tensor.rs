@@ -1,6 +1,7 @@
 //! A tensor: name, shape, and where its values come from.
 
 use super::MAX_ELEMENTS;
+use crate::digest::Digest32;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ pub enum Fill {
         scale_bits: u32,
         /// Bits of the `f32` mean: finite, zero as `+0`.
         mean_bits: u32,
+    },
+    /// The elements are those of an earlier plan's tensor: of the same name and shape, and sampled
+    /// there.
+    Inherited {
+        /// Digest of that plan.
+        plan: Digest32,
     },
 }
 

@@ -3,7 +3,7 @@
 use super::material::Named;
 use super::no_use;
 use crate::commands::commit::links_file;
-use crate::commands::compile::{GRAPH, ORIGINS};
+use crate::commands::compile::{GRAPH, origins_files};
 use crate::commands::inference::read_graph;
 use crate::commands::inspect::read_key;
 use crate::commands::keys;
@@ -16,7 +16,7 @@ use nascent_ir::Origins;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::{CommittedTo, Link};
 use nascent_verifier::provenance::{
-    Answer, Attached, Attachments, Origin, Provenance, ProvenanceError, Version,
+    Answer, Attached, Attachments, Initialization, Origin, Provenance, ProvenanceError, Version,
 };
 use nascent_verifier::{
     CommitmentData, InferenceBundle, InitBundle, Links, ProvenanceReport, RelayoutBundle, Srs,
@@ -53,8 +53,8 @@ type Parts = BTreeSet<[u8; 32]>;
 /// What files hold, by kind.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    init: Option<InitBundle>,
-    deviates: Option<CommitmentData>,
+    inits: Vec<InitBundle>,
+    deviates: Vec<CommitmentData>,
     versions: Vec<(String, CommitmentData)>,
     relayouts: Vec<RelayoutBundle>,
     answers: Vec<InferenceBundle>,
@@ -77,12 +77,7 @@ impl Gathered {
     fn add(&mut self, context: &Context, path: &Path) -> Result<()> {
         if path.is_dir() {
             self.architecture(&path.join(GRAPH))?;
-            let origins = path.join(ORIGINS);
-            return if origins.is_file() {
-                self.origins(&origins)
-            } else {
-                Ok(())
-            };
+            return origins_files(path).try_for_each(|origins| self.origins(&origins));
         }
         let start = files::start(path, 8)?;
         match files::what_is(&start).unwrap_or("file of another kind") {
@@ -92,7 +87,8 @@ impl Gathered {
                     self.key(context, path, &stream.vk_digest)?;
                 }
                 self.beside(path)?;
-                only(&mut self.init, bundle, path)
+                self.inits.push(bundle);
+                Ok(())
             }
             "weight commitment" => self.commitment(path),
             "relayout" => {
@@ -158,7 +154,8 @@ impl Gathered {
             matches!(part.subject, CommittedTo::Tile { .. })
         };
         if data.parts.iter().all(of_tiles) {
-            return only(&mut self.deviates, data, path);
+            self.deviates.push(data);
+            return Ok(());
         }
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         self.versions.push((name.into_owned(), data));
@@ -181,18 +178,45 @@ impl Gathered {
         Ok(())
     }
 
-    fn init(&self) -> Result<&InitBundle> {
-        self.init.as_ref().ok_or_else(|| {
-            missing(
-                "the proof bundle of an initialization",
-                "nascent prove PLAN --commit FILE --opening FILE",
-            )
-        })
-    }
-
     /// Digest of the SRS of the initialization.
     pub fn srs_digest(&self) -> Result<&[u8; 32]> {
-        Ok(&self.init()?.srs_digest)
+        let first = self.inits.first();
+        let digest = first.map(|init| &init.srs_digest);
+        digest.ok_or_else(|| missing("the proof bundle of an initialization", PROVE))
+    }
+
+    /// The plans carried out with their commitments, each behind those that it inherits from.
+    fn initializations(&mut self) -> Result<Vec<Initialization>> {
+        let mut ordered: Vec<Initialization> = Vec::new();
+        let mut placed = BTreeSet::new();
+        while !self.inits.is_empty() {
+            let mut rest = self.inits.iter();
+            let ready = |init: &InitBundle| init.plan.model.inherits_from().is_subset(&placed);
+            let next = rest.position(ready).ok_or_else(|| {
+                let message = "a plan inherits weights from one that is not among the files";
+                Failure::new(Kind::Usage, message)
+                    .help("give the earlier plan's proof bundle and commitment too")
+            })?;
+            let bundle = self.inits.remove(next);
+            let plan = bundle.plan.digest().or_fail(Kind::Input)?;
+            let of_plan = |data: &CommitmentData| {
+                data.parts.iter().any(
+                    |part| matches!(part.subject, CommittedTo::Tile { plan: of, .. } if of == plan),
+                )
+            };
+            let found = self.deviates.iter().position(of_plan);
+            let found = found.ok_or_else(|| missing("the commitment to the tiles", PROVE))?;
+            let deviates = self.deviates.remove(found);
+            placed.insert(plan);
+            ordered.push(Initialization { bundle, deviates });
+        }
+        match self.deviates.is_empty() {
+            true => Ok(ordered),
+            false => Err(Failure::new(
+                Kind::Usage,
+                "a commitment to tiles is of none of the plans",
+            )),
+        }
     }
 
     /// Puts the steps in order by their links, and verifies the whole.
@@ -201,20 +225,23 @@ impl Gathered {
         declared: &[Declared],
         srs: &Srs,
     ) -> Result<(Provenance, ProvenanceReport)> {
-        self.init()?;
+        self.srs_digest()?;
         let contexts = self.contexts(srs)?;
         let part = |data: &CommitmentData| -> Result<Parts> {
             let checked = WeightCommitment::new(data, srs).or_fail(Kind::Refused)?;
             Ok(checked.parts().iter().map(|part| *part.digest()).collect())
         };
-        let deviates = self.deviates.take().ok_or_else(|| {
-            missing(
-                "the commitment to the tiles",
-                "nascent prove PLAN --commit FILE --opening FILE",
-            )
-        })?;
-        let mut parts = part(&deviates)?;
-        let (linked, versions) = self.versions(declared, &contexts, &part)?;
+        let initializations = self.initializations()?;
+        let mut parts = Parts::new();
+        for of in &initializations {
+            parts.extend(part(&of.deviates)?);
+        }
+        let models = initializations
+            .iter()
+            .map(|of| of.bundle.plan.model.digest());
+        let models = models.collect::<std::result::Result<Vec<_>, _>>();
+        let models = models.or_fail(Kind::Input)?;
+        let (linked, versions) = self.versions(declared, &contexts, &models, &part)?;
         let mut answers = Vec::new();
         for (answer, context) in self.answers.iter().zip(&contexts.answers) {
             let version = linked.iter().position(|of| self.links(context, of));
@@ -241,11 +268,7 @@ impl Gathered {
         links.sort_by_key(|link| (link.proof, link.other));
         links.dedup();
         let chain = Provenance {
-            init: self
-                .init
-                .take()
-                .ok_or_else(|| missing("initialization", ""))?,
-            deviates,
+            initializations,
             versions,
             answers,
             links: Links { links },
@@ -269,6 +292,7 @@ impl Gathered {
         &self,
         declared: &[Declared],
         contexts: &Contexts,
+        models: &[[u8; 32]],
         part: &impl Fn(&CommitmentData) -> Result<Parts>,
     ) -> Result<(Vec<Parts>, Vec<Version>)> {
         let mut linked = Vec::new();
@@ -276,20 +300,21 @@ impl Gathered {
         let mut rest = BTreeMap::new();
         for (name, data) in &self.versions {
             let parts = part(data)?;
-            let mut relayouts = self.relayouts.iter().zip(&contexts.relayouts);
-            match relayouts.find(|(_, context)| self.links(context, &parts)) {
-                Some((relayout, _)) => {
-                    versions.push(Version {
-                        name: name.clone(),
-                        commitment: data.clone(),
-                        origin: Origin::Initial(relayout.clone()),
-                    });
-                    linked.push(parts);
-                }
-                None => {
-                    rest.insert(name, (data, parts));
-                }
+            let relayouts = self.relayouts.iter().zip(&contexts.relayouts);
+            let own = relayouts.filter(|(_, context)| self.links(context, &parts));
+            let mut own: Vec<RelayoutBundle> = own.map(|(of, _)| of.clone()).collect();
+            if own.is_empty() {
+                rest.insert(name, (data, parts));
+                continue;
             }
+            // In the order of the plans; one of another plan is the verifier's to refuse.
+            own.sort_by_key(|of| models.iter().position(|model| *model == of.statement.model));
+            versions.push(Version {
+                name: name.clone(),
+                commitment: data.clone(),
+                origin: Origin::Initial(own),
+            });
+            linked.push(parts);
         }
         for of in declared {
             let (data, parts) = rest.remove(&of.name).ok_or_else(|| {
@@ -329,18 +354,19 @@ impl Gathered {
 
     /// Verifies all proofs, for the contexts of their links.
     fn contexts(&self, srs: &Srs) -> Result<Contexts> {
-        let init = self.init()?;
         let key = |digest: &[u8; 32]| self.keys.get(digest);
         let find = |digest: &[u8; 32]| {
             let message = format!("no verifying key {} at hand", hex::encode(digest));
             let help = "it stands beside the proof, or give its file";
             key(digest).ok_or_else(|| Failure::new(Kind::Environment, message).help(help))
         };
-        let (_, tiles) = verify_init_weights(init, key, srs, &Pool).or_fail(Kind::Refused)?;
-        let mut contexts = Contexts {
-            tiles: tiles.iter().map(|tile| *tile.context()).collect(),
-            ..Contexts::default()
-        };
+        let mut contexts = Contexts::default();
+        for init in &self.inits {
+            let (_, tiles) = verify_init_weights(init, key, srs, &Pool).or_fail(Kind::Refused)?;
+            contexts
+                .tiles
+                .extend(tiles.iter().map(|tile| *tile.context()));
+        }
         for bundle in &self.relayouts {
             let key = find(&bundle.vk_digest)?;
             let (_, columns) = verify_relayout_columns(bundle, key, srs).or_fail(Kind::Refused)?;
@@ -396,13 +422,8 @@ impl Contexts {
     }
 }
 
-fn only<T>(place: &mut Option<T>, value: T, path: &Path) -> Result<()> {
-    if place.replace(value).is_some() {
-        let message = format!("{}: a chain has one of this kind only", path.display());
-        return Err(Failure::new(Kind::Usage, message));
-    }
-    Ok(())
-}
+/// What makes proofs of an initialization with the commitment that a chain needs.
+const PROVE: &str = "nascent prove PLAN --commit FILE --opening FILE";
 
 fn missing(what: &str, command: &str) -> Failure {
     Failure::new(Kind::Usage, format!("{what} is missing")).help(format!("`{command}` makes it"))

@@ -9,7 +9,7 @@ use crate::output::Context;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::tile::TileParams;
 use nascent_ir::CheckedGraph;
-use nascent_verifier::provenance::{Origin, Provenance};
+use nascent_verifier::provenance::{Initialization, Origin, Provenance};
 use nascent_verifier::{InferenceBundle, RelayoutBundle, VerifyingKey};
 
 /// A key for each digest that the chain's proofs name.
@@ -36,19 +36,25 @@ impl ChainKeys {
             given,
             rederive,
         };
-        let init = &chain.init;
-        for (spec, proofs) in init.plan.model.streams.iter().zip(&init.streams) {
-            let derive = || {
-                let (distribution, precision) = (spec.distribution, spec.precision);
-                let params = TileParams::new(proofs.k.into(), distribution, precision)
-                    .or_fail(Kind::Input)?
-                    .with_weight_digest(init.plan.weight_digest);
-                keys::derive(context, params, &init.srs_digest)
-            };
-            found.take("tiles", source.key(&proofs.vk_digest, derive)?);
+        for Initialization { bundle: init, .. } in &chain.initializations {
+            for (spec, proofs) in init.plan.model.streams.iter().zip(&init.streams) {
+                let derive = || {
+                    let (distribution, precision) = (spec.distribution, spec.precision);
+                    let params = TileParams::new(proofs.k.into(), distribution, precision)
+                        .or_fail(Kind::Input)?
+                        .with_weight_digest(init.plan.weight_digest);
+                    keys::derive(context, params, &init.srs_digest)
+                };
+                if found.get(&proofs.vk_digest).is_none() {
+                    found.take("tiles", source.key(&proofs.vk_digest, derive)?);
+                }
+            }
         }
         for version in &chain.versions {
-            if let Origin::Initial(bundle) = &version.origin {
+            let Origin::Initial(bundles) = &version.origin else {
+                continue;
+            };
+            for bundle in bundles {
                 let derive = || source.relayout(bundle);
                 let key = source.key(&bundle.vk_digest, derive);
                 let doing = format!("relayout of '{}'", version.name);
@@ -57,8 +63,7 @@ impl ChainKeys {
         }
         for answer in &chain.answers {
             let bundle = &answer.inference;
-            let known = |(key, _): &(VerifyingKey, _)| *key.digest() == bundle.vk_digest;
-            if !found.keys.iter().any(known) {
+            if found.get(&bundle.vk_digest).is_none() {
                 let derive = || source.inference(bundle);
                 found.take("answers", source.key(&bundle.vk_digest, derive)?);
             }
@@ -134,7 +139,10 @@ impl Source<'_> {
         let graph = self.graph(&statement.architecture)?;
         let origins = self.material.origins.get(&statement.origins);
         let origins = origins.ok_or_else(|| absent("list of origins", &statement.origins))?;
-        let model = &self.chain.init.plan.model;
+        let plans = self.chain.initializations.iter();
+        let mut models = plans.map(|of| &of.bundle.plan.model);
+        let model = models.find(|model| model.digest() == Ok(statement.model));
+        let model = model.ok_or_else(|| absent("plan whose model digest is", &statement.model))?;
         relayout::derive_key(self.context, model, graph, origins, bundle)
     }
 

@@ -17,7 +17,11 @@ pub struct Named<'a> {
 
 impl<'a> Named<'a> {
     pub fn of(chain: &'a Provenance) -> Self {
-        let tiles = chain.init.streams.iter().map(|of| &of.vk_digest);
+        let streams = chain
+            .initializations
+            .iter()
+            .flat_map(|of| &of.bundle.streams);
+        let tiles = streams.map(|of| &of.vk_digest);
         let answers = || chain.answers.iter().map(|answer| &answer.inference);
         let keys = tiles.chain(answers().map(|of| &of.vk_digest));
         let architectures = answers().map(|of| &of.architecture);
@@ -36,9 +40,9 @@ impl<'a> Named<'a> {
 
 fn relayouts(chain: &Provenance) -> impl Iterator<Item = &RelayoutBundle> {
     let versions = chain.versions.iter();
-    versions.filter_map(|version| match &version.origin {
-        Origin::Initial(bundle) => Some(bundle),
-        Origin::Declared { .. } => None,
+    versions.flat_map(|version| match &version.origin {
+        Origin::Initial(bundles) => bundles.as_slice(),
+        Origin::Declared { .. } => &[],
     })
 }
 

@@ -14,7 +14,7 @@ pub use verify::{check, verify};
 
 use material::Material;
 
-use super::common::{self, DEVELOPMENT_NOTICE};
+use super::common::DEVELOPMENT_NOTICE;
 use super::srs;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The proof bundle of the initialization, the commitments, relayouts and inferences, in any
+    /// The proof bundles of the initialization (with those of plans that it inherits from), the commitments, relayouts and inferences, in any
     /// order; folders of `nascent compile` for what keys are derived from. Links and keys beside a
     /// proof are found
     #[arg(required = true)]
@@ -81,13 +81,13 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     context.note(format!(
         "Verify: nascent verify {}{}",
         args.out.display(),
-        if report.init.development_srs {
+        if report.development_srs {
             " --development-srs"
         } else {
             ""
         }
     ));
-    if report.init.development_srs {
+    if report.development_srs {
         context.warn(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
@@ -98,8 +98,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "links": report.links,
         "versions": report.versions.iter().map(|of| &of.name).collect::<Vec<_>>(),
         "answers": report.answers.len(),
-        "srs": hex::encode(report.init.srs_digest),
-        "development_srs": common::is_development(&report.init.srs_digest),
+        "srs": hex::encode(report.srs_digest),
+        "development_srs": report.development_srs,
     })))
 }
 

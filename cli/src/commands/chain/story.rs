@@ -5,9 +5,10 @@ use crate::commands::verify::{Compared, KeyOrigin};
 use crate::evidence::Checked;
 use crate::failure::{Classify, Kind, Result};
 use crate::output::count;
-use nascent_verifier::provenance::{AnswerReport, OriginReport, VersionReport};
-use nascent_verifier::{NotProved, Provenance, ProvenanceReport, Seed};
+use nascent_verifier::provenance::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
+use nascent_verifier::{InitBundle, NotProved, Provenance, ProvenanceReport, Report, Seed};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What a step is, for its colour in the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,22 +62,36 @@ pub struct KeyUse {
     pub origin: KeyOrigin,
 }
 
-/// Tells a chain that was verified. `keys` and `values` are as they were checked; none if this is
-/// not a verifier's view.
+/// Tells a chain that was verified. `compared` is about the last plan; `keys` and `values`, by plan,
+/// are as they were checked; none if this is not a verifier's view.
 pub fn tell(
     chain: &Provenance,
     material: &Material,
     report: &ProvenanceReport,
     compared: &Compared,
     keys: &[KeyUse],
-    values: &[Checked<'_>],
+    values: &[Vec<Checked<'_>>],
 ) -> Result<Story> {
-    let mut steps = vec![
-        plan(chain, report, compared),
-        beacon(chain, report, compared, values),
-        initialization(report),
-        deviates(report),
-    ];
+    let mut steps = Vec::new();
+    let last = chain.initializations.len();
+    let started = chain.initializations.iter().zip(&report.initializations);
+    for (number, (of, report)) in (1..).zip(started) {
+        let start = Start {
+            number: (last > 1).then_some(number),
+            bundle: &of.bundle,
+            report: &report.init,
+            compared: if number == last {
+                *compared
+            } else {
+                Compared::default()
+            },
+        };
+        let values = values.get(number.saturating_sub(1));
+        steps.push(start.plan());
+        steps.push(start.beacon(values.map_or(&[], Vec::as_slice)));
+        steps.push(start.initialization());
+        steps.push(start.deviates(&report.deviates));
+    }
     for version in &report.versions {
         steps.push(weights(chain, material, version)?);
         let name = &version.name;
@@ -84,7 +99,7 @@ pub fn tell(
         let own = answers.filter(|(_, answer)| answer.version == *name);
         steps.extend(own.map(|(number, answer)| self::answer(number, answer, report)));
     }
-    let mut open = vec![if report.init.development_srs {
+    let mut open = vec![if report.development_srs {
         NotProved::DevelopmentSrs.to_string()
     } else {
         NotProved::SrsCeremony.to_string()
@@ -102,104 +117,133 @@ pub fn tell(
     Ok(Story { steps, open })
 }
 
-fn plan(chain: &Provenance, report: &ProvenanceReport, compared: &Compared) -> StepStory {
-    let init = &report.init;
-    let seed = match init.seed {
-        Seed::Hidden { publisher_key } => format!("hidden, of {}", hex::encode(publisher_key)),
-        Seed::Public => "public: anyone can derive the weights".to_owned(),
-    };
-    let mut shown =
-        vec!["model, rules, seed's owner and beacon are what this digest fixes".to_owned()];
-    if compared.plan {
-        shown.push("the plan is the one you gave".to_owned());
+/// A plan carried out.
+struct Start<'a> {
+    /// Its number, if there are several.
+    number: Option<usize>,
+    bundle: &'a InitBundle,
+    report: &'a Report,
+    compared: Compared,
+}
+
+impl Start<'_> {
+    /// A step's name, with the number of the plan.
+    fn named(&self, name: &str) -> String {
+        match self.number {
+            Some(number) => format!("{name} {number}"),
+            None => name.to_owned(),
+        }
     }
-    let mut open = vec![NotProved::PlanTime.to_string()];
-    if compared.model {
-        shown.push("the model digest is that of the model and rules you gave".to_owned());
-    } else {
-        open.push(NotProved::ModelFile.to_string());
-    }
-    StepStory {
-        nature: Nature::Fixed,
-        name: "plan".to_owned(),
-        title: format!("PLAN for '{}'", init.model),
-        facts: vec![
+
+    fn plan(&self) -> StepStory {
+        let (init, compared) = (self.report, &self.compared);
+        let seed = match init.seed {
+            Seed::Hidden { publisher_key } => format!("hidden, of {}", hex::encode(publisher_key)),
+            Seed::Public => "public: anyone can derive the weights".to_owned(),
+        };
+        let mut facts = vec![
             ("plan", hex::encode(init.plan_digest)),
             ("model", hex::encode(init.model_digest)),
             ("seed", seed),
-            ("beacon", chain.init.plan.beacon.to_string()),
-        ],
-        shown,
-        open,
+            ("beacon", self.bundle.plan.beacon.to_string()),
+        ];
+        let mut shown =
+            vec!["model, rules, seed's owner and beacon are what this digest fixes".to_owned()];
+        let mut open = vec![NotProved::PlanTime.to_string()];
+        for plan in &init.inherits_from {
+            facts.push(("inherits from", hex::encode(plan)));
+        }
+        if init.inherited_weights > 0 {
+            shown.push(format!(
+                "{} of its weights are those of an earlier plan, which samples them in the same shape",
+                count(init.inherited_weights)
+            ));
+            open.push(
+                "that the choice of what to keep of the earlier plan was made without a look at its weights"
+                    .to_owned(),
+            );
+        }
+        if compared.plan {
+            shown.push("the plan is the one you gave".to_owned());
+        }
+        if compared.model {
+            shown.push("the model digest is that of the model and rules you gave".to_owned());
+        } else {
+            open.push(NotProved::ModelFile.to_string());
+        }
+        StepStory {
+            nature: Nature::Fixed,
+            name: self.named("plan"),
+            title: format!("{} for '{}'", self.named("PLAN"), init.model),
+            facts,
+            shown,
+            open,
+        }
     }
-}
 
-fn beacon(
-    chain: &Provenance,
-    report: &ProvenanceReport,
-    compared: &Compared,
-    values: &[Checked<'_>],
-) -> StepStory {
-    let mut facts = Vec::new();
-    let (mut shown, mut open) = (Vec::new(), Vec::new());
-    for value in values {
-        facts.push(("source", value.value.source.to_string()));
-        facts.push(("value", hex::encode(&value.value.value)));
-        shown.push(value.shown());
-        open.extend(
-            value
-                .leaves_open(Some(&chain.init.plan))
-                .iter()
-                .map(|open| (*open).to_owned()),
-        );
+    fn beacon(&self, values: &[Checked<'_>]) -> StepStory {
+        let mut facts = Vec::new();
+        let (mut shown, mut open) = (Vec::new(), Vec::new());
+        for value in values {
+            facts.push(("source", value.value.source.to_string()));
+            facts.push(("value", hex::encode(&value.value.value)));
+            shown.push(value.shown());
+            open.extend(
+                value
+                    .leaves_open(Some(&self.bundle.plan))
+                    .iter()
+                    .map(|open| (*open).to_owned()),
+            );
+        }
+        if values.is_empty() {
+            let sources = self.bundle.beacon.values().iter();
+            facts.extend(sources.map(|value| ("source", value.source.to_string())));
+        }
+        facts.push(("digest", hex::encode(self.report.beacon_digest)));
+        if self.compared.beacon {
+            shown.push("the value is the one you gave".to_owned());
+        } else if self.bundle.beacon.values().is_empty() {
+            open.push(NotProved::BeaconOrigin.to_string());
+        }
+        StepStory {
+            nature: Nature::Public,
+            name: self.named("beacon"),
+            title: self.named("BEACON"),
+            facts,
+            shown,
+            open,
+        }
     }
-    if values.is_empty() {
-        let sources = chain.init.beacon.values().iter();
-        facts.extend(sources.map(|value| ("source", value.source.to_string())));
-    }
-    facts.push(("digest", hex::encode(report.init.beacon_digest)));
-    if compared.beacon {
-        shown.push("the value is the one you gave".to_owned());
-    } else if chain.init.beacon.values().is_empty() {
-        open.push(NotProved::BeaconOrigin.to_string());
-    }
-    StepStory {
-        nature: Nature::Public,
-        name: "beacon".to_owned(),
-        title: "BEACON".to_owned(),
-        facts,
-        shown,
-        open,
-    }
-}
 
-fn initialization(report: &ProvenanceReport) -> StepStory {
-    let init = &report.init;
-    StepStory {
-        nature: Nature::Proved,
-        name: "initial weights".to_owned(),
-        title: format!(
-            "INITIAL WEIGHTS: {} numbers, {}",
-            count(init.sampled_weights),
-            many(init.proofs, "proof")
-        ),
-        facts: vec![("weights", count(init.sampled_weights))],
-        shown: init.proved.iter().map(ToString::to_string).collect(),
-        open: Vec::new(),
+    fn initialization(&self) -> StepStory {
+        let init = self.report;
+        StepStory {
+            nature: Nature::Proved,
+            name: self.named("initial weights"),
+            title: format!(
+                "{}: {} numbers, {}",
+                self.named("INITIAL WEIGHTS"),
+                count(init.sampled_weights),
+                many(init.proofs, "proof")
+            ),
+            facts: vec![("weights", count(init.sampled_weights))],
+            shown: init.proved.iter().map(ToString::to_string).collect(),
+            open: Vec::new(),
+        }
     }
-}
 
-fn deviates(report: &ProvenanceReport) -> StepStory {
-    StepStory {
-        nature: Nature::Proved,
-        name: "commitment".to_owned(),
-        title: "COMMITMENT to them".to_owned(),
-        facts: vec![("commitment", hex::encode(report.deviates))],
-        shown: vec![format!(
-            "what is committed is what the initial weights' proofs are about, row by row: {}",
-            many(report.init.proofs, "link")
-        )],
-        open: Vec::new(),
+    fn deviates(&self, commitment: &[u8; 32]) -> StepStory {
+        StepStory {
+            nature: Nature::Proved,
+            name: self.named("commitment"),
+            title: format!("{} to them", self.named("COMMITMENT")),
+            facts: vec![("commitment", hex::encode(commitment))],
+            shown: vec![format!(
+                "what is committed is what the initial weights' proofs are about, row by row: {}",
+                many(self.report.proofs, "link")
+            )],
+            open: Vec::new(),
+        }
     }
 }
 
@@ -210,31 +254,53 @@ fn weights(chain: &Provenance, material: &Material, version: &VersionReport) -> 
     ];
     let name = &version.name;
     Ok(match &version.origin {
-        OriginReport::Initial { origins, tiles, .. } => {
-            facts.push(("origins", hex::encode(origins)));
-            let links = many(tiles.saturating_add(1), "link");
-            let mut shown = Vec::new();
-            let mut open = Vec::new();
-            match coverage(chain, material, &version.architecture, origins)? {
-                Some([own, public, all]) => {
-                    shown.push(format!(
-                        "{} of its {} numbers are the initial weights' integers, one by one: a proof, {links}",
-                        count(own),
-                        count(all)
-                    ));
+        OriginReport::Initial(relayouts) => {
+            let (mut shown, mut open) = (Vec::new(), Vec::new());
+            for relayout in relayouts {
+                facts.push(("origins", hex::encode(relayout.origins)));
+            }
+            let several = chain.initializations.len() > 1;
+            let covered = coverage(chain, material, &version.architecture, relayouts)?;
+            for (position, relayout) in relayouts.iter().enumerate() {
+                let links = many(relayout.tiles.saturating_add(1), "link");
+                let whose = if several {
+                    format!(
+                        "initial weights {}",
+                        relayout.initialization.saturating_add(1)
+                    )
+                } else {
+                    "the initial weights".to_owned()
+                };
+                shown.push(match &covered {
+                    Some(of) => format!(
+                        "{} of its {} numbers are the integers of {whose}, one by one: a proof, {links}",
+                        count(of.own.get(position).copied().unwrap_or(0)),
+                        count(of.all)
+                    ),
+                    None => format!("weights are the integers of {whose}: a proof, {links}"),
+                });
+            }
+            match covered {
+                Some(of) => {
                     shown.push(format!(
                         "{} are public, and stand in the list of origins: biases, multipliers",
-                        count(public)
+                        count(of.public)
                     ));
-                    let rest = all.saturating_sub(own).saturating_sub(public);
+                    let rest = of
+                        .all
+                        .saturating_sub(of.own.iter().sum())
+                        .saturating_sub(of.public);
                     if rest > 0 {
-                        open.push(format!("the other {}: constants of the plan", count(rest)));
+                        let rest = count(rest);
+                        open.push(if several {
+                            format!("the other {rest}: constants, or inherited weights without a relayout here")
+                        } else {
+                            format!("the other {rest}: constants of the plan")
+                        });
                     }
                 }
                 None => {
-                    shown.push(format!(
-                        "weights are the initial weights' integers, biases and multipliers public: a proof, {links}"
-                    ));
+                    shown.push("biases and multipliers are public".to_owned());
                     open.push("weights that the plan fills with constants".to_owned());
                 }
             }
@@ -259,26 +325,46 @@ fn weights(chain: &Provenance, material: &Material, version: &VersionReport) -> 
     })
 }
 
+/// How many of a version's parameters are what.
+struct Coverage {
+    /// Deviates, by relayout.
+    own: Vec<u64>,
+    public: u64,
+    all: u64,
+}
+
 /// Parameters that are deviates, that are public, and all of them; nothing if the files are not
 /// attached.
 fn coverage(
     chain: &Provenance,
     material: &Material,
     architecture: &[u8; 32],
-    origins: &[u8; 32],
-) -> Result<Option<[u64; 3]>> {
-    let graph = material.graphs.get(architecture);
-    let Some((graph, origins)) = graph.zip(material.origins.get(origins)) else {
+    relayouts: &[RelayoutSummary],
+) -> Result<Option<Coverage>> {
+    let Some(graph) = material.graphs.get(architecture) else {
         return Ok(None);
     };
-    origins
-        .check(graph, &chain.init.plan.model)
-        .or_fail(Kind::Refused)?;
     let elements = |id| graph.tensor(id).elements() as u64;
-    let own = origins.params.iter().map(|origin| elements(origin.param));
-    let public = origins.public.iter().map(|of| elements(of.param));
-    let all = graph.params().map(elements);
-    Ok(Some([own.sum(), public.sum(), all.sum()]))
+    let mut coverage = Coverage {
+        own: Vec::new(),
+        public: 0,
+        all: graph.params().map(elements).sum(),
+    };
+    let mut counted = BTreeSet::new();
+    for relayout in relayouts {
+        let of = chain.initializations.get(relayout.initialization);
+        let Some((of, origins)) = of.zip(material.origins.get(&relayout.origins)) else {
+            return Ok(None);
+        };
+        origins
+            .check(graph, &of.bundle.plan.model)
+            .or_fail(Kind::Refused)?;
+        let own = origins.params.iter().map(|origin| origin.param);
+        let own = own.filter(|param| counted.insert(*param)).map(elements);
+        coverage.own.push(own.sum());
+        coverage.public = origins.public.iter().map(|of| elements(of.param)).sum();
+    }
+    Ok(Some(coverage))
 }
 
 fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> StepStory {

@@ -12,11 +12,13 @@ use crate::commands::srs;
 pub use crate::commands::verify::Compared;
 use crate::commands::verify::{self, Args};
 use crate::evidence;
-use crate::failure::{Explain, Result};
+use crate::failure::{Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
-use nascent_verifier::{Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance};
+use nascent_verifier::{
+    CommitmentData, Plan, Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance,
+};
 use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,13 +42,27 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         files::check_output(picture, false)?;
     }
     let chain: Provenance = files::read(file)?;
-    let identity = &chain.init.srs_digest;
+    let identity = chain.srs_digest();
     let accepted = args.accepts_development();
     let srs = srs::for_proofs(context, file, identity, args.srs_file(), accepted)?;
     let refused = || format!("REFUSED: {}", file.display());
-    let compared = verify::compare(args, &chain.init)?;
-    let values = evidence::check(&chain.init.beacon, args.known_blocks())
-        .map_err(|failure| failure.context("beacon").context(refused()))?;
+    let published = args.commitment().map(|path| of_chain(&chain, path));
+    let published = published.transpose().doing(refused())?;
+    // What the caller has from elsewhere is about the last plan; it names those before it.
+    let plans: Vec<Plan> = chain
+        .initializations
+        .iter()
+        .map(|of| of.bundle.plan.clone())
+        .collect();
+    let compared = match chain.initializations.last() {
+        Some(last) => verify::compare(args, &last.bundle, &plans)?,
+        None => Compared::default(),
+    };
+    let values = chain.initializations.iter().map(|of| {
+        evidence::check(&of.bundle.beacon, args.known_blocks())
+            .map_err(|failure| failure.context("beacon").context(refused()))
+    });
+    let values = values.collect::<Result<Vec<_>>>()?;
     let given = args.keys().iter().map(|path| read_key(path));
     let given = given.collect::<Result<Vec<_>>>()?;
     let material = Material::read(&chain).doing(refused())?;
@@ -63,27 +79,49 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         &story,
         keys.uses().iter().all(|of| of.origin.is_known()),
     );
+    if let Some(whose) = &published {
+        context.result(format!(
+            "\nThe commitment that you gave is that of {whose}."
+        ));
+    }
     context.result(format!(
         "\n{} proofs and {} links verified in {}.",
         count(report.proofs),
         count(report.links),
         output::duration(time)
     ));
-    if report.init.development_srs {
+    if report.development_srs {
         context.warn(DEVELOPMENT_NOTICE);
     }
     let mut json = story.json();
     json["chain"] = json!(file);
     json["picture"] = json!(picture);
+    json["commitment_of"] = json!(published);
     json["proofs"] = report.proofs.into();
     json["links"] = report.links.into();
-    json["srs"] = hex::encode(report.init.srs_digest).into();
-    json["development_srs"] = report.init.development_srs.into();
+    json["srs"] = hex::encode(report.srs_digest).into();
+    json["development_srs"] = report.development_srs.into();
     json["checked"] =
         json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
     json["keys"] = keys.uses().iter().map(key_json).collect();
     json["verify_seconds"] = time.as_secs_f64().into();
     Ok(Outcome::ok(json))
+}
+
+/// What of a chain a published commitment is to.
+fn of_chain(chain: &Provenance, path: &Path) -> Result<String> {
+    let given: CommitmentData = files::read(path)?;
+    let deviates = (1..).zip(&chain.initializations);
+    let deviates = deviates.map(|(number, of)| (&of.deviates, format!("initial weights {number}")));
+    let versions = chain.versions.iter();
+    let versions = versions.map(|of| (&of.commitment, format!("model '{}'", of.name)));
+    let mut all = deviates.chain(versions);
+    let found = all.find(|(commitment, _)| **commitment == given);
+    let (_, whose) = found.ok_or_else(|| {
+        let message = format!("{} is none of its commitments", path.display());
+        Failure::new(Kind::Refused, message)
+    })?;
+    Ok(whose)
 }
 
 fn key_json(of: &super::story::KeyUse) -> serde_json::Value {
@@ -103,7 +141,7 @@ fn check_public(chain: &Provenance, material: &Material) -> Result<()> {
 }
 
 fn print(context: &Context, report: &ProvenanceReport, story: &Story, known: bool) {
-    context.result(if report.init.development_srs {
+    context.result(if report.development_srs {
         "THE CHAIN HOLDS, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
     } else if known {
         "ACCEPTED: the chain holds"

@@ -3,12 +3,17 @@
 use crate::evidence;
 use crate::failure::{Failure, Kind, Result};
 use nascent_verifier::link::CommittedTo;
-use nascent_verifier::{Beacon, BeaconSource, Fill, Provenance};
+use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, Provenance};
 
 /// A lie, and the chain that tells it.
 pub struct Lie {
     pub name: &'static str,
     pub chain: Provenance,
+}
+
+/// The first initialization of a chain.
+fn init(chain: &mut Provenance) -> Option<&mut InitBundle> {
+    chain.initializations.first_mut().map(|of| &mut of.bundle)
 }
 
 /// Lies about an honest chain; those that cannot be told of it are left out.
@@ -22,14 +27,17 @@ pub fn lies(honest: &Provenance) -> Vec<Lie> {
         }
     };
     lie("another beacon value", &|chain| {
-        if let Beacon::Sources(values) = &mut chain.init.beacon
+        if let Some(init) = init(chain)
+            && let Beacon::Sources(values) = &mut init.beacon
             && let Some(byte) = values.iter_mut().find_map(|it| it.value.first_mut())
         {
             *byte ^= 1;
         }
     });
     lie("a plan edited after the beacon", &|chain| {
-        let tensors = chain.init.plan.model.tensors.iter_mut();
+        let tensors = init(chain)
+            .into_iter()
+            .flat_map(|of| &mut of.plan.model.tensors);
         for fill in tensors.map(|tensor| &mut tensor.fill) {
             if let Fill::Sampled { scale_bits, .. } = fill {
                 *scale_bits ^= 1;
@@ -37,14 +45,14 @@ pub fn lies(honest: &Provenance) -> Vec<Lie> {
         }
     });
     lie("another publisher", &|chain| {
-        chain.init.plan.publisher_key = Some([1; 32]);
+        if let Some(init) = init(chain) {
+            init.plan.publisher_key = Some([1; 32]);
+        }
     });
     lie("other weights in a proof", &|chain| {
         // The first two words of a proof commit to the first two lanes of weights.
-        if let Some((first, rest)) = chain
-            .init
-            .tiles
-            .first_mut()
+        if let Some((first, rest)) = init(chain)
+            .and_then(|of| of.tiles.first_mut())
             .and_then(|tile| tile.proof.split_at_mut_checked(32))
         {
             first
@@ -54,7 +62,9 @@ pub fn lies(honest: &Provenance) -> Vec<Lie> {
         }
     });
     lie("the last tile left out", &|chain| {
-        chain.init.tiles.pop();
+        if let Some(init) = init(chain) {
+            init.tiles.pop();
+        }
     });
     lie("a link tampered with", &|chain| {
         if let Some(byte) = chain

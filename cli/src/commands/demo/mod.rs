@@ -397,8 +397,9 @@ impl Demo<'_> {
                 }
             }
         }
-        let reason = other_round(&honest.init.beacon)?;
-        refuse("another round's signature", reason);
+        for of in &honest.initializations {
+            refuse("another round's signature", other_round(&of.bundle.beacon)?);
+        }
         refuse("one bit of one weight changed", self.changed_weight()?);
         Ok(refused.into())
     }

@@ -288,7 +288,7 @@ impl Lower<'_> {
                 reason: "its elements are rearranged in a way that strides do not express"
                     .to_owned(),
             })?;
-            self.origins.push(origin);
+            self.origins.push((sampled.plan, origin));
         }
         let op = match &value.op {
             Op::Conv(attrs) => Node::Conv(Conv {
