@@ -11,9 +11,9 @@ use nascent_beacons::{
 use nascent_verifier::{BeaconSource, digest::keccak256};
 use serde_json::Value;
 
-const CANCUN: &[u8] = include_bytes!("files/ethereum-19449567.json");
-const PRAGUE: &[u8] = include_bytes!("files/ethereum-prague-devnet-789.json");
-const PARIS: &str = include_str!("files/ethereum-paris-1700.hex");
+const CANCUN: &[u8] = include_bytes!("../files/ethereum-19449567.json");
+const PRAGUE: &[u8] = include_bytes!("../files/ethereum-prague-devnet-789.json");
+const PARIS: &str = include_str!("../files/ethereum-paris-1700.hex");
 const PARIS_HASH: &str = "4f05e4392969fc82e41f6d6a8cea379323b0b2d3ddf7def1a33eec03883e3a33";
 
 const NUMBER: u64 = 19_449_567;

@@ -7,10 +7,10 @@ use nascent_verifier::{
     Beacon, Digest32, Format, InitBundle, ModelSpec, Plan, Srs, VerifyingKey, verify_init,
 };
 
-const BUNDLE: &[u8] = include_bytes!("fixtures/toy.init");
-const UNIFORM: &[u8] = include_bytes!("fixtures/uniform.vk");
-const NORMAL: &[u8] = include_bytes!("fixtures/normal.vk");
-const SRS: &[u8] = include_bytes!("fixtures/development.srs");
+const BUNDLE: &[u8] = include_bytes!("../fixtures/toy.init");
+const UNIFORM: &[u8] = include_bytes!("../fixtures/uniform.vk");
+const NORMAL: &[u8] = include_bytes!("../fixtures/normal.vk");
+const SRS: &[u8] = include_bytes!("../fixtures/development.srs");
 
 /// A small generator: `SplitMix64`.
 struct Random(u64);

@@ -1,17 +1,17 @@
 //! Files written by the prover, read by the verifier alone.
 //!
 //! Rewritten by
-//! `NASCENT_WRITE_FIXTURES=1 cargo test -p nascent-prover --test init fixtures`.
+//! `NASCENT_WRITE_FIXTURES=1 cargo test -p nascent-prover --test tiles fixtures`.
 
 use nascent_verifier::{
     Digest32, Format, FormatError, InitBundle, ProofError, Report, Srs, VerifyError, VerifyingKey,
     verify_init,
 };
 
-const BUNDLE: &[u8] = include_bytes!("fixtures/toy.init");
-const UNIFORM: &[u8] = include_bytes!("fixtures/uniform.vk");
-const NORMAL: &[u8] = include_bytes!("fixtures/normal.vk");
-const SRS: &[u8] = include_bytes!("fixtures/development.srs");
+const BUNDLE: &[u8] = include_bytes!("../fixtures/toy.init");
+const UNIFORM: &[u8] = include_bytes!("../fixtures/uniform.vk");
+const NORMAL: &[u8] = include_bytes!("../fixtures/normal.vk");
+const SRS: &[u8] = include_bytes!("../fixtures/development.srs");
 
 struct Files {
     bundle: InitBundle,

@@ -1,8 +1,6 @@
 //! What the graph's digest covers, and what it does not.
 
-mod common;
-
-use common::{Net, bundled, int, ints, value_info};
+use crate::common::{Net, bundled, int, ints, value_info};
 use prost::Message;
 use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, StringStringEntryProto, TensorProto};
 

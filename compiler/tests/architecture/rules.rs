@@ -1,8 +1,6 @@
 //! Rules files against PyTorch's formulas, computed by hand.
 
-mod common;
-
-use common::{Net, table};
+use crate::common::{Net, table};
 use nascent_compiler::{CompileError, Earlier, Limits, Rules};
 use nascent_verifier::{Distribution, Fill, Precision};
 

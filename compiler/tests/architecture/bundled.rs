@@ -1,8 +1,6 @@
 //! The architectures in `examples/models`, and the presets on them.
 
-mod common;
-
-use common::{bundled, example, table};
+use crate::common::{bundled, example, table};
 use nascent_compiler::roles::Role;
 use nascent_compiler::{Architecture, Limits, Model, Preset, Rules};
 use nascent_verifier::{Distribution, Fill};

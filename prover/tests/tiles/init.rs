@@ -177,7 +177,7 @@ fn fixture() -> &'static Fixture {
 }
 
 /// Writes the files that the verifier crate tests itself with:
-/// `NASCENT_WRITE_FIXTURES=1 cargo test -p nascent-prover --test init fixtures`.
+/// `NASCENT_WRITE_FIXTURES=1 cargo test -p nascent-prover --test tiles fixtures`.
 #[test]
 fn fixtures_are_written_on_request() {
     if std::env::var_os("NASCENT_WRITE_FIXTURES").is_none() {
@@ -201,8 +201,8 @@ fn fixtures_are_written_on_request() {
 #[test]
 fn keys_are_the_ones_that_were_published() {
     let kept: [&[u8]; 2] = [
-        include_bytes!("../../verifier/tests/fixtures/uniform.vk"),
-        include_bytes!("../../verifier/tests/fixtures/normal.vk"),
+        include_bytes!("../../../verifier/tests/fixtures/uniform.vk"),
+        include_bytes!("../../../verifier/tests/fixtures/normal.vk"),
     ];
     for (keys, kept) in fixture().keys.iter().zip(kept) {
         assert_eq!(keys.vk.encode().unwrap(), kept);

@@ -1,8 +1,6 @@
 //! Models written back: what changed, what did not, and that they run.
 
-mod common;
-
-use common::{FLOAT, Net, example, int, value_info};
+use crate::common::{FLOAT, Net, example, int, value_info};
 use nascent_compiler::graph::{Data, Graph, Origin};
 use nascent_compiler::{
     Architecture, CompileError, Limits, Model, Rules, WeightSource, read_onnx, write_onnx,

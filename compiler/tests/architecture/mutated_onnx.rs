@@ -4,9 +4,7 @@
 //!
 //! The target `onnx` in `fuzz/` looks for the same failures, for longer.
 
-mod common;
-
-use common::example;
+use crate::common::example;
 use nascent_compiler::{
     Architecture, Limits, Preset, Rules, WeightSource, read_onnx, write_onnx_to,
 };

@@ -1,8 +1,6 @@
 //! Files that no exporter writes: each gets an error, none a panic.
 
-mod common;
-
-use common::{Net, example, int, value_info};
+use crate::common::{Net, example, int, value_info};
 use nascent_compiler::{Architecture, CompileError, Description, Limits, Rules, read_onnx};
 use proptest::prelude::*;
 use prost::Message;

@@ -3,10 +3,9 @@
 //! The deviates are derived as an initialization does; the circuit itself is examined in
 //! `circuits/tests/relayout`.
 
-mod setting;
-
 use std::sync::Arc;
 
+use crate::setting::{K, Setting, graph, spec};
 use halo2curves::bn256::Fr;
 use nascent_circuits::inference::Salts;
 use nascent_circuits::relayout::{self, WitnessError};
@@ -19,7 +18,6 @@ use nascent_prover::relayout::{RelayoutKeys, RelayoutProofError, deviates};
 use nascent_verifier::{
     Format, RelayoutBundle, RelayoutError, verify_relayout, verify_relayout_columns,
 };
-use setting::{K, Setting, graph, spec};
 
 fn seed() -> SeedMaterial {
     SeedMaterial {

@@ -1,13 +1,8 @@
 //! The book's page on what operators cost is what the circuit and the planner say.
 //!
-//! To write the tables anew: `NASCENT_BLESS=1 cargo test -p nascent-tests --test operator_costs`
+//! To write the tables anew: `NASCENT_BLESS=1 cargo test -p nascent-tests --test across operator_costs`
 
-#[path = "../../compiler/tests/infer/cases.rs"]
-mod cases;
-#[path = "../../compiler/tests/common/mod.rs"]
-mod common;
-
-use common::{Net, int, text};
+use crate::common::{Net, int, text};
 use halo2_proofs::plonk::{ConstraintSystem, Expression};
 use halo2curves::bn256::Fr;
 use nascent_circuits::inference::fraction::Tuple;
@@ -457,7 +452,7 @@ impl Cost {
 /// One line for each operator of ONNX whose result depends on values.
 fn operators() -> String {
     let mut best: BTreeMap<String, Cost> = BTreeMap::new();
-    for case in cases::cases() {
+    for case in crate::cases::cases() {
         let Ok(graph) = read_onnx(&case.model, &Limits::default()) else {
             continue;
         };

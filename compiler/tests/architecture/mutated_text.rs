@@ -4,9 +4,7 @@
 //! The targets in `fuzz/` look for the same failures, for longer; `hostile.rs`
 //! does this for ONNX files.
 
-mod common;
-
-use common::example;
+use crate::common::example;
 use nascent_compiler::{Architecture, Description, Limits, Rules};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -1,8 +1,6 @@
 //! Which tensors are weights, with which fans: one small graph for each case.
 
-mod common;
-
-use common::{Net, float, int, ints, table, text};
+use crate::common::{Net, float, int, ints, table, text};
 use nascent_compiler::CompileError;
 use nascent_compiler::roles::{Activation, Parameter, Role};
 

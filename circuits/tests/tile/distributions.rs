@@ -1,6 +1,6 @@
 //! The book's page on the sampled distributions is what the code computes.
 //!
-//! Regenerate it with `NASCENT_BLESS=1 cargo test -p nascent-circuits --test distributions`.
+//! Regenerate it with `NASCENT_BLESS=1 cargo test -p nascent-circuits --test tile distributions`.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../book/src/distributio
 const HEAD: &str = "\
 # The sampled distributions
 
-<!-- Generated: NASCENT_BLESS=1 cargo test -p nascent-circuits --test distributions -->
+<!-- Generated: NASCENT_BLESS=1 cargo test -p nascent-circuits --test tile distributions -->
 
 A weight is `s * z`, `s` a public scale and `z` a standard deviate. Deviates are integers read from
 a table: a limb `u` of `B` bits of the stream, uniform on `0 ..= 2^B - 1`, gives

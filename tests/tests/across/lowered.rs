@@ -1,10 +1,7 @@
 //! Operators that the front end composes of others, from an ONNX file to a verdict: the proof gives
 //! what `ir::eval` gives, and nothing else.
 
-#[path = "../../compiler/tests/common/mod.rs"]
-mod common;
-
-use common::{Net, float, int, ints, text, value_info};
+use crate::common::{Net, float, int, ints, text, value_info};
 use nascent_circuits::inference::Salts;
 use nascent_circuits::inference::plan::{choose, plan};
 use nascent_compiler::infer::{Compiled, Model, Options, Samples, compile};

@@ -1,0 +1,4 @@
+//! Bundles that the prover wrote, and damaged ones, read by the verifier alone.
+
+mod fixture;
+mod mutations;
