@@ -41,7 +41,7 @@ fn golden_digests() {
         )
     };
     // These change only with the format, whose version is in the domain. To write
-    // them anew: NASCENT_BLESS=1 cargo test -p nascent-compiler --test digest
+    // them anew: NASCENT_BLESS=1 cargo test -p nascent-compiler --test architecture digest
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden.txt");
     let mut got = String::new();
     for name in ["mlp", "lenet5", "resnet18", "resnet50", "gpt2"] {
