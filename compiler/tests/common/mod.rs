@@ -1,7 +1,5 @@
 //! Small ONNX models, built in the tests.
 
-#![expect(dead_code, reason = "each test file uses a part of it")]
-
 use nascent_compiler::graph::Graph;
 use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Rules, read_onnx};
 use prost::Message;

@@ -1,5 +1,6 @@
 //! Tests of the inference front end, in one binary.
 
+#[expect(dead_code, reason = "these tests use a part of it")]
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -2,6 +2,7 @@
 
 #[path = "../../../compiler/tests/infer/cases.rs"]
 mod cases;
+#[expect(dead_code, reason = "these tests use a part of it")]
 #[path = "../../../compiler/tests/common/mod.rs"]
 mod common;
 
