@@ -331,7 +331,7 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
 }
 
 /// Compares the bundle with what the caller has from elsewhere; `previous` has the plans that it
-/// inherits from.
+/// inherits from, among others.
 pub fn compare(args: &Args, bundle: &InitBundle, previous: &[Plan]) -> Result<Compared> {
     let mut compared = Compared::default();
     let differs = |what: &str| {
@@ -369,7 +369,10 @@ pub fn compare(args: &Args, bundle: &InitBundle, previous: &[Plan]) -> Result<Co
             Vec::new()
         };
         let (name, rules) = (Some(claimed.name.as_str()), &args.rules);
-        let model = common::compile_after(path, name, rules, previous, &redrawn)?;
+        let from = claimed.inherits_from();
+        let named = |plan: &&Plan| plan.digest().is_ok_and(|digest| from.contains(&digest));
+        let previous: Vec<Plan> = previous.iter().filter(named).cloned().collect();
+        let model = common::compile_after(path, name, rules, &previous, &redrawn)?;
         if model.spec != *claimed {
             return Err(differs("model, or other rules"));
         }

@@ -112,6 +112,11 @@ fn a_chain_is_made_verified_and_drawn() {
         .run(&["verify", "chain", "--development-srs"])
         .exits(0);
     assert!(words.stdout.contains("ANSWER 1 of 'initial'"));
+    // The model that the plan was made from, and one that it was not.
+    let of_model = |model: &str| verify(&folder, &["--model", model, "--rules", "rules.toml"]);
+    let given = of_model(&example("lenet5-average.onnx")).exits(0).json();
+    assert_eq!(given["checked"]["model"], true);
+    of_model(&example("lenet5-max.onnx")).failure(1, "refused");
     // Commitments that were published elsewhere are the chain's, and the relayout's.
     for (file, whose) in [
         ("deviates.c", "initial weights 1"),
