@@ -46,8 +46,11 @@ pub(super) fn softmax(cx: &mut Cx<'_>) -> OpResult<ValueId> {
 const FAR: f32 = 1000.0;
 
 /// Scores with a finite mask added, such as -10,000: the mask becomes one that calibrates nothing. Rows
-/// that are masked as a whole stay as they are.
-fn masked(cx: &mut Cx<'_>, x: ValueId) -> OpResult<ValueId> {
+/// that are masked as a whole stay as they are, and so do other axes than the last.
+fn masked(cx: &mut Cx<'_>, x: ValueId, axis: usize) -> OpResult<ValueId> {
+    if axis + 1 != cx.shape(x).len() {
+        return Ok(x);
+    }
     let value = &cx.flow.values[x];
     let (Op::Binary(Binary::Add), &[scores, k]) = (&value.op, value.inputs.as_slice()) else {
         return Ok(x);
