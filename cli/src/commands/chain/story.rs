@@ -263,21 +263,19 @@ fn weights(chain: &Provenance, material: &Material, version: &VersionReport) -> 
             let covered = coverage(chain, material, &version.architecture, relayouts)?;
             for (position, relayout) in relayouts.iter().enumerate() {
                 let links = many(relayout.tiles.saturating_add(1), "link");
-                let whose = if several {
-                    format!(
-                        "initial weights {}",
-                        relayout.initialization.saturating_add(1)
-                    )
+                let integers = if several {
+                    let number = relayout.initialization.saturating_add(1);
+                    format!("the integers of initial weights {number}")
                 } else {
-                    "the initial weights".to_owned()
+                    "the initial weights' integers".to_owned()
                 };
                 shown.push(match &covered {
                     Some(of) => format!(
-                        "{} of its {} numbers are the integers of {whose}, one by one: a proof, {links}",
+                        "{} of its {} numbers are {integers}, one by one: a proof, {links}",
                         count(of.own.get(position).copied().unwrap_or(0)),
                         count(of.all)
                     ),
-                    None => format!("weights are the integers of {whose}: a proof, {links}"),
+                    None => format!("weights are {integers}: a proof, {links}"),
                 });
             }
             match covered {
