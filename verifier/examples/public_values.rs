@@ -12,7 +12,7 @@ use nascent_verifier::transcript::Transcript;
 use nascent_verifier::vk::Node;
 use nascent_verifier::{
     Alone, CircuitKind, Digest32, Format, InferenceBundle, InferenceError, ProofError, Srs,
-    VerifyingKey, VkData, Workers, verify_inference, verify_inference_with,
+    VerifyingKey, VkData, Workers, verify_inference, verify_inference_by, verify_inference_with,
 };
 use std::error::Error;
 use std::hint::black_box;
@@ -49,7 +49,10 @@ fn key(values: u32) -> Result<VerifyingKey, Box<dyn Error>> {
     let mut data = VkData::decode(KEY)?;
     let k = (values + 64).next_power_of_two().trailing_zeros();
     let omega: Fr = FftField::get_root_of_unity(1 << k).ok_or("too many values")?;
-    data.kind = CircuitKind::Other;
+    data.kind = CircuitKind::Bound {
+        subject: [0; 32],
+        weights: Vec::new(),
+    };
     data.k = u8::try_from(k)?;
     data.omega = scalar_to_bytes(&omega);
     data.instance_rows = vec![values];
@@ -109,6 +112,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     time("verification", || {
         assert_eq!(verify_inference(&bundle, &key, &srs).map(|_| ()), refused);
+    });
+    time("verification, two threads", || {
+        assert_eq!(
+            verify_inference_by(&bundle, &key, &srs, &Two).map(|_| ()),
+            refused
+        );
     });
     time("verification with weights", || {
         let verdict = verify_inference_with(&bundle, &key, &srs, &Alone);

@@ -242,14 +242,29 @@ pub fn verify_inference(
     vk: &VerifyingKey,
     srs: &Srs,
 ) -> Result<InferenceReport, InferenceError> {
+    verify_inference_by(bundle, vk, srs, &Alone)
+}
+
+/// [`verify_inference`] by several workers, which share the public values.
+///
+/// # Errors
+///
+/// As [`verify_inference`].
+pub fn verify_inference_by(
+    bundle: &InferenceBundle,
+    vk: &VerifyingKey,
+    srs: &Srs,
+    workers: &impl Workers,
+) -> Result<InferenceReport, InferenceError> {
     let instance = check_statement(bundle, vk, srs)?;
     let prefix = bundle.transcript_prefix();
-    verify_proof_with(vk, srs, &prefix, &[instance], &bundle.proof, &Alone)?;
+    verify_proof_with(vk, srs, &prefix, &[instance], &bundle.proof, workers)?;
     Ok(report(bundle, srs))
 }
 
 /// [`verify_inference`], which also hands out the commitments to the parameters, for links; none
-/// for keys that do not name them.
+/// for keys that do not name them. The proof's identity for links is a second hash of all public
+/// values.
 ///
 /// # Errors
 ///

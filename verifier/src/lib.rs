@@ -76,7 +76,7 @@ pub use codec::{Format, FormatError};
 pub use digest::Digest32;
 pub use inference::{
     Hidden, InferenceBundle, InferenceError, InferenceReport, verify_inference,
-    verify_inference_weights, verify_inference_with,
+    verify_inference_by, verify_inference_weights, verify_inference_with,
 };
 pub use init::{VerifyError, verify_init, verify_init_weights, verify_init_with};
 pub use link::{CommitmentData, Links, ProvedWeights, WeightCommitment};

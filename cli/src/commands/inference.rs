@@ -26,7 +26,7 @@ use nascent_verifier::inference::prefix;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
     Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, WeightCommitment,
-    verify_inference_with,
+    verify_inference_by, verify_inference_with,
 };
 use rand_core::OsRng;
 use serde_json::json;
@@ -442,7 +442,11 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         .map(|path| Published::load(path, args.links, args.file, &srs))
         .transpose()?;
     let started = Instant::now();
-    let (report, weights) = verify_inference_with(&bundle, &key, &srs, &Pool)
+    let checked = match &published {
+        Some(_) => verify_inference_with(&bundle, &key, &srs, &Pool),
+        None => verify_inference_by(&bundle, &key, &srs, &Pool).map(|report| (report, None)),
+    };
+    let (report, weights) = checked
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;
