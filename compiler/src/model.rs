@@ -11,7 +11,7 @@ use crate::roles::{Parameter, Role, assign};
 use crate::rules::{Decision, Rules, glob};
 use crate::untouched::{Untouched, untouched};
 use nascent_verifier::codec::Format;
-use nascent_verifier::digest::Digest32;
+use nascent_verifier::digest::{Digest32, Hex};
 use nascent_verifier::{Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -267,8 +267,10 @@ impl Plan {
         let inherited = earlier.iter().rev().find(samples).map(|of| of.plan);
         let fill = match (inherited, lowered) {
             (Some(plan), _) => {
-                let digest: String = plan.iter().take(8).map(|b| format!("{b:02x}")).collect();
-                why.push_str(&format!("; inherited from plan {digest}.."));
+                why.push_str(&format!(
+                    "; inherited from plan {:.16}..",
+                    Hex(&plan).to_string()
+                ));
                 Fill::Inherited { plan }
             }
             (None, Lowered::Constant { value }) => Fill::Constant {

@@ -8,7 +8,7 @@ use sha3::{Digest, Keccak256};
 pub type Digest32 = [u8; 32];
 
 /// A digest in hexadecimal.
-pub(crate) struct Hex<'a>(pub(crate) &'a Digest32);
+pub struct Hex<'a>(pub &'a Digest32);
 
 impl core::fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

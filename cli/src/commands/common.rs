@@ -72,8 +72,8 @@ impl PreviousPlans {
 }
 
 /// Plans as the compiler takes them.
-pub fn earlier(plans: &[Plan]) -> Result<Vec<Earlier<'_>>> {
-    let earlier = plans.iter().map(|plan| {
+pub fn earlier<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Result<Vec<Earlier<'a>>> {
+    let earlier = plans.into_iter().map(|plan| {
         Ok(Earlier {
             plan: plan.digest().or_fail(Kind::Input)?,
             model: &plan.model,
@@ -116,10 +116,9 @@ pub fn compile_after(
     path: &Path,
     name: Option<&str>,
     rules: &RulesArgs,
-    previous: &[Plan],
+    earlier: &[Earlier<'_>],
     redraw: &[String],
 ) -> Result<Model> {
-    let earlier = earlier(previous)?;
     let limits = Limits::default();
     let rules = rules.load(&limits)?;
     let compile = || {
@@ -129,7 +128,7 @@ pub fn compile_after(
             (None, Architecture::Description(description)) => description.name.clone(),
             (None, Architecture::Onnx(_)) => stem(path),
         };
-        architecture.compile_after(&name, &rules, &limits, &earlier, redraw)
+        architecture.compile_after(&name, &rules, &limits, earlier, redraw)
     };
     compile().map_err(|error| {
         Failure::from(error)

@@ -92,8 +92,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         None => None,
     };
     let previous = args.previous.read()?;
+    let earlier = common::earlier(&previous)?;
     let name = args.name.as_deref();
-    let model = common::compile_after(&args.model, name, &args.rules, &previous, &args.redraw)?;
+    let model = common::compile_after(&args.model, name, &args.rules, &earlier, &args.redraw)?;
     if model.spec.sampled_elements() == 0 && model.spec.inherited_elements() > 0 {
         let message = "every weight is inherited: nothing is left for this plan's beacon";
         return Err(Failure::new(Kind::Usage, message)

@@ -263,15 +263,15 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
     let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
     let (key, rederived) = find_key(context, args, &bundle)?;
+    let published = args
+        .commitment
+        .map(|path| Published::load(path, args.links, args.file, &srs))
+        .transpose()?;
     let started = Instant::now();
     let (report, columns) = verify_relayout_columns(&bundle, &key, &srs)
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;
-    let published = args
-        .commitment
-        .map(|path| Published::load(path, args.links, args.file, &srs))
-        .transpose()?;
     let linked = published
         .as_ref()
         .map(|published| linked(published, &bundle.statement, &columns))

@@ -16,6 +16,7 @@ use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
 use nascent_circuits::tile::TileParams;
+use nascent_compiler::Earlier;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
@@ -200,7 +201,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     }
     let bundle: InitBundle = files::read(&args.bundle)?;
     let srs = verifier_srs(context, &args, &bundle)?;
-    let compared = compare(&args, &bundle, &args.previous.read()?)?;
+    let previous = args.previous.read()?;
+    let compared = compare(&args, &bundle, &common::earlier(&previous)?)?;
     let values = evidence::check(&bundle.beacon, &args.block_hash)
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let keys = find_keys(context, &args, &bundle)?;
@@ -330,9 +332,9 @@ fn verifier_srs(context: &Context, args: &Args, bundle: &InitBundle) -> Result<S
     srs::for_verifier(context, args.srs.as_deref(), &bundle.srs_digest)
 }
 
-/// Compares the bundle with what the caller has from elsewhere; `previous` has the plans that it
+/// Compares the bundle with what the caller has from elsewhere; `earlier` has the plans that it
 /// inherits from, among others.
-pub fn compare(args: &Args, bundle: &InitBundle, previous: &[Plan]) -> Result<Compared> {
+pub fn compare(args: &Args, bundle: &InitBundle, earlier: &[Earlier<'_>]) -> Result<Compared> {
     let mut compared = Compared::default();
     let differs = |what: &str| {
         Failure::new(
@@ -370,9 +372,9 @@ pub fn compare(args: &Args, bundle: &InitBundle, previous: &[Plan]) -> Result<Co
         };
         let (name, rules) = (Some(claimed.name.as_str()), &args.rules);
         let from = claimed.inherits_from();
-        let named = |plan: &&Plan| plan.digest().is_ok_and(|digest| from.contains(&digest));
-        let previous: Vec<Plan> = previous.iter().filter(named).cloned().collect();
-        let model = common::compile_after(path, name, rules, &previous, &redrawn)?;
+        let named = earlier.iter().filter(|of| from.contains(&of.plan));
+        let named: Vec<Earlier<'_>> = named.copied().collect();
+        let model = common::compile_after(path, name, rules, &named, &redrawn)?;
         if model.spec != *claimed {
             return Err(differs("model, or other rules"));
         }

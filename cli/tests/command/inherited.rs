@@ -1,6 +1,6 @@
 //! A plan that inherits weights from an earlier one: only what is new is derived and proved.
 
-use crate::support::{BEACON, Folder, RULES, Run, example};
+use crate::support::{BEACON, Folder, RULES, Run, example, run};
 use nascent_verifier::codec::Format;
 use nascent_verifier::provenance::{Origin, ProvenanceError, Step, StepError};
 use nascent_verifier::workers::Alone;
@@ -10,10 +10,6 @@ use std::sync::OnceLock;
 
 /// The value that the second plan's beacon took.
 const LATER: &str = "ffeeddccbbaa99887766554433221100";
-
-fn run(folder: &Folder, arguments: &[&str], more: &[&str]) -> Run {
-    folder.json(&[arguments, more].concat())
-}
 
 /// The only layer that the second plan samples.
 const REDRAWN: &str = "fc3.weight";
@@ -103,14 +99,6 @@ const FILES: [&str; 11] = [
     "second",
 ];
 
-fn chain(folder: &Folder, files: &[&str]) -> Run {
-    run(
-        folder,
-        &["chain"],
-        &[files, &["--out", "chain", "--force"]].concat(),
-    )
-}
-
 /// A model of each plan; the second has the first's weights but for its last layer.
 fn world() -> &'static Folder {
     static WORLD: OnceLock<Folder> = OnceLock::new();
@@ -144,7 +132,7 @@ fn world() -> &'static Folder {
         relayout(&folder, "first", "1", BEACON, "r1").exits(0);
         relayout(&folder, "second", "1", BEACON, "r21").exits(0);
         relayout(&folder, "second", "2", LATER, "r22").exits(0);
-        chain(&folder, &FILES).exits(0);
+        chain_to(&folder, &FILES, "chain").exits(0);
         folder
     })
 }

@@ -1,14 +1,10 @@
 //! From a plan to an answer in one chain file, and chains that do not hold.
 
-use crate::support::{BEACON, Folder, RULES, Run, example};
+use crate::support::{BEACON, Folder, RULES, Run, example, run};
 use nascent_verifier::codec::Format;
 use nascent_verifier::provenance::Attachments;
 use nascent_verifier::{InferenceBundle, Provenance};
 use std::fs;
-
-fn run(folder: &Folder, arguments: &[&str], more: &[&str]) -> Run {
-    folder.json(&[arguments, more].concat())
-}
 
 /// A plan, its weights as ONNX, and the compiled model.
 fn planned(folder: &Folder) -> u64 {

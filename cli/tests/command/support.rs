@@ -37,6 +37,11 @@ pub fn example(name: &str) -> String {
     )
 }
 
+/// Runs the command in a folder with `--json`; arguments in two lists.
+pub fn run(folder: &Folder, arguments: &[&str], more: &[&str]) -> Run {
+    folder.json(&[arguments, more].concat())
+}
+
 /// What a run gave.
 pub struct Run {
     pub code: i32,

@@ -11,6 +11,7 @@ use super::tensor::Tensor;
 use crate::digest::graph_digest;
 use crate::graph::{Graph, ValueId};
 use crate::model::Earlier;
+use nascent_verifier::digest::Hex;
 use nascent_verifier::{Distribution, Fill, ModelSpec, Precision};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,12 +89,10 @@ impl<'a> Derivation<'a> {
                 Some(of) => spec
                     .check_inherited(plan, of.model)
                     .map_err(|error| error.to_string()),
-                None => {
-                    let digest: String = plan.iter().map(|b| format!("{b:02x}")).collect();
-                    Err(format!(
-                        "it inherits weights from plan {digest}, which was not given"
-                    ))
-                }
+                None => Err(format!(
+                    "it inherits weights from plan {}, which was not given",
+                    Hex(plan)
+                )),
             };
             if let Err(reason) = checked {
                 return fail(&reason);

@@ -9,8 +9,8 @@
 //! fresh blinding; a link shows that they hold what the published ones hold. So one commitment
 //! stands between each two steps, and [`verify_provenance`] follows the weights from the first to the
 //! last. A plan may inherit weights from earlier ones; then there are several of them, each with
-//! its tiles and its commitment, and a relayout for each. A version of the weights that came from training is *declared*: nothing here proves
-//! training, and the report says so.
+//! its tiles and its commitment, and a relayout for each. A version of the weights that came from
+//! training is *declared*: nothing here proves training, and the report says so.
 
 mod error;
 mod file;

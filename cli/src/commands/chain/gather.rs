@@ -210,13 +210,11 @@ impl Gathered {
             placed.insert(plan);
             ordered.push(Initialization { bundle, deviates });
         }
-        match self.deviates.is_empty() {
-            true => Ok(ordered),
-            false => Err(Failure::new(
-                Kind::Usage,
-                "a commitment to tiles is of none of the plans",
-            )),
+        if !self.deviates.is_empty() {
+            let message = "a commitment to tiles is of none of the plans";
+            return Err(Failure::new(Kind::Usage, message));
         }
+        Ok(ordered)
     }
 
     /// Puts the steps in order by their links, and verifies the whole.

@@ -5,7 +5,7 @@ use super::keys::ChainKeys;
 use super::material::Material;
 use super::picture::svg;
 use super::story::{Story, tell};
-use crate::commands::common::DEVELOPMENT_NOTICE;
+use crate::commands::common::{self, DEVELOPMENT_NOTICE};
 use crate::commands::inference;
 use crate::commands::inspect::read_key;
 use crate::commands::srs;
@@ -17,7 +17,7 @@ use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
 use nascent_verifier::{
-    CommitmentData, Plan, Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance,
+    CommitmentData, Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance,
 };
 use serde_json::json;
 use std::path::Path;
@@ -49,11 +49,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     let published = args.commitment().map(|path| of_chain(&chain, path));
     let published = published.transpose().doing(refused())?;
     // What the caller has from elsewhere is about the last plan; it names those before it.
-    let plans: Vec<Plan> = chain
-        .initializations
-        .iter()
-        .map(|of| of.bundle.plan.clone())
-        .collect();
+    let plans = common::earlier(chain.initializations.iter().map(|of| &of.bundle.plan))?;
     let compared = match chain.initializations.last() {
         Some(last) => verify::compare(args, &last.bundle, &plans)?,
         None => Compared::default(),
