@@ -24,6 +24,7 @@ mod flow;
 mod lower;
 pub mod ops;
 mod options;
+pub mod profile;
 mod program;
 mod report;
 mod rewrite;
@@ -34,6 +35,7 @@ mod text;
 pub use error::{InferError, Result};
 pub use flow::Unary;
 pub use options::{Calibration, Options};
+pub use profile::Profile;
 pub use report::{LayerReport, Report};
 pub use samples::{Named, Samples};
 pub use tensor::{Tensor, Values};
@@ -43,8 +45,10 @@ use crate::graph::Graph;
 use crate::limits::Limits;
 use crate::model::Earlier;
 use derived::Derivation;
-use nascent_ir::{CheckedGraph, Origin, Origins, Params};
+use nascent_ir::{CheckedGraph, Origin, Origins, Params, TensorId};
 use nascent_verifier::ModelSpec;
+use profile::Tape;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// An ONNX file.
@@ -126,6 +130,8 @@ pub struct Compiled {
     pub outputs: Vec<Port>,
     /// What became of the model, layer by layer.
     pub report: Report,
+    /// What samples and weights decided: with the model's file, all that [`lower`] needs.
+    pub profile: Profile,
 }
 
 /// A quantized model whose random weights are the deviates of a plan.
@@ -136,6 +142,109 @@ pub struct Derived {
     /// Which deviate each weight is: the plan's own list, then one for each earlier plan that
     /// weights are inherited from, in the order given.
     pub origins: Vec<Origins>,
+}
+
+/// A plan's model, with the plans that it may inherit weights from.
+#[derive(Debug, Clone, Copy)]
+pub struct Planned<'a> {
+    /// The model.
+    pub spec: &'a ModelSpec,
+    /// Earlier plans.
+    pub earlier: &'a [Earlier<'a>],
+}
+
+/// What [`lower`] gives.
+#[derive(Debug, Clone)]
+pub struct Lowering {
+    /// The integer graph.
+    pub graph: CheckedGraph,
+    /// With a plan: which deviate each weight is, as [`Derived::origins`].
+    pub origins: Vec<Origins>,
+    /// Parameters whose numbers are weights, with the names of the stored tensors that they are made
+    /// from. The numbers of all others follow from model, plan and profile.
+    pub stored: BTreeMap<TensorId, Vec<String>>,
+}
+
+/// Lowers a model again, without samples and without the values of its weights.
+///
+/// The integer graph is a function of the model's file, with a plan of that, and of the profile;
+/// which values count as weights follows from them too. So whoever has a model's file can see
+/// whether an integer graph is that model in fixed point.
+///
+/// # Errors
+/// As [`compile`] for the file; a profile that is of another model, or whose graph is not the one
+/// that it names.
+pub fn lower(
+    model: &Model<'_>,
+    profile: &Profile,
+    planned: Option<Planned<'_>>,
+) -> Result<Lowering> {
+    let fail = |reason: &str| InferError::Profile {
+        reason: reason.to_owned(),
+    };
+    nascent_verifier::Format::validate(profile).map_err(|error| fail(&error.to_string()))?;
+    let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
+    let digest = planned
+        .map(|planned| spec_digest(planned.spec))
+        .transpose()?;
+    if digest != profile.model {
+        return Err(fail(match digest {
+            Some(_) => "it is not of this plan's model",
+            None => "it is of a plan's model, which is not given",
+        }));
+    }
+    let lowering = lower_read(&graph, profile, planned)?;
+    let architecture = digest_of(&lowering.graph)?;
+    if architecture != profile.architecture {
+        return Err(fail(
+            "with this model it leads to another integer graph than the one that it names",
+        ));
+    }
+    Ok(lowering)
+}
+
+fn lower_read(graph: &Graph, profile: &Profile, planned: Option<Planned<'_>>) -> Result<Lowering> {
+    let derivation = planned
+        .map(|planned| Derivation::new(planned.spec, planned.earlier, graph))
+        .transpose()?;
+    let options = profile.options();
+    if let Some(derivation) = &derivation
+        && derivation.weight_bits() != options.weight_bits
+    {
+        return Err(InferError::Profile {
+            reason: format!(
+                "{} bits of a weight, the plan's deviates take {}",
+                options.weight_bits,
+                derivation.weight_bits()
+            ),
+        });
+    }
+    let tape = Tape::replay(&profile.ties);
+    let mut flow = build::build(graph, &options, derivation.as_ref(), &tape)?;
+    std::mem::replace(&mut flow.tape, Tape::record()).finish()?;
+    derived::check(&flow)?;
+    let lowered = lower::lower_again(&flow, &options, profile.table_bits, &profile.decisions)?;
+    let origins = match planned {
+        Some(planned) => origins(&lowered.graph, &lowered.params, &lowered.origins, planned)?,
+        None => Vec::new(),
+    };
+    Ok(Lowering {
+        graph: lowered.graph,
+        origins,
+        stored: lowered.stored,
+    })
+}
+
+fn spec_digest(spec: &ModelSpec) -> Result<[u8; 32]> {
+    spec.digest().map_err(|error| InferError::Plan {
+        reason: error.to_string(),
+    })
+}
+
+fn digest_of(graph: &CheckedGraph) -> Result<[u8; 32]> {
+    graph.digest().map_err(|error| InferError::Plan {
+        reason: error.to_string(),
+    })
 }
 
 /// Quantizes a model.
@@ -150,6 +259,9 @@ pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Resul
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
     let (compiled, _) = quantize(&graph, options, samples, None)?;
+    if lower_read(&graph, &compiled.profile, None)?.graph != compiled.graph {
+        return Err(not_repeated());
+    }
     Ok(compiled)
 }
 
@@ -174,7 +286,7 @@ pub fn compile_derived(
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
     let derivation = Derivation::new(spec, earlier, &graph)?;
     let mut options = options.clone();
-    options.weight_bits = derivation.bits.max(4);
+    options.weight_bits = derivation.weight_bits();
     if let Some(bits) = options.table_bits
         && bits < options.weight_bits
     {
@@ -187,32 +299,51 @@ pub fn compile_derived(
         });
     }
     let (compiled, params) = quantize(&graph, &options, samples, Some(&derivation))?;
-    let architecture = compiled.graph.digest().map_err(|error| InferError::Plan {
-        reason: error.to_string(),
-    })?;
-    let public = Origins::public_of(&compiled.graph, &compiled.params);
+    let planned = Planned { spec, earlier };
+    let origins = origins(&compiled.graph, &compiled.params, &params, planned)?;
+    let again = lower_read(&graph, &compiled.profile, Some(planned))?;
+    if again.graph != compiled.graph || again.origins != origins {
+        return Err(not_repeated());
+    }
+    Ok(Derived { compiled, origins })
+}
+
+/// Lists of origins: the plan's own, then one for each earlier plan that weights are inherited from.
+fn origins(
+    graph: &CheckedGraph,
+    params: &Params,
+    placed: &[(usize, Origin)],
+    planned: Planned<'_>,
+) -> Result<Vec<Origins>> {
+    let architecture = digest_of(graph)?;
+    let public = Origins::public_of(graph, params);
     let public = public.map_err(|error| InferError::Plan {
         reason: error.to_string(),
     })?;
-    let models = std::iter::once(spec).chain(earlier.iter().map(|of| of.model));
+    let earlier = planned.earlier.iter().map(|of| of.model);
     let mut origins = Vec::new();
-    for (position, model) in models.enumerate() {
-        let own = params.iter().filter(|(plan, _)| *plan == position);
+    for (position, model) in std::iter::once(planned.spec).chain(earlier).enumerate() {
+        let own = placed.iter().filter(|(plan, _)| *plan == position);
         let own: Vec<Origin> = own.map(|(_, origin)| origin.clone()).collect();
         if position > 0 && own.is_empty() {
             continue;
         }
-        let model = model.digest().map_err(|error| InferError::Plan {
-            reason: error.to_string(),
-        })?;
         origins.push(Origins {
-            model,
+            model: spec_digest(model)?,
             architecture,
             params: own,
             public: public.clone(),
         });
     }
-    Ok(Derived { compiled, origins })
+    Ok(origins)
+}
+
+fn not_repeated() -> InferError {
+    InferError::Profile {
+        reason:
+            "lowering with it again gives another graph, which is a bug: please report the model"
+                .to_owned(),
+    }
 }
 
 /// The model, and its parameters that are deviates, with the position of the plan they come from.
@@ -222,7 +353,8 @@ fn quantize(
     samples: &Samples,
     derivation: Option<&Derivation<'_>>,
 ) -> Result<(Compiled, Vec<(usize, Origin)>)> {
-    let flow = build::build(graph, options, derivation)?;
+    let mut flow = build::build(graph, options, derivation, &Tape::record())?;
+    let ties = std::mem::replace(&mut flow.tape, Tape::record()).finish()?;
     derived::check(&flow)?;
     let (inputs, warning) = samples::bind(&flow, samples, options)?;
     let stats = calibrate::calibrate(&flow, &inputs, options)?;
@@ -246,12 +378,28 @@ fn quantize(
         .map(|((name, id), q)| port(name, flow.shape(*id), flow.values[*id].is_int, q))
         .collect();
     let report = report::report(&flow, &lowered, &input_ports, &inputs, warning)?;
+    let dims = options.dims.iter();
+    let size = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+    let profile = Profile {
+        architecture: digest_of(&lowered.graph)?,
+        model: derivation
+            .map(|derivation| spec_digest(derivation.spec))
+            .transpose()?,
+        batch: size(options.batch),
+        dims: dims.map(|(name, dim)| (name.clone(), size(*dim))).collect(),
+        activation_bits: options.activation_bits,
+        weight_bits: options.weight_bits,
+        table_bits: lowered.bits,
+        ties,
+        decisions: lowered.decisions,
+    };
     let compiled = Compiled {
         graph: lowered.graph,
         params: lowered.params,
         inputs: input_ports,
         outputs,
         report,
+        profile,
     };
     Ok((compiled, lowered.origins))
 }
@@ -267,7 +415,7 @@ pub fn run_float(
 ) -> Result<Vec<Vec<Tensor>>> {
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
-    let flow = build::build(&graph, options, None)?;
+    let flow = build::build(&graph, options, None, &Tape::record())?;
     let (inputs, _) = samples::bind(&flow, samples, options)?;
     let mut all = Vec::with_capacity(inputs.len());
     for sample in &inputs {

@@ -134,6 +134,7 @@ fn read_inputs(path: &Path, ports: &[Port], most: usize) -> Result<(Vec<Vec<Vec<
         let values: Vec<f32> = match array.tensor.values() {
             Values::Float(values) => values.to_vec(),
             Values::Int(values) => values.iter().map(|&v| v as f32).collect(),
+            Values::Withheld => Vec::new(),
         };
         let one: usize = port.shape.iter().product();
         // A file of several samples.

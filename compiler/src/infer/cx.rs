@@ -1,7 +1,6 @@
 //! What an operator sees of its node, and how it makes values.
 
 use super::build::read;
-use super::derived::{self, Source};
 use super::error::{Fault, OpResult};
 use super::flow::{Binary, Flow, Op, Unary, ValueId};
 use super::ops;
@@ -62,23 +61,30 @@ impl Cx<'_> {
         self.inputs.get(slot).copied().flatten()
     }
 
-    /// An input that must be a constant.
-    pub(crate) fn constant(&self, slot: usize, what: &str) -> OpResult<Arc<Tensor>> {
+    /// Checks that an input is a constant, which may be a weight.
+    pub(crate) fn stored(&self, slot: usize, what: &str) -> OpResult<ValueId> {
         let id = self.x(slot)?;
-        self.flow.constant(id).cloned().map_or_else(
-            || {
-                Fault::form(format!(
-                    "its {what} must be a constant with values in the file"
-                ))
-            },
-            Ok,
-        )
+        if !self.flow.is_constant(id) {
+            return Fault::form(format!(
+                "its {what} must be a constant with values in the file"
+            ));
+        }
+        Ok(id)
     }
 
-    /// The tensor of a value that is a constant.
+    /// An input that must be a constant, and whose values decide the structure: no weight.
+    pub(crate) fn constant(&self, slot: usize, what: &str) -> OpResult<Arc<Tensor>> {
+        let id = self.stored(slot, what)?;
+        self.constant_of(id)
+    }
+
+    /// The tensor of a value that is a constant, and whose values decide the structure: no weight.
     pub(crate) fn constant_of(&self, id: ValueId) -> OpResult<Arc<Tensor>> {
-        let tensor = self.flow.constant(id).cloned();
-        tensor.map_or_else(|| Fault::form("a constant is expected"), Ok)
+        match self.flow.constant(id) {
+            Some(tensor) => Ok(Arc::clone(tensor)),
+            None if self.flow.is_weight(id) => Err(Fault::Withheld(self.flow.stored(id))),
+            None => Fault::form("a constant is expected"),
+        }
     }
 
     /// Integers of a constant input, if it is there.
@@ -93,7 +99,9 @@ impl Cx<'_> {
             Values::Float(values) if values.iter().all(|v| v.fract() == 0.0) => {
                 Ok(Some(values.iter().map(|&v| v as i64).collect()))
             }
-            Values::Float(_) => Fault::form(format!("its {what} must be integers")),
+            Values::Float(_) | Values::Withheld => {
+                Fault::form(format!("its {what} must be integers"))
+            }
         }
     }
 
@@ -186,15 +194,8 @@ impl Cx<'_> {
 
     /// Appends a constant.
     pub(crate) fn make(&mut self, tensor: Tensor) -> OpResult<ValueId> {
-        // It may have been read off an operand. A number is an attribute, or a step of a function.
-        let plain = tensor.len() <= 1 || derived::is_zero(&tensor);
-        let id = self.flow.emit_constant(self.at, tensor)?;
-        if !plain {
-            let mut inputs = self.inputs.iter().flatten();
-            let source = inputs.find_map(|&input| self.flow.values[input].source.as_ref());
-            self.flow.values[id].source = source.map(Source::mixed);
-        }
-        Ok(id)
+        // Whatever it was read off is no weight: their values are not given out.
+        self.flow.emit_constant(self.at, tensor)
     }
 
     /// Appends a constant of no dimension.

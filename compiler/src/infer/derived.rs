@@ -22,41 +22,109 @@ const MOST_BITS: u8 = 16;
 /// A sampled tensor of a plan.
 #[derive(Debug)]
 pub(crate) struct Sampled {
+    /// The plan's scale: a weight is that times its deviate.
+    pub(crate) scale: f32,
     /// Position of the plan that samples it: 0 is the model's own, then the earlier ones.
     pub(crate) plan: usize,
     /// Position in that plan's specification.
     pub(crate) index: u32,
     pub(crate) name: String,
-    /// Deviates, row-major.
-    pub(crate) deviates: Vec<i32>,
+    /// Deviates, row-major, while they are known.
+    pub(crate) deviates: Option<Vec<i32>>,
+    /// Number of elements.
+    pub(crate) elements: usize,
 }
 
 /// Where the numbers of a constant come from.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// Each is a factor times an element of the tensor, whose number the second tensor has.
-    Exact(Arc<Sampled>, Arc<Tensor>),
+    /// Each is a factor times an element of the tensor.
+    Exact(Exact),
     /// Computed from elements of the tensor in another way.
     Mixed(Arc<Sampled>),
+}
+
+/// Elements of a sampled tensor, rearranged and scaled.
+#[derive(Debug, Clone)]
+pub(crate) struct Exact {
+    pub(crate) sampled: Arc<Sampled>,
+    /// The number of the element behind each number.
+    pub(crate) elements: Arc<Tensor>,
+    /// Factor of all of them.
+    factor: f64,
+    /// Factor of each of them, if they differ.
+    factors: Option<Arc<Tensor>>,
+}
+
+impl Exact {
+    /// The elements' numbers.
+    pub(crate) fn numbers(&self) -> &[i64] {
+        self.elements.ints().unwrap_or(&[])
+    }
+
+    /// What a number is for one unit of its deviate.
+    pub(crate) fn scale(&self, at: usize) -> f64 {
+        let factors = self.factors.as_ref().and_then(|factors| factors.floats());
+        let own = factors.and_then(|factors| factors.get(at)).copied();
+        f64::from(self.sampled.scale) * self.factor * f64::from(own.unwrap_or(1.0))
+    }
+
+    /// Moved by a view.
+    fn moved(&self, view: &Value) -> OpResult<Self> {
+        let factors = match &self.factors {
+            Some(factors) => Some(Arc::new(super::flow::evaluate(view, &[factors])?)),
+            None => None,
+        };
+        Ok(Self {
+            elements: Arc::new(super::flow::evaluate(view, &[&self.elements])?),
+            factors,
+            ..self.clone()
+        })
+    }
+
+    /// Multiplied or divided by a constant of the model.
+    fn scaled(&self, value: &Value, by: &Tensor) -> OpResult<Self> {
+        let mut made = self.clone();
+        match (by.single(), &value.op) {
+            (Some(by), Op::Binary(Binary::Div)) => made.factor /= by,
+            (Some(by), _) => made.factor *= by,
+            (None, _) => {
+                let ones = || Tensor::made(&value.shape, vec![1.0; self.elements.len()]);
+                let own = match &self.factors {
+                    Some(factors) => Arc::clone(factors),
+                    None => Arc::new(ones()?),
+                };
+                made.factors = Some(Arc::new(super::flow::evaluate(value, &[&own, by])?));
+            }
+        }
+        Ok(made)
+    }
 }
 
 impl Source {
     fn sampled(&self) -> &Arc<Sampled> {
         match self {
-            Self::Exact(sampled, _) | Self::Mixed(sampled) => sampled,
+            Self::Exact(exact) => &exact.sampled,
+            Self::Mixed(sampled) => sampled,
         }
     }
+}
 
-    /// The same numbers, used in a way that is not followed.
-    pub(crate) fn mixed(&self) -> Self {
-        Self::Mixed(Arc::clone(self.sampled()))
-    }
+/// What a plan says of a stored tensor.
+#[derive(Debug, Clone)]
+pub(crate) enum Planned {
+    /// Nothing: its values are part of the model.
+    Unnamed,
+    /// A constant of the rules.
+    Constant(Tensor),
+    /// Deviates.
+    Sampled(Source),
 }
 
 /// A plan's model, as a model file is read.
 #[derive(Debug)]
 pub(crate) struct Derivation<'a> {
-    spec: &'a ModelSpec,
+    pub(crate) spec: &'a ModelSpec,
     /// Plans that it may inherit from.
     earlier: &'a [Earlier<'a>],
     /// Bits of a deviate, sign included.
@@ -116,8 +184,18 @@ impl<'a> Derivation<'a> {
         })
     }
 
-    /// Where a constant of the file comes from; checks its values.
-    pub(crate) fn source(&self, name: &str, tensor: &Tensor) -> Result<Option<Source>> {
+    /// Bits of a weight.
+    pub(crate) fn weight_bits(&self) -> u8 {
+        self.bits.max(4)
+    }
+
+    /// Whether the plan says what a stored tensor is.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.spec.tensors.iter().any(|spec| spec.name == name)
+    }
+
+    /// What the plan says of a tensor of the file. While its values are known, they are checked.
+    pub(crate) fn planned(&self, name: &str, tensor: &Tensor) -> Result<Planned> {
         let fail = |reason: String| {
             Err(InferError::Tensor {
                 name: name.to_owned(),
@@ -129,7 +207,7 @@ impl<'a> Derivation<'a> {
             specs.find(|(spec, _)| spec.name == name)
         };
         let Some((mut spec, mut index)) = named(self.spec) else {
-            return Ok(None);
+            return Ok(Planned::Unnamed);
         };
         let mut from = 0;
         if let Fill::Inherited { plan } = spec.fill {
@@ -145,16 +223,16 @@ impl<'a> Derivation<'a> {
         if !dims.eq(spec.dims.iter().copied()) {
             return fail(format!("the plan has the shape {:?}", spec.dims));
         }
-        let values = tensor.to_floats();
+        let values = (!tensor.is_withheld()).then(|| tensor.to_floats());
         let (scale, mean) = match spec.fill {
             Fill::Constant { bits } => {
                 let filled = f32::from_bits(bits);
-                return match values.iter().position(|&value| value != filled) {
-                    Some(at) => fail(format!(
-                        "element {at} is {}, the plan fills it with {filled}",
-                        values[at]
+                let mut values = values.iter().flatten().enumerate();
+                return match values.find(|(_, value)| **value != filled) {
+                    Some((at, value)) => fail(format!(
+                        "element {at} is {value}, the plan fills it with {filled}"
                     )),
-                    None => Ok(None),
+                    None => Ok(Planned::Constant(Tensor::scalar(f64::from(filled)))),
                 };
             }
             Fill::Sampled {
@@ -171,6 +249,32 @@ impl<'a> Derivation<'a> {
                 "its mean is {mean}, so its elements are no multiples of one number"
             ));
         }
+        let deviates = match values {
+            Some(values) => Some(self.deviates(name, &values, scale)?),
+            None => None,
+        };
+        let elements = Tensor::int(tensor.shape(), (0..tensor.len() as i64).collect());
+        let Some(elements) = elements else {
+            return fail("its values do not fit its shape".to_owned());
+        };
+        let sampled = Sampled {
+            scale,
+            plan: from,
+            index,
+            name: name.to_owned(),
+            elements: elements.len(),
+            deviates,
+        };
+        Ok(Planned::Sampled(Source::Exact(Exact {
+            sampled: Arc::new(sampled),
+            elements: Arc::new(elements),
+            factor: 1.0,
+            factors: None,
+        })))
+    }
+
+    /// The integers behind derived weights.
+    fn deviates(&self, name: &str, values: &[f32], scale: f32) -> Result<Vec<i32>> {
         let most = (1_i32 << (self.bits - 1)) - 1;
         let deviate = |value: f32| {
             let z = (f64::from(value) / f64::from(scale)).round();
@@ -180,31 +284,24 @@ impl<'a> Derivation<'a> {
         let mut deviates = Vec::with_capacity(values.len());
         for (at, &value) in values.iter().enumerate() {
             let Some(z) = deviate(value) else {
-                return fail(format!(
-                    "element {at} is {value}, which is no deviate times the plan's scale \
-                     {scale:e}; give the weights that the plan derives, as 32-bit floats"
-                ));
+                return Err(InferError::Tensor {
+                    name: name.to_owned(),
+                    reason: format!(
+                        "element {at} is {value}, which is no deviate times the plan's scale \
+                         {scale:e}; give the weights that the plan derives, as 32-bit floats"
+                    ),
+                });
             };
             deviates.push(z);
         }
-        let elements = Tensor::int(tensor.shape(), (0..values.len() as i64).collect());
-        let Some(elements) = elements else {
-            return fail("its values do not fit its shape".to_owned());
-        };
-        let sampled = Sampled {
-            plan: from,
-            index,
-            name: name.to_owned(),
-            deviates,
-        };
-        Ok(Some(Source::Exact(Arc::new(sampled), Arc::new(elements))))
+        Ok(deviates)
     }
 }
 
 /// Bits of a deviate, sign included: of all there can be, not of those drawn.
 fn deviate_bits(distribution: Distribution, precision: Precision) -> u8 {
     let limb = precision.limb_bits;
-    let bits = |most: f64| 1 + (most + 1.0).log2().ceil() as u8;
+    let bits = |most: f64| 1 + libm::log2(most + 1.0).ceil() as u8;
     match distribution {
         Distribution::Uniform => limb + 1,
         Distribution::Normal => {
@@ -218,20 +315,17 @@ fn deviate_bits(distribution: Distribution, precision: Precision) -> u8 {
     }
 }
 
-/// Where a constant that was just computed from constants comes from.
-pub(crate) fn follow(flow: &Flow, value: &Value, made: &Tensor) -> OpResult<Option<Source>> {
+/// Where a constant that is computed from constants comes from.
+pub(crate) fn follow(flow: &Flow, value: &Value) -> OpResult<Option<Source>> {
     let sources = value
         .inputs
         .iter()
         .map(|&id| flow.values[id].source.as_ref());
-    let Some(first) = sources.clone().flatten().next() else {
+    let all: Vec<Option<&Source>> = sources.collect();
+    let Some(first) = all.iter().flatten().next() else {
         return Ok(None);
     };
-    // Nothing of what zeros were made from is left.
-    if is_zero(made) {
-        return Ok(None);
-    }
-    let all: Vec<Option<&Source>> = sources.collect();
+    let by = |slot: usize| value.inputs.get(slot).and_then(|&id| flow.constant(id));
     Ok(Some(match (&value.op, all.as_slice()) {
         (
             Op::Reshape(_)
@@ -239,25 +333,31 @@ pub(crate) fn follow(flow: &Flow, value: &Value, made: &Tensor) -> OpResult<Opti
             | Op::Slice { .. }
             | Op::Expand(_)
             | Op::Gather { .. },
-            [Some(Source::Exact(sampled, elements))],
-        ) => {
-            let moved = super::flow::evaluate(value, &[elements])?;
-            Source::Exact(Arc::clone(sampled), Arc::new(moved))
-        }
-        (Op::Binary(Binary::Mul), [Some(Source::Exact(sampled, elements)), None])
-        | (Op::Binary(Binary::Mul), [None, Some(Source::Exact(sampled, elements))])
-        | (Op::Binary(Binary::Div), [Some(Source::Exact(sampled, elements)), None])
-            if elements.shape() == made.shape() =>
+            [Some(Source::Exact(exact))],
+        ) => Source::Exact(exact.moved(value)?),
+        (Op::Binary(Binary::Mul | Binary::Div), [Some(Source::Exact(exact)), None])
+            if exact.elements.shape() == value.shape && by(1).is_some() =>
         {
-            Source::Exact(Arc::clone(sampled), Arc::clone(elements))
+            match by(1) {
+                Some(by) => Source::Exact(exact.scaled(value, by)?),
+                None => Source::Mixed(Arc::clone(first.sampled())),
+            }
         }
-        _ => first.mixed(),
+        (Op::Binary(Binary::Mul), [None, Some(Source::Exact(exact))])
+            if exact.elements.shape() == value.shape && by(0).is_some() =>
+        {
+            match by(0) {
+                Some(by) => Source::Exact(exact.scaled(value, by)?),
+                None => Source::Mixed(Arc::clone(first.sampled())),
+            }
+        }
+        _ => Source::Mixed(Arc::clone(first.sampled())),
     }))
 }
 
 /// Whether a constant has zeros only.
 pub(crate) fn is_zero(tensor: &Tensor) -> bool {
-    tensor.to_floats().iter().all(|&value| value == 0.0)
+    !tensor.is_withheld() && tensor.to_floats().iter().all(|&value| value == 0.0)
 }
 
 /// Checks that all elements of the sampled tensors that the file uses are weights of products, and
@@ -276,7 +376,7 @@ pub(crate) fn check(flow: &Flow) -> Result<()> {
     let mut covered: Vec<Vec<bool>> = flow
         .sampled
         .iter()
-        .map(|sampled| vec![false; sampled.deviates.len()])
+        .map(|sampled| vec![false; sampled.elements])
         .collect();
     for (id, value) in flow.values.iter().enumerate() {
         for (slot, &input) in value.inputs.iter().enumerate() {
@@ -284,7 +384,7 @@ pub(crate) fn check(flow: &Flow) -> Result<()> {
                 continue;
             };
             let weights = slot == 1 && matches!(value.op, Op::MatMul | Op::Conv(_));
-            let Source::Exact(sampled, elements) = source else {
+            let Source::Exact(exact) = source else {
                 let node = flow.node(id);
                 return fail(
                     source.sampled(),
@@ -293,16 +393,16 @@ pub(crate) fn check(flow: &Flow) -> Result<()> {
             };
             if !weights {
                 let node = flow.node(id);
-                return fail(sampled, format!("{node} uses it as something else"));
+                return fail(&exact.sampled, format!("{node} uses it as something else"));
             }
             let at = flow
                 .sampled
                 .iter()
-                .position(|other| Arc::ptr_eq(other, sampled));
+                .position(|other| Arc::ptr_eq(other, &exact.sampled));
             let Some(covered) = at.and_then(|at| covered.get_mut(at)) else {
                 continue;
             };
-            for &element in elements.ints().unwrap_or(&[]) {
+            for &element in exact.numbers() {
                 covered[element as usize] = true;
             }
         }

@@ -61,6 +61,20 @@ pub enum InferError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A profile that is not of this model.
+    #[error("profile: {reason}")]
+    Profile {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Structure that depends on the values of weights.
+    #[error("{node}: the graph depends on the values of {}", .tensors.join(", "))]
+    Withheld {
+        /// The node.
+        node: Box<NodeRef>,
+        /// Names of the stored tensors.
+        tensors: Vec<String>,
+    },
     /// A tensor without values, with values that are no finite numbers, or of a wrong type.
     #[error("tensor `{name}`: {reason}")]
     Tensor {
@@ -140,6 +154,10 @@ pub(crate) enum Fault {
     Attribute(String, String),
     TooLarge(String, u64, u64),
     NotFinite,
+    /// The values of these stored tensors are asked for, which are weights.
+    Withheld(Vec<String>),
+    /// A profile that is not of this model.
+    Profile(String),
 }
 
 /// Result inside an operator.
@@ -161,6 +179,14 @@ impl Fault {
         Err(Self::Attribute(name.to_owned(), reason.into()))
     }
 
+    /// What a decision was refused for.
+    pub(crate) fn profile(error: InferError) -> Self {
+        match error {
+            InferError::Profile { reason } => Self::Profile(reason),
+            other => Self::Profile(other.to_string()),
+        }
+    }
+
     /// Names the node.
     pub(crate) fn at(self, node: &NodeRef) -> InferError {
         let node = Box::new(node.clone());
@@ -177,6 +203,8 @@ impl Fault {
                 got,
                 limit,
             },
+            Self::Profile(reason) => InferError::Profile { reason },
+            Self::Withheld(tensors) => InferError::Withheld { node, tensors },
             Self::NotFinite => InferError::Form {
                 node,
                 reason: "it makes a constant that is not a finite number".to_owned(),

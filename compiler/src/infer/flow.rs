@@ -15,8 +15,10 @@ pub use unary::Unary;
 
 use super::derived::{self, Sampled, Source};
 use super::error::{Fault, OpResult};
+use super::profile::Tape;
 use super::tensor::{Tensor, count};
 use crate::error::NodeRef;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Position of a value in [`Flow::values`].
@@ -126,6 +128,9 @@ pub(crate) struct Value {
     steps: usize,
     /// Where a constant that a plan derives comes from.
     pub(crate) source: Option<Source>,
+    /// Positions in [`Flow::weights`] of the stored tensors that a constant is computed from; none
+    /// if its values are part of the model.
+    pub(crate) weights: BTreeSet<usize>,
 }
 
 /// Most axes of an activation: what the integer graph can hold.
@@ -183,6 +188,12 @@ pub(crate) struct Flow {
     pub(crate) budget: Budget,
     /// Tensors that a plan samples, those that were read.
     pub(crate) sampled: Vec<Arc<Sampled>>,
+    /// Names of the stored tensors that are weights, in the order of their first use.
+    pub(crate) weights: Vec<String>,
+    /// Weights that are the transpose of an embedding's table, and that table.
+    pub(crate) ties: BTreeMap<ValueId, ValueId>,
+    /// Decisions of the structure.
+    pub(crate) tape: Tape,
 }
 
 impl Flow {
@@ -201,25 +212,14 @@ impl Flow {
             root: self.values.len(),
             steps: 0,
             source: None,
+            weights: BTreeSet::new(),
         };
         let constants: Option<Vec<&Tensor>> = inputs
             .iter()
-            .map(|&id| self.constant(id).map(Arc::as_ref))
+            .map(|&id| self.tensor(id).map(Arc::as_ref))
             .collect();
         let value = match constants {
-            Some(operands) if !operands.is_empty() => {
-                let tensor = eval::eval(&value, &operands)?;
-                if !tensor.is_finite() {
-                    return Err(Fault::NotFinite);
-                }
-                Value {
-                    is_int: tensor.is_int(),
-                    source: derived::follow(self, &value, &tensor)?,
-                    op: Op::Constant(Arc::new(tensor)),
-                    inputs: Vec::new(),
-                    ..value
-                }
-            }
+            Some(operands) if !operands.is_empty() => self.folded(value, &operands)?,
             _ if value.shape.contains(&0) || value.shape.len() > MOST_AXES => {
                 return Fault::shape(format!(
                     "a tensor of shape {:?}: activations have no empty axes and at most {MOST_AXES}",
@@ -230,6 +230,42 @@ impl Flow {
         };
         self.values.push(value);
         Ok(self.values.len() - 1)
+    }
+
+    /// A value of constants, evaluated as far as they are known.
+    fn folded(&self, value: Value, operands: &[&Tensor]) -> OpResult<Value> {
+        let known = |id: &ValueId| self.constant(*id);
+        // Of what is multiplied by zeros nothing is left.
+        let mut known_factors = value.inputs.iter().filter_map(known);
+        let zeros = value.op == Op::Binary(Binary::Mul)
+            && known_factors.any(|factor| derived::is_zero(factor));
+        let tensor = if zeros && !value.is_int {
+            Tensor::made(&value.shape, vec![0.0; count(&value.shape).unwrap_or(0)])?
+        } else if operands.iter().any(|tensor| tensor.is_withheld()) {
+            Tensor::withheld(&value.shape)
+        } else {
+            eval::eval(&value, operands)?
+        };
+        if !tensor.is_finite() {
+            return Err(Fault::NotFinite);
+        }
+        let mut weights = BTreeSet::new();
+        let mut source = None;
+        if !zeros {
+            let inputs = value.inputs.iter();
+            weights = inputs
+                .flat_map(|&id| self.values[id].weights.iter().copied())
+                .collect();
+            source = derived::follow(self, &value)?;
+        }
+        Ok(Value {
+            is_int: tensor.is_int(),
+            source,
+            weights,
+            op: Op::Constant(Arc::new(tensor)),
+            inputs: Vec::new(),
+            ..value
+        })
     }
 
     /// Finds the value of which an elementwise value is a function.
@@ -252,7 +288,7 @@ impl Flow {
             return value;
         }
         let one = roots.clone().all(|other| other == root);
-        let alike = self.values[root].shape == value.shape && self.constant(root).is_none();
+        let alike = self.values[root].shape == value.shape && !self.is_constant(root);
         if one && alike && steps <= MOST_STEPS {
             return Value {
                 root,
@@ -266,7 +302,7 @@ impl Flow {
     /// Whether a value is a contraction with constant weights.
     pub(crate) fn has_weights(&self, id: ValueId) -> bool {
         let value = &self.values[id];
-        matches!(value.op, Op::MatMul | Op::Conv(_)) && self.constant(value.inputs[1]).is_some()
+        matches!(value.op, Op::MatMul | Op::Conv(_)) && self.is_constant(value.inputs[1])
     }
 
     /// Appends a constant.
@@ -281,43 +317,99 @@ impl Flow {
             root: self.values.len(),
             steps: 0,
             source: None,
+            weights: BTreeSet::new(),
         });
         Ok(self.values.len() - 1)
     }
 
-    /// The tensor of a constant.
+    /// Whether a value is a constant, known or a weight.
+    pub(crate) fn is_constant(&self, id: ValueId) -> bool {
+        matches!(self.values[id].op, Op::Constant(_))
+    }
+
+    /// Whether a value is a constant whose values are weights: structure must not depend on them.
+    pub(crate) fn is_weight(&self, id: ValueId) -> bool {
+        !self.values[id].weights.is_empty()
+    }
+
+    /// The tensor of a constant that is part of the model: no weight.
     pub(crate) fn constant(&self, id: ValueId) -> Option<&Arc<Tensor>> {
+        self.tensor(id).filter(|_| !self.is_weight(id))
+    }
+
+    /// The tensor of a constant. Of weights it has the values only while decisions are made; what
+    /// depends on them is a decision.
+    pub(crate) fn tensor(&self, id: ValueId) -> Option<&Arc<Tensor>> {
         match &self.values[id].op {
             Op::Constant(tensor) => Some(tensor),
             _ => None,
         }
     }
 
+    /// Names of the stored tensors behind a constant.
+    pub(crate) fn stored(&self, id: ValueId) -> Vec<String> {
+        let weights = self.values[id].weights.iter();
+        weights.map(|&at| self.weights[at].clone()).collect()
+    }
+
     /// The table of an embedding whose transpose these weights are: many language models score words
     /// with the matrix that embeds them.
     pub(crate) fn tied_table(&self, weights: ValueId) -> Option<ValueId> {
+        self.ties.get(&weights).copied()
+    }
+
+    /// Decides whether weights are the transpose of a table.
+    pub(crate) fn tie(&mut self, weights: ValueId) -> OpResult<()> {
         let &[inner, columns] = self.shape(weights) else {
-            return None;
+            return Ok(());
         };
-        let values = self.constant(weights)?.floats()?;
+        if !self.is_constant(weights) || self.ties.contains_key(&weights) {
+            return Ok(());
+        }
         let tables = self.values.iter().filter(|value| value.op == Op::Embed);
-        let mut tables = tables.map(|value| value.inputs[0]);
-        tables.find(|&table| {
-            let same = |table: &[f32]| {
-                (0..columns).all(|row| {
-                    let row_values = &table[row * inner..][..inner];
-                    let column = values[row..].iter().step_by(columns);
-                    row_values
-                        .iter()
-                        .zip(column)
-                        .all(|(a, b)| a.to_bits() == b.to_bits())
-                })
-            };
-            self.shape(table) == [columns, inner]
-                && self
-                    .constant(table)
-                    .and_then(|t| t.floats())
-                    .is_some_and(same)
+        let tables = tables.map(|value| value.inputs[0]);
+        let tables: BTreeSet<ValueId> = tables
+            .filter(|&table| self.shape(table) == [columns, inner])
+            .collect();
+        let tables: Vec<ValueId> = tables.into_iter().collect();
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let known = !self.is_weight(weights) && !tables.iter().any(|&id| self.is_weight(id));
+        let found = || {
+            let found = tables.iter().position(|&id| self.transposed(id, weights));
+            found.map(|at| at as u32)
+        };
+        let tied = if known {
+            found()
+        } else {
+            let made = self.tape.is_recording().then(found);
+            self.tape.tied(made).map_err(Fault::profile)?
+        };
+        if let Some(at) = tied {
+            let table = tables.get(at as usize).copied();
+            let table = table.ok_or_else(|| {
+                Fault::Profile("it ties weights to a table that is not there".to_owned())
+            })?;
+            self.ties.insert(weights, table);
+        }
+        Ok(())
+    }
+
+    /// Whether weights `[inner, columns]` are a table's transpose, bit by bit.
+    fn transposed(&self, table: ValueId, weights: ValueId) -> bool {
+        let &[inner, columns] = self.shape(weights) else {
+            return false;
+        };
+        let floats = |id| self.tensor(id).and_then(|tensor| tensor.floats());
+        let (Some(table), Some(values)) = (floats(table), floats(weights)) else {
+            return false;
+        };
+        (0..columns).all(|row| {
+            let row_values = &table[row * inner..][..inner];
+            let column = values[row..].iter().step_by(columns);
+            let mut pairs = row_values.iter().zip(column);
+            pairs.all(|(a, b)| a.to_bits() == b.to_bits())
         })
     }
 
@@ -364,7 +456,12 @@ impl Flow {
             values.push(value);
         }
         let outputs = self.outputs.into_iter();
+        let ties = self.ties.iter();
+        let ties = ties.filter(|(weights, table)| needed[**weights] && needed[**table]);
         Self {
+            ties: ties
+                .map(|(weights, table)| (renamed[*weights], renamed[*table]))
+                .collect(),
             values,
             outputs: outputs.map(|(name, id)| (name, renamed[id])).collect(),
             ..self

@@ -16,17 +16,37 @@ use super::calibrate::{MASK, Stats};
 use super::error::{InferError, Result};
 use super::flow::{Flow, Op, ValueId};
 use super::options::Options;
+pub(crate) use super::profile::grid;
+use super::profile::{Decision, Tape};
 use nascent_ir::{
     Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Origin, Params, Pre, Range,
     Scale, Table, TensorId,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An integer tensor with its scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Quant {
     pub(crate) id: TensorId,
     pub(crate) scale: f64,
+}
+
+/// Numbers of a constant, or integers made of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbers<T> {
+    /// Not there for weights while a profile is read.
+    pub(crate) values: Option<Vec<T>>,
+    /// Whether they follow from the model and the profile: no decision depends on them then.
+    pub(crate) known: bool,
+}
+
+impl<T> Numbers<T> {
+    fn map<U>(&self, f: impl FnMut(&T) -> U) -> Numbers<U> {
+        Numbers {
+            values: self.values.as_ref().map(|v| v.iter().map(f).collect()),
+            known: self.known,
+        }
+    }
 }
 
 /// What is known about a needed value, for the report.
@@ -51,6 +71,12 @@ pub(crate) struct Lowered {
     /// Parameters that are deviates of a plan.
     /// With the position of the plan that each comes from.
     pub(crate) origins: Vec<(usize, Origin)>,
+    /// Names of the stored tensors behind each parameter whose numbers are weights.
+    pub(crate) stored: BTreeMap<TensorId, Vec<String>>,
+    /// Bits of the tables.
+    pub(crate) bits: u8,
+    /// What samples and weights decided.
+    pub(crate) decisions: Vec<Decision>,
 }
 
 /// Most coarse steps of a table's argument, against those of its result.
@@ -62,8 +88,10 @@ const ENOUGH_HEADROOM: f64 = -1.0;
 
 /// Lowers with the smallest tables that keep the precision, or the size asked for.
 pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<Lowered> {
+    let stats = Some(stats);
+    let lower_at = |bits| lower_at(flow, stats, options, bits, Tape::record());
     if let Some(bits) = options.table_bits {
-        return lower_at(flow, stats, options, bits);
+        return lower_at(bits);
     }
     let special = flow
         .values
@@ -72,17 +100,33 @@ pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<L
     let least = if special { 14 } else { 12 };
     let least = options.weight_bits.clamp(least, 16);
     for bits in least..16 {
-        if let Ok(lowered) = lower_at(flow, stats, options, bits) {
+        if let Ok(lowered) = lower_at(bits) {
             let worst = lowered.layers.iter().map(|layer| layer.headroom);
             if worst.fold(0.0, f64::min) >= ENOUGH_HEADROOM {
                 return Ok(lowered);
             }
         }
     }
-    lower_at(flow, stats, options, 16)
+    lower_at(16)
 }
 
-fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result<Lowered> {
+/// Lowers with decisions that were made before.
+pub(crate) fn lower_again(
+    flow: &Flow,
+    options: &Options,
+    bits: u8,
+    decisions: &[Decision],
+) -> Result<Lowered> {
+    lower_at(flow, None, options, bits, Tape::replay(decisions))
+}
+
+fn lower_at(
+    flow: &Flow,
+    stats: Option<&[Stats]>,
+    options: &Options,
+    bits: u8,
+    tape: Tape,
+) -> Result<Lowered> {
     let mut readers = vec![Vec::new(); flow.values.len()];
     for (id, value) in flow.values.iter().enumerate() {
         for &input in &value.inputs {
@@ -107,10 +151,12 @@ fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result
         countdowns: BTreeMap::new(),
         layers: Vec::new(),
         origins: Vec::new(),
+        stored: BTreeMap::new(),
+        tape,
     };
     let needed = lower.needed();
     for (id, needed) in needed.into_iter().enumerate() {
-        if needed && flow.constant(id).is_none() {
+        if needed && !flow.is_constant(id) {
             lower.value(id)?;
         }
     }
@@ -120,7 +166,8 @@ fn lower_at(flow: &Flow, stats: &[Stats], options: &Options, bits: u8) -> Result
 /// The lowering under way.
 pub(crate) struct Lower<'a> {
     flow: &'a Flow,
-    stats: &'a [Stats],
+    /// Statistics of the samples, while decisions are made.
+    stats: Option<&'a [Stats]>,
     options: &'a Options,
     /// Bits of the tables.
     bits: u8,
@@ -134,9 +181,31 @@ pub(crate) struct Lower<'a> {
     countdowns: BTreeMap<usize, TensorId>,
     layers: Vec<Layer>,
     origins: Vec<(usize, Origin)>,
+    stored: BTreeMap<TensorId, Vec<String>>,
+    tape: Tape,
 }
 
-impl Lower<'_> {
+impl<'a> Lower<'a> {
+    /// What the samples say of a value, while decisions are made.
+    fn stats(&self, id: ValueId) -> Option<&'a Stats> {
+        self.stats.and_then(|stats| stats.get(id))
+    }
+
+    /// The step of a value, from its greatest magnitude on the samples.
+    fn step(&mut self, magnitude: Option<f64>, hi: i64) -> Result<f64> {
+        let made = magnitude.map(|magnitude| magnitude.max(1e-9) / hi as f64);
+        self.tape.step(made)
+    }
+
+    /// Says which stored tensors a parameter is made from.
+    fn made_from(&mut self, param: TensorId, values: &[ValueId]) {
+        let names = values.iter().flat_map(|&id| self.flow.stored(id));
+        let names: BTreeSet<String> = names.collect();
+        if !names.is_empty() {
+            self.stored.insert(param, names.into_iter().collect());
+        }
+    }
+
     /// Values that become tensors.
     fn needed(&self) -> Vec<bool> {
         let mut needed = vec![false; self.flow.values.len()];
@@ -225,6 +294,9 @@ impl Lower<'_> {
             outputs,
             layers: self.layers,
             origins: self.origins,
+            stored: self.stored,
+            bits: self.bits,
+            decisions: self.tape.finish()?,
         })
     }
 
@@ -322,19 +394,29 @@ impl Lower<'_> {
         &mut self,
         name: &str,
         shape: &[usize],
-        values: Vec<i32>,
-        least_bits: u32,
+        numbers: Numbers<i32>,
+        from: &[ValueId],
     ) -> Result<TensorId> {
-        let most = values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
-        let bits = (33 - most.leading_zeros())
-            .max(least_bits)
-            .next_multiple_of(2)
-            .min(32);
+        let made = numbers.values.as_ref().map(|values| {
+            let most = values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
+            let bits = (33 - most.leading_zeros()).max(LEAST_BITS);
+            bits.next_multiple_of(2).min(32)
+        });
+        let bits = self.bits_of(numbers.known, made)?;
         let id = self
             .builder
             .param(name, &dims(shape), Range::signed(bits))?;
-        self.params.values.insert(id, values);
+        self.made_from(id, from);
+        self.params.values.extend(numbers.values.map(|v| (id, v)));
         Ok(id)
+    }
+
+    /// Bits of a parameter: what its numbers take if they are known, else a decision.
+    fn bits_of(&mut self, known: bool, made: Option<u32>) -> Result<u32> {
+        match made {
+            Some(bits) if known => Ok(bits),
+            _ => Ok(self.tape.bits(made.map(|bits| bits as u8))?.into()),
+        }
     }
 
     /// Appends a parameter of multipliers.
@@ -342,19 +424,20 @@ impl Lower<'_> {
         &mut self,
         name: &str,
         shape: &[usize],
-        values: Vec<i32>,
+        numbers: Numbers<i32>,
+        from: &[ValueId],
     ) -> Result<TensorId> {
-        let most = values
-            .iter()
-            .copied()
-            .max()
-            .unwrap_or(1)
-            .max(1)
-            .unsigned_abs();
-        let bits = (32 - most.leading_zeros()).next_multiple_of(2);
-        let range = Range::new(1, ((1 << bits) - 1).min(self.most()));
+        let made = numbers.values.as_ref().map(|values| {
+            let most = values.iter().copied().max().unwrap_or(1).max(1);
+            (32 - most.unsigned_abs().leading_zeros()).next_multiple_of(2)
+        });
+        let bits = self.bits_of(numbers.known, made)?;
+        let range = Range::new(1, ((1_i64 << bits) - 1).min(self.most()));
         let id = self.builder.param(name, &dims(shape), range)?;
-        self.params.values.insert(id, values);
+        if !numbers.known {
+            self.made_from(id, from);
+        }
+        self.params.values.extend(numbers.values.map(|v| (id, v)));
         Ok(id)
     }
 
@@ -389,20 +472,19 @@ impl Lower<'_> {
             return Ok(Quant { id, scale: 1.0 });
         }
         let hi = (1 << (self.options.activation_bits - 1)) - 1;
-        let magnitude = self.stats[id].magnitude(self.options.calibration);
+        let stats = self.stats(id);
+        let magnitude = stats.map(|stats| stats.magnitude(self.options.calibration));
         let range = Range::new(-hi, hi);
+        let scale = self.step(magnitude, hi)?;
         let id = self.builder.input(&input.name, &shape, range)?;
-        let scale = grid(magnitude.max(1e-9) / hi as f64);
         Ok(Quant { id, scale })
     }
 
     fn embed(&mut self, id: ValueId) -> Result<Quant> {
         let inputs = self.flow.values[id].inputs.clone();
         let name = self.name(id);
-        let table = self.weights(inputs[0])?;
-        let most = table
-            .iter()
-            .fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
+        let numbers = self.numbers(inputs[0])?;
+        let most = numbers.values.as_deref().map(magnitude);
         let products = self.flow.values.iter();
         let mut products = products.filter(|value| value.op == Op::MatMul);
         let tied = products.any(|value| self.flow.tied_table(value.inputs[1]) == Some(inputs[0]));
@@ -412,16 +494,19 @@ impl Lower<'_> {
             false => self.fine_bits(),
         };
         let hi = f64::from((1 << (bits - 1)) - 1);
-        let scale = grid(most.max(1e-9) / hi);
-        let values = table
-            .iter()
-            .map(|&v| rounded(f64::from(v) / scale, hi))
-            .collect();
+        let scale = match most {
+            Some(most) if numbers.known => grid(most.max(1e-9) / hi),
+            _ => self.tape.step(most.map(|most| most.max(1e-9) / hi))?,
+        };
+        let values = numbers.map(|&v| rounded(f64::from(v) / scale, hi));
         let shape = self.flow.shape(inputs[0]).to_vec();
         let name_of_table = format!("{name}.table");
         let table = match tied {
-            true => self.push_weights(&name_of_table, &shape, values, bits.into())?,
-            false => self.push_param(&name_of_table, &shape, values, 8)?,
+            true => {
+                let from = &inputs[..1];
+                self.push_weights(&name_of_table, &shape, values.values, bits.into(), from)?
+            }
+            false => self.push_param(&name_of_table, &shape, values, &inputs[..1])?,
         };
         if tied {
             self.tables.insert(inputs[0], Quant { id: table, scale });
@@ -442,16 +527,48 @@ impl Lower<'_> {
     }
 
     /// Finite numbers of a constant.
-    fn weights(&self, id: ValueId) -> Result<Vec<f32>> {
-        let values = self.flow.constant(id).map(|tensor| tensor.to_floats());
-        let finite =
-            values.filter(|values| values.iter().all(|v| f64::from(v.abs()) < MASK * MASK));
-        finite.ok_or_else(|| InferError::Form {
+    fn numbers(&self, id: ValueId) -> Result<Numbers<f32>> {
+        let fail = || InferError::Form {
             node: Box::new(self.flow.node(id).clone()),
             reason: "a weight is infinite, or an activation where a constant is expected"
                 .to_owned(),
+        };
+        let tensor = self.flow.tensor(id).ok_or_else(fail)?;
+        let values = (!tensor.is_withheld()).then(|| tensor.to_floats());
+        let mut all = values.iter().flatten();
+        if !all.all(|v| f64::from(v.abs()) < MASK * MASK) {
+            return Err(fail());
+        }
+        Ok(Numbers {
+            values,
+            known: !self.flow.is_weight(id),
         })
     }
+
+    /// The nearest integers to constants of the model in steps of `unit`.
+    ///
+    /// Weights that do not fit are cut. A constant that is part of the model is not: whoever chooses
+    /// the steps would choose its value.
+    fn rounded_all(&self, id: ValueId, numbers: &Numbers<f64>, most: f64) -> Result<Numbers<i32>> {
+        let mut values = numbers.values.iter().flatten();
+        if numbers.known && values.any(|v| v.abs() > most + 0.5) {
+            return Err(InferError::Range {
+                layer: self.flow.node(id).to_string(),
+                reason: "a constant of the model does not fit the integers beside it".to_owned(),
+                advice: "take larger tables, fewer activation bits, or samples with larger values",
+            });
+        }
+        Ok(numbers.map(|&v| rounded(v, most)))
+    }
+}
+
+/// Fewest bits of a parameter that is no matrix.
+const LEAST_BITS: u32 = 8;
+
+/// Greatest magnitude.
+fn magnitude(values: &[f32]) -> f64 {
+    let each = values.iter();
+    each.fold(0.0_f64, |most, v| most.max(f64::from(v.abs())))
 }
 
 /// Dimensions in the integer graph's type; a checked size fits.
@@ -460,12 +577,6 @@ pub(crate) fn dims(shape: &[usize]) -> Vec<u32> {
         .iter()
         .map(|&dim| u32::try_from(dim).unwrap_or(u32::MAX))
         .collect()
-}
-
-/// The least scale of at least `scale` with four steps for each factor of two, so that close
-/// calibrations give equal tables.
-pub(crate) fn grid(scale: f64) -> f64 {
-    libm::exp2((scale.log2() * 4.0 - 1e-9).ceil() / 4.0)
 }
 
 /// The nearest integer, at most `most` in magnitude.

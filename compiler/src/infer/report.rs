@@ -209,6 +209,7 @@ fn integers(port: &Port, tensor: &Tensor) -> Result<Vec<i32>> {
     match tensor.values() {
         Values::Float(values) => port.quantize(values),
         Values::Int(values) => port.quantize(&values.iter().map(|&v| v as f32).collect::<Vec<_>>()),
+        Values::Withheld => port.quantize(&[]),
     }
 }
 

@@ -7,11 +7,11 @@
 use super::cx::Cx;
 use super::error::{Fault, OpResult};
 use super::flow::{Binary, Op, Unary, ValueId};
-use super::tensor::{Tensor, broadcast};
+use super::tensor::{Tensor, broadcast, count};
 
 /// A function of two operands.
 pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult<ValueId> {
-    let constant = |cx: &Cx<'_>, id: ValueId| cx.flow.constant(id).is_some();
+    let constant = |cx: &Cx<'_>, id: ValueId| cx.flow.is_constant(id);
     if constant(cx, a) && constant(cx, b) {
         return cx.emit(Op::Binary(f), &[a, b]);
     }
@@ -89,6 +89,7 @@ fn zeros(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<Option<
 pub(crate) fn product(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<ValueId> {
     let plain = |cx: &mut Cx<'_>| cx.emit(Op::MatMul, &[a, b]);
     // Scaled, it would be a matrix of its own.
+    cx.flow.tie(b)?;
     if cx.flow.tied_table(b).is_some() {
         return plain(cx);
     }
@@ -96,7 +97,7 @@ pub(crate) fn product(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<Value
         .shape(a)
         .last()
         .copied()
-        .filter(|_| cx.flow.constant(b).is_some())
+        .filter(|_| cx.flow.is_constant(b))
     else {
         return plain(cx);
     };
@@ -129,14 +130,14 @@ fn split(cx: &Cx<'_>, f: Binary, id: ValueId, width: usize) -> Option<(ValueId, 
     let (Op::Binary(g), [x, k]) = (&value.op, value.inputs.as_slice()) else {
         return None;
     };
-    let fits = *g == f && cx.flow.constant(*k)?.shape() == [width];
+    let fits = *g == f && cx.flow.is_constant(*k) && cx.flow.shape(*k) == [width];
     fits.then_some((*x, *k))
 }
 
 /// Which axis of the result has one weight row for each element.
 pub(crate) fn channels(cx: &super::flow::Flow, contraction: ValueId) -> Option<(usize, usize)> {
     let value = &cx.values[contraction];
-    cx.constant(*value.inputs.get(1)?)?;
+    cx.is_constant(*value.inputs.get(1)?).then_some(())?;
     let axis = match value.op {
         Op::Conv(_) => 1,
         Op::MatMul => value.shape.len() - 1,
@@ -145,23 +146,35 @@ pub(crate) fn channels(cx: &super::flow::Flow, contraction: ValueId) -> Option<(
     Some((axis, value.shape[axis]))
 }
 
-/// The numbers of a constant that is a scalar or varies along one axis of `shape` only.
+/// Whether a constant of shape `k` is a number, or varies along one axis of `shape` only.
+pub(crate) fn is_along(k: &[usize], shape: &[usize], axis: usize) -> bool {
+    if count(k) == Some(1) {
+        return true;
+    }
+    let Some(skip) = shape.len().checked_sub(k.len()) else {
+        return false;
+    };
+    let mut aligned = k.iter().enumerate();
+    let fits = aligned.all(|(at, &dim)| dim == if at + skip == axis { shape[axis] } else { 1 });
+    fits && count(k) == Some(shape[axis])
+}
+
+/// The numbers of such a constant, one for each element of the axis; none of weights that are not
+/// known.
 pub(crate) fn along(k: &Tensor, shape: &[usize], axis: usize) -> Option<Vec<f32>> {
     let values = k.to_floats();
-    if let [value] = values.as_slice() {
-        return Some(vec![*value; shape[axis]]);
+    match values.as_slice() {
+        [] => None,
+        [value] => Some(vec![*value; shape[axis]]),
+        _ => Some(values),
     }
-    let skip = shape.len().checked_sub(k.shape().len())?;
-    let aligned = k.shape().iter().enumerate();
-    let mut fits = aligned.map(|(at, &dim)| dim == if at + skip == axis { shape[axis] } else { 1 });
-    (fits.all(|one| one) && values.len() == shape[axis]).then_some(values)
 }
 
 /// `y * k` or `y + k` after a contraction with constant weights.
 fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<Option<ValueId>> {
     let value = cx.flow.values[x].clone();
     let sum = match value.op {
-        Op::Binary(Binary::Add) if cx.flow.constant(value.inputs[1]).is_some() => {
+        Op::Binary(Binary::Add) if cx.flow.is_constant(value.inputs[1]) => {
             Some((value.inputs[0], value.inputs[1]))
         }
         _ => None,
@@ -171,20 +184,20 @@ fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<
         return Ok(None);
     };
     // A number is a step of the function that follows, which the contraction may share with others.
-    let Some(constant) = cx.flow.constant(k).filter(|k| k.len() > 1).cloned() else {
+    if count(&cx.shape(k)).is_none_or(|elements| elements <= 1) {
         return Ok(None);
-    };
+    }
     let shape = cx.shape(contraction);
-    let Some(factors) = along(&constant, &shape, axis) else {
+    if !is_along(&cx.shape(k), &shape, axis) {
         return Ok(None);
-    };
+    }
     match (f, sum) {
         (Binary::Add | Binary::Sub, Some((y, bias))) => {
             let bias = cx.emit(Op::Binary(f), &[bias, k])?;
             Ok(Some(cx.emit(Op::Binary(Binary::Add), &[y, bias])?))
         }
         (Binary::Mul | Binary::Div, _) => {
-            let made = scaled(cx, contraction, f, &factors)?;
+            let made = scaled(cx, contraction, f, k)?;
             let Some((_, bias)) = sum else {
                 return Ok(Some(made));
             };
@@ -196,7 +209,7 @@ fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<
 }
 
 /// The contraction with each channel's weights multiplied or divided.
-fn scaled(cx: &mut Cx<'_>, contraction: ValueId, f: Binary, factors: &[f32]) -> OpResult<ValueId> {
+fn scaled(cx: &mut Cx<'_>, contraction: ValueId, f: Binary, k: ValueId) -> OpResult<ValueId> {
     let value = cx.flow.values[contraction].clone();
     let rank = cx.shape(value.inputs[1]).len();
     let mut aligned = vec![1; rank];
@@ -205,8 +218,8 @@ fn scaled(cx: &mut Cx<'_>, contraction: ValueId, f: Binary, factors: &[f32]) -> 
     } else {
         rank - 1
     };
-    aligned[axis] = factors.len();
-    let factors = cx.make(Tensor::made(&aligned, factors.to_vec())?)?;
+    aligned[axis] = count(&cx.shape(k)).unwrap_or(0);
+    let factors = cx.reshape(k, &aligned)?;
     let weight = cx.emit(Op::Binary(f), &[value.inputs[1], factors])?;
     // It stays the contraction's node, also where another node's numbers went into it.
     cx.flow

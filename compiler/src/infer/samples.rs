@@ -181,6 +181,7 @@ fn split(tensor: &Tensor, input: &Input) -> std::result::Result<Vec<Tensor>, Str
             let ints = v[part(at)].iter().map(|&v| v as i64).collect();
             whole.then(|| Tensor::int(wanted, ints)).flatten()
         }
+        (Values::Withheld, _) => None,
     });
     let made: Option<Vec<Tensor>> = made.collect();
     made.ok_or_else(|| "floats for an input of integers".to_owned())

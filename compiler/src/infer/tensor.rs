@@ -9,6 +9,8 @@ pub enum Values {
     Float(Vec<f32>),
     /// Integers and Booleans (0 or 1).
     Int(Vec<i64>),
+    /// Floats that are not known: weights where a model is lowered without them.
+    Withheld,
 }
 
 /// A tensor with its shape; no dimension is larger than the number of elements allows.
@@ -58,6 +60,19 @@ impl Tensor {
             .map_or_else(|| Fault::shape(format!("{found} values for {shape:?}")), Ok)
     }
 
+    /// A float tensor whose values are not known.
+    pub(crate) fn withheld(shape: &[usize]) -> Self {
+        Self {
+            shape: shape.to_vec(),
+            values: Values::Withheld,
+        }
+    }
+
+    /// Whether the values are not known.
+    pub(crate) fn is_withheld(&self) -> bool {
+        matches!(self.values, Values::Withheld)
+    }
+
     /// Dimensions.
     pub fn shape(&self) -> &[usize] {
         &self.shape
@@ -73,6 +88,7 @@ impl Tensor {
         match &self.values {
             Values::Float(values) => values.len(),
             Values::Int(values) => values.len(),
+            Values::Withheld => count(&self.shape).unwrap_or(0),
         }
     }
 
@@ -90,23 +106,24 @@ impl Tensor {
     pub fn floats(&self) -> Option<&[f32]> {
         match &self.values {
             Values::Float(values) => Some(values),
-            Values::Int(_) => None,
+            Values::Int(_) | Values::Withheld => None,
         }
     }
 
     /// The values of an integer tensor.
     pub fn ints(&self) -> Option<&[i64]> {
         match &self.values {
-            Values::Float(_) => None,
+            Values::Float(_) | Values::Withheld => None,
             Values::Int(values) => Some(values),
         }
     }
 
-    /// The values as floats.
+    /// The values as floats; none where they are not known.
     pub(crate) fn to_floats(&self) -> Vec<f32> {
         match &self.values {
             Values::Float(values) => values.clone(),
             Values::Int(values) => values.iter().map(|&v| v as f32).collect(),
+            Values::Withheld => Vec::new(),
         }
     }
 
@@ -121,6 +138,7 @@ impl Tensor {
                 [value] => Some(*value as f64),
                 _ => None,
             },
+            Values::Withheld => None,
         }
     }
 
@@ -128,7 +146,7 @@ impl Tensor {
     pub(crate) fn is_finite(&self) -> bool {
         match &self.values {
             Values::Float(values) => values.iter().all(|v| v.is_finite()),
-            Values::Int(_) => true,
+            Values::Int(_) | Values::Withheld => true,
         }
     }
 
@@ -143,6 +161,12 @@ impl Tensor {
         })
     }
 
+    /// The number of a tensor with one element in all places of a shape.
+    pub(crate) fn expanded(&self, shape: &[usize]) -> OpResult<Self> {
+        let elements = count(shape).unwrap_or(0);
+        self.pick(shape, std::iter::repeat_n(0, elements))
+    }
+
     /// The elements `at`, in order, in a shape of that many elements.
     pub(crate) fn pick(&self, shape: &[usize], at: impl Iterator<Item = usize>) -> OpResult<Self> {
         fn take<T: Copy>(values: &[T], at: impl Iterator<Item = usize>) -> Option<Vec<T>> {
@@ -151,6 +175,7 @@ impl Tensor {
         let values = match &self.values {
             Values::Float(values) => take(values, at).map(Values::Float),
             Values::Int(values) => take(values, at).map(Values::Int),
+            Values::Withheld => None,
         };
         let tensor = values.map(|values| Self {
             shape: shape.to_vec(),

@@ -90,6 +90,7 @@ fn floats(tensor: &Tensor) -> OpResult<std::borrow::Cow<'_, [f32]>> {
     Ok(match tensor.values() {
         Values::Float(values) => values.into(),
         Values::Int(_) => tensor.to_floats().into(),
+        Values::Withheld => return Fault::form("the values of weights are not there"),
     })
 }
 
@@ -158,6 +159,7 @@ fn ordered(x: &Tensor) -> Vec<Vec<f64>> {
     match x.values() {
         Values::Float(v) => chunked(v, width, f64::from),
         Values::Int(v) => chunked(v, width, |v| v as f64),
+        Values::Withheld => Vec::new(),
     }
 }
 
@@ -189,6 +191,7 @@ fn without(x: &Tensor, at: &Tensor) -> OpResult<Tensor> {
         // Finite: constants must be.
         Values::Float(v) => Tensor::float(x.shape(), replaced(v, places, f32::MIN)),
         Values::Int(v) => Tensor::int(x.shape(), replaced(v, places, i64::MIN)),
+        Values::Withheld => None,
     };
     made.map_or_else(|| Fault::shape("a tensor of another shape"), Ok)
 }
@@ -208,6 +211,7 @@ fn reflect(x: &Tensor) -> OpResult<Tensor> {
         Values::Float(v) => Tensor::float(x.shape(), v.iter().map(|v| -v).collect()),
         // The least integer has no opposite; the greatest one is as far up as there is.
         Values::Int(v) => Tensor::int(x.shape(), v.iter().map(|v| v.saturating_neg()).collect()),
+        Values::Withheld => None,
     };
     made.map_or_else(|| Fault::shape("a tensor of another shape"), Ok)
 }

@@ -2,7 +2,8 @@
 
 use super::map::Target;
 use super::{Lower, Quant, dims, rounded};
-use crate::infer::error::Result;
+use crate::infer::calibrate::MASK;
+use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Op, ValueId};
 use nascent_ir::{Op as Node, View};
 
@@ -39,7 +40,17 @@ impl Lower<'_> {
                 let range = self.range(quant);
                 let most = self.limit() as f64;
                 let least = i32::try_from(range.lo).unwrap_or(0);
-                let integer = rounded(f64::from(*value) / quant.scale, most);
+                // Magnitudes of masks stand for less, or more, than everything.
+                let steps = f64::from(*value) / quant.scale;
+                if steps.abs() > most + 0.5 && f64::from(value.abs()) < MASK {
+                    return Err(InferError::Range {
+                        layer: self.flow.node(id).to_string(),
+                        reason: format!("the padding {value} does not fit the integers beside it"),
+                        advice: "take larger tables, fewer activation bits, or samples with \
+                                 larger values",
+                    });
+                }
+                let integer = rounded(steps, most);
                 View::Pad {
                     x,
                     before: dims(before),
@@ -86,12 +97,10 @@ impl Lower<'_> {
                     self.rescaled(&format!("{name}.{at}"), *quant, target)?.id
                 }
                 None => {
-                    let values = self.weights(input)?;
-                    let most = self.limit() as f64;
-                    let values = values.iter().map(|&v| rounded(f64::from(v) / scale, most));
-                    let values: Vec<i32> = values.collect();
+                    let numbers = self.numbers(input)?.map(|&v| f64::from(v) / scale);
+                    let values = self.rounded_all(id, &numbers, self.limit() as f64)?;
                     let shape = flow.shape(input).to_vec();
-                    self.push_param(&format!("{name}.{at}"), &shape, values, 8)?
+                    self.push_param(&format!("{name}.{at}"), &shape, values, &[input])?
                 }
             });
         }

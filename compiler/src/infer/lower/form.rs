@@ -1,10 +1,10 @@
 //! What the argument of a `Map` is made from.
 
-use super::{Lower, Quant, dims};
+use super::{Lower, Numbers, Quant, dims, magnitude};
 use crate::infer::calibrate::MASK;
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Binary, Op, ValueId};
-use crate::infer::rewrite::{along, channels};
+use crate::infer::rewrite::{along, channels, is_along};
 use nascent_ir::{Op as Node, TensorId, View};
 
 /// The argument of a fused elementwise function, with its operands lowered.
@@ -14,7 +14,7 @@ pub(super) enum Form {
     Weights {
         y: ValueId,
         x: Quant,
-        bias: Option<Vec<f32>>,
+        bias: Option<(ValueId, Numbers<f32>)>,
     },
     /// A product of two activations' matrices.
     Activations { a: Quant, b: Quant, depth: usize },
@@ -49,22 +49,24 @@ impl Lower<'_> {
             .biased(root)
             .map_or(root, |(contraction, _)| contraction);
         let inputs = flow.values[source].inputs.iter().copied();
-        inputs
-            .filter(|&input| flow.constant(input).is_none())
-            .collect()
+        inputs.filter(|&input| !flow.is_constant(input)).collect()
     }
 
     /// A contraction with constant weights plus a constant per channel.
-    fn biased(&self, root: ValueId) -> Option<(ValueId, Vec<f32>)> {
+    fn biased(&self, root: ValueId) -> Option<(ValueId, (ValueId, Numbers<f32>))> {
         let value = &self.flow.values[root];
         let (Op::Binary(Binary::Add), [y, k]) = (&value.op, value.inputs.as_slice()) else {
             return None;
         };
-        let k = self.flow.constant(*k)?;
+        let tensor = self.flow.tensor(*k)?;
         let (axis, _) = channels(self.flow, *y)?;
         let shape = self.flow.shape(*y);
-        let bias = (shape == value.shape.as_slice()).then(|| along(k, shape, axis))??;
-        Some((*y, bias))
+        let fits = shape == value.shape.as_slice() && is_along(tensor.shape(), shape, axis);
+        let bias = Numbers {
+            values: along(tensor, shape, axis),
+            known: !self.flow.is_weight(*k),
+        };
+        fits.then_some((*y, (*k, bias)))
     }
 
     /// The argument at the root of a value.
@@ -77,7 +79,7 @@ impl Lower<'_> {
             return Ok(Form::Weights { y, x, bias });
         }
         let value = &flow.values[root];
-        let constant = |at: usize| flow.constant(value.inputs[at]).is_some();
+        let constant = |at: usize| flow.is_constant(value.inputs[at]);
         Ok(match &value.op {
             Op::MatMul | Op::Conv(_) if constant(1) => Form::Weights {
                 y: root,
@@ -151,14 +153,30 @@ impl Lower<'_> {
         self.same_scale(root, (quant, op))
     }
 
-    /// Least and greatest real value of the argument, whatever the inputs in their ranges.
-    pub(super) fn bound(&self, form: &Form) -> Result<(f64, f64)> {
+    /// Whether the argument's bound follows from the model and the profile.
+    pub(super) fn is_known(&self, form: &Form) -> bool {
+        match form {
+            Form::Weights { y, bias, .. } => {
+                let weights = self.flow.values[*y].inputs[1];
+                !self.flow.is_weight(weights) && bias.as_ref().is_none_or(|(_, bias)| bias.known)
+            }
+            Form::Offset { k, .. } | Form::Scaled { k, .. } => !self.flow.is_weight(*k),
+            _ => true,
+        }
+    }
+
+    /// Least and greatest real value of the argument, whatever the inputs in their ranges; nothing
+    /// where it depends on weights that are not there.
+    pub(super) fn bound(&self, form: &Form) -> Result<Option<(f64, f64)>> {
         let real = |quant: &Quant| {
             let range = self.range(*quant);
             (range.lo as f64 * quant.scale, range.hi as f64 * quant.scale)
         };
-        Ok(match form {
-            Form::Weights { y, x, bias } => self.weights_bound(*y, *x, bias.as_deref())?,
+        Ok(Some(match form {
+            Form::Weights { y, x, bias } => {
+                let bias = bias.as_ref().map(|(_, bias)| bias);
+                return self.weights_bound(*y, *x, bias);
+            }
             Form::Activations { a, b, depth } => {
                 let (lo, hi) = corners(real(a), real(b));
                 (lo * *depth as f64, hi * *depth as f64)
@@ -170,16 +188,18 @@ impl Lower<'_> {
             }
             Form::Offset { a, k } => {
                 let (lo, hi) = real(a);
-                let offsets = self.offsets(*a, *k)?;
+                let Some(offsets) = self.offsets(*a, *k).values else {
+                    return Ok(None);
+                };
                 let least = offsets.iter().copied().fold(f64::INFINITY, f64::min);
                 let most = offsets.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 (lo + least, hi + most)
             }
             Form::Scaled { a, k } => {
-                let factors = self.weights(*k)?;
-                let most = factors
-                    .iter()
-                    .fold(0.0_f64, |m, v| m.max(f64::from(v.abs())));
+                let Some(factors) = self.numbers(*k)?.values else {
+                    return Ok(None);
+                };
+                let most = magnitude(&factors);
                 corners(real(a), (-most, most))
             }
             Form::Product { a, b } if a.id == b.id => {
@@ -192,24 +212,23 @@ impl Lower<'_> {
                 (range.lo as f64 * scale, range.hi as f64 * scale)
             }
             Form::Plain { x } => real(x),
-        })
+        }))
     }
 
     /// The numbers added to an activation; masks become the least that still masks.
-    pub(super) fn offsets(&self, a: Quant, k: ValueId) -> Result<Vec<f64>> {
+    pub(super) fn offsets(&self, a: Quant, k: ValueId) -> Numbers<f64> {
         let range = self.range(a);
         let most = range.lo.abs().max(range.hi.abs()) as f64 * a.scale;
-        let constant = self.flow.constant(k).map(|tensor| tensor.to_floats());
-        let values = constant.unwrap_or_default().into_iter().map(f64::from);
-        Ok(values
-            .map(|v| {
-                if v.abs() >= MASK {
-                    (MASKED + 2.0 * most).copysign(v)
-                } else {
-                    v
-                }
-            })
-            .collect())
+        let tensor = self.flow.tensor(k).filter(|tensor| !tensor.is_withheld());
+        let known = !self.flow.is_weight(k);
+        let numbers = Numbers {
+            values: tensor.map(|tensor| tensor.to_floats()),
+            known,
+        };
+        numbers.map(|&v| match f64::from(v) {
+            v if known && v.abs() >= MASK => (MASKED + 2.0 * most).copysign(v),
+            v => v,
+        })
     }
 
     /// Whether a constant masks some of what it is added to.

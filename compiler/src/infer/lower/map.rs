@@ -1,10 +1,10 @@
 //! One `Map` for an argument and the elementwise functions after it.
 
-use super::contract::Contraction;
 use super::form::{Form, MASKED};
-use super::{LEAST_HEADROOM, Layer, Lower, Quant, grid, rounded};
+use super::{LEAST_HEADROOM, Layer, Lower, Quant, grid, magnitude, rounded};
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Binary, Op, ValueId};
+use crate::infer::profile::MAX_DOUBLINGS;
 use crate::infer::program::Program;
 use nascent_ir::{MatMul, Multiplier, Op as Node, Pre, Range, Table, TensorId};
 use std::collections::BTreeSet;
@@ -27,8 +27,9 @@ impl Lower<'_> {
     pub(super) fn map(&mut self, id: ValueId) -> Result<()> {
         let program = Program::new(self.flow, id);
         let form = self.form(id)?;
-        let (lo, hi) = self.bound(&form)?;
-        let mut target = self.target(id, &form, &program, lo.abs().max(hi.abs()));
+        let known = self.is_known(&form);
+        let most = self.bound(&form)?.map(|(lo, hi)| lo.abs().max(hi.abs()));
+        let mut target = self.target(id, &form, &program, most)?;
         let slopes = program.slopes().map(|(p, n)| {
             let gain = p.abs().max(n.abs());
             if gain > 0.0 {
@@ -47,27 +48,29 @@ impl Lower<'_> {
             let id = self.push_map(&name, pre, Multiplier::One, table)?;
             (id, 0.0)
         } else {
-            let most = lo.abs().max(hi.abs()).max(f64::MIN_POSITIVE);
             // One step of q for one step of the result is enough where the function is linear.
             let wanted = match slopes {
                 Some((_, _, gain)) => target.scale / gain,
                 None => 0.0,
             };
-            let mut step = wanted;
             let room = self.limit() as f64 - 1.0;
-            let least = most / room;
-            match slopes {
-                Some(_) => {
-                    while step < least {
-                        step *= 2.0;
-                    }
+            let least = most.map(|most| most.max(f64::MIN_POSITIVE) / room);
+            let step = match (slopes, least) {
+                (None, Some(least)) if known => grid(least),
+                (None, least) => self.tape.step(least)?,
+                (Some(_), least) => {
+                    let made = least.map(|least| doublings(wanted, |step| step >= least));
+                    let doubled = match made {
+                        Some(doubled) if known => doubled,
+                        made => self.tape.doublings(made)?,
+                    };
+                    wanted * libm::exp2(doubled.into())
                 }
-                None => step = grid(least),
-            }
+            };
             let (argument, step) = self.argument(id, &form, step)?;
             let headroom = match slopes {
-                Some(_) => (wanted / step).log2(),
-                None => (target.scale / step).log2(),
+                Some(_) => libm::log2(wanted / step),
+                None => libm::log2(target.scale / step),
             };
             let usual = self.options.activation_bits.min(self.bits - 2);
             let headroom = headroom + f64::from(self.value_bits(id).saturating_sub(usual));
@@ -121,7 +124,7 @@ impl Lower<'_> {
             nodes.insert(value.node);
             let inputs = value.inputs.iter().copied();
             if at != root {
-                next.extend(inputs.filter(|&input| flow.constant(input).is_none()));
+                next.extend(inputs.filter(|&input| !flow.is_constant(input)));
             } else if let (Op::Binary(Binary::Add), [y, _]) = (&value.op, value.inputs.as_slice())
                 && flow.has_weights(*y)
             {
@@ -134,25 +137,31 @@ impl Lower<'_> {
     /// Scale and bounds of a value.
     ///
     /// A value that is zero on all samples gets a scale from the bound of its argument.
-    fn target(&self, id: ValueId, form: &Form, program: &Program, bound: f64) -> Target {
-        let stats = &self.stats[id];
-        let mut magnitude = stats.magnitude(self.options.calibration);
-        if magnitude == 0.0 {
+    fn target(
+        &mut self,
+        id: ValueId,
+        form: &Form,
+        program: &Program,
+        bound: Option<f64>,
+    ) -> Result<Target> {
+        let stats = self.stats(id);
+        let calibration = self.options.calibration;
+        let mut magnitude = stats.map(|stats| stats.magnitude(calibration));
+        if magnitude == Some(0.0) {
             magnitude = bound;
         }
         let points = (-24..24).map(|power| libm::exp2(f64::from(power)));
         let positive = points
             .flat_map(|x| [x, -x])
             .all(|x| program.at(x) >= 0.0 || program.at(x).is_nan());
-        let unsigned =
-            stats.lo >= 0.0 && positive && !matches!(form, Form::Plain { .. } if stats.lo < 0.0);
+        let unsigned = positive && self.tape.unsigned(stats.map(|stats| stats.lo >= 0.0))?;
         let mut bits = self.value_bits(id);
         if let Form::Offset { a, k } = form
             && self.is_mask(*k)
         {
             let range = self.range(*a);
             let reach = range.lo.abs().max(range.hi.abs()) as f64 * a.scale;
-            magnitude = magnitude.max(reach + MASKED);
+            magnitude = magnitude.map(|magnitude| magnitude.max(reach + MASKED));
             bits = self.fine_bits();
         }
         let hi = if unsigned {
@@ -160,10 +169,10 @@ impl Lower<'_> {
         } else {
             (1 << (bits - 1)) - 1
         };
-        Target {
-            scale: grid(magnitude.max(1e-9) / hi as f64),
+        Ok(Target {
+            scale: self.step(magnitude, hi)?,
             range: Range::new(if unsigned { 0 } else { -hi }, hi),
-        }
+        })
     }
 
     /// Bits of a value: more for outputs, and for what is summed, normalized or exponentiated.
@@ -238,15 +247,9 @@ impl Lower<'_> {
         let name = self.name(root);
         let made = match form {
             Form::Weights { y, x, bias } => {
-                let mut step = step;
-                let planned = loop {
-                    let planned = Contraction::plan(self, *y, *x, bias.as_deref(), step)?;
-                    if self.domain().covers(&planned.reached) {
-                        break planned;
-                    }
-                    step *= 2.0;
-                };
-                let (pre, multiplier) = self.contraction(&name, *y, *x, planned)?;
+                let (planned, step) = self.fitted(*y, *x, bias.as_ref(), step)?;
+                let bias = bias.as_ref().map(|(k, _)| *k);
+                let (pre, multiplier) = self.contraction(&name, *y, *x, bias, planned)?;
                 return Ok((Argument { pre, multiplier }, step));
             }
             Form::Activations { a, b, .. } => {
@@ -266,26 +269,24 @@ impl Lower<'_> {
             }
             Form::Offset { a, k } => {
                 let unit = a.scale / f64::from(OFFSET_STEPS);
-                let values = self.offsets(*a, *k)?;
                 let most = f64::from((1_u32 << (2 * self.bits - 2)) - 1);
-                let values = values.iter().map(|v| rounded(v / unit, most)).collect();
+                let values = self.offsets(*a, *k).map(|v| v / unit);
+                let values = self.rounded_all(root, &values, most)?;
                 let shape = self.flow.shape(*k).to_vec();
-                let k = self.push_param(&format!("{name}.offset"), &shape, values, 8)?;
+                let k = self.push_param(&format!("{name}.offset"), &shape, values, &[*k])?;
                 self.scaled(linear(a.id, OFFSET_STEPS, Some((k, 1))), unit, step)?
             }
             Form::Scaled { a, k } => {
-                let values = self.weights(*k)?;
-                let most = values
-                    .iter()
-                    .fold(0.0_f64, |most, v| most.max(f64::from(v.abs())));
+                let numbers = self.numbers(*k)?;
+                let most = numbers.values.as_deref().map(magnitude);
                 let hi = f64::from((1 << (self.fine_bits() - 1)) - 1);
-                let unit = most.max(1e-9) / hi;
-                let values = values
-                    .iter()
-                    .map(|&v| rounded(f64::from(v) / unit, hi))
-                    .collect();
+                let unit = match most.map(|most| most.max(1e-9) / hi) {
+                    Some(unit) if numbers.known => unit,
+                    made => self.tape.unit(made)?,
+                };
+                let values = numbers.map(|&v| rounded(f64::from(v) / unit, hi));
                 let shape = self.flow.shape(*k).to_vec();
-                let k = self.push_param(&format!("{name}.factor"), &shape, values, 8)?;
+                let k = self.push_param(&format!("{name}.factor"), &shape, values, &[*k])?;
                 let pre = Pre::Product { a: a.id, b: k };
                 self.scaled(pre, a.scale * unit, step)?
             }
@@ -364,6 +365,12 @@ impl Lower<'_> {
     }
 }
 
+/// How often a step is to be doubled until it fits, at most as often as a profile can say.
+pub(super) fn doublings(step: f64, fits: impl Fn(f64) -> bool) -> u8 {
+    let doubled = |n: &u8| fits(step * libm::exp2(f64::from(*n)));
+    (0..MAX_DOUBLINGS).find(doubled).unwrap_or(MAX_DOUBLINGS)
+}
+
 /// Steps of an added constant for each step of the activation.
 const OFFSET_STEPS: i32 = 64;
 
@@ -375,7 +382,8 @@ pub(super) fn linear(a: TensorId, ca: i32, b: Option<(TensorId, i32)>) -> Pre {
 fn coefficients(a: f64, b: f64) -> (i32, i32, f64) {
     let least = a.min(b);
     let ratio = a.max(b) / least;
-    let exact = (ratio.log2() - ratio.log2().round()).abs() < 1e-9;
+    let power = libm::log2(ratio);
+    let exact = (power - power.round()).abs() < 1e-9;
     let steps = if exact { 1.0 } else { 256.0 };
     // Beyond this the smaller one is below a step of the larger one.
     let unit = (least / steps).max(a.max(b) / 65536.0);

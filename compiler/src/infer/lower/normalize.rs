@@ -8,7 +8,7 @@
 //! ```
 
 use super::map::{Target, linear};
-use super::{Lower, Quant, grid};
+use super::{Lower, Quant};
 use crate::infer::error::Result;
 use crate::infer::flow::ValueId;
 use nascent_ir::{Op as Node, Pre, Range, Table, TensorId};
@@ -19,20 +19,21 @@ impl Lower<'_> {
         let x = self.operand(id, 0)?;
         let name = self.name(id);
         let width = self.flow.shape(id).last().copied().unwrap_or(1);
-        let stats = &self.stats[id];
-        let (deviation, variance) = (stats.deviation.max(1e-9), stats.variance);
+        let stats = self.stats(id);
+        let deviation = stats.map(|stats| stats.deviation.max(1e-9));
+        let variance = stats.map(|stats| stats.variance.0);
         let centered = if center {
             self.centered(&name, x, width, deviation)?
         } else {
             x
         };
 
-        let (inverse, unit) = self.inverse_root(&name, centered, width, variance.0, epsilon)?;
+        let (inverse, unit) = self.inverse_root(&name, centered, width, variance, epsilon)?;
         // The product of a row's largest element and its inverse is at most sqrt(width).
-        let magnitude = self.stats[id].magnitude(self.options.calibration).max(1e-9);
+        let magnitude = stats.map(|stats| stats.magnitude(self.options.calibration));
         let hi = (1 << (self.fine_bits() - 1)) - 1;
         let target = Target {
-            scale: grid(magnitude / hi as f64),
+            scale: self.step(magnitude, hi)?,
             range: Range::new(-hi, hi),
         };
         let range = self.range(centered);
@@ -62,12 +63,20 @@ impl Lower<'_> {
     }
 
     /// `x - mean`, with as many bits as its square allows.
-    fn centered(&mut self, name: &str, x: Quant, width: usize, deviation: f64) -> Result<Quant> {
+    fn centered(
+        &mut self,
+        name: &str,
+        x: Quant,
+        width: usize,
+        deviation: Option<f64>,
+    ) -> Result<Quant> {
         let sum = self
             .builder
             .push(&format!("{name}.sum"), Node::FoldSum { x: x.id })?;
         let hi = (1 << (self.fine_bits() - 1)) - 1;
-        let scale = grid(deviation * 1.05 / hi as f64);
+        let scale = self
+            .tape
+            .step(deviation.map(|deviation| deviation * 1.05 / hi as f64))?;
         let range = self.range(x);
         let most = (range.hi - range.lo) as f64 * x.scale;
         let mut step = scale;
@@ -90,7 +99,7 @@ impl Lower<'_> {
         name: &str,
         c: Quant,
         width: usize,
-        least_variance: f64,
+        least_variance: Option<f64>,
         epsilon: f64,
     ) -> Result<(TensorId, f64)> {
         let range = self.range(c);
@@ -117,10 +126,12 @@ impl Lower<'_> {
         let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
         // Of a few tables the one that saturates just below the least variance seen: layers share
         // them.
-        let least = ((least_variance.max(0.0) + epsilon) / step / 1.5).max(1.0);
-        let power = (least.log2() / 2.0)
-            .floor()
-            .clamp(0.0, f64::from(self.bits) / 2.0 - 1.0);
+        let most = self.bits / 2 - 1;
+        let power = least_variance.map(|variance| {
+            let least = ((variance.max(0.0) + epsilon) / step / 1.5).max(1.0);
+            (libm::log2(least) / 2.0).floor().clamp(0.0, most.into()) as u8
+        });
+        let power = f64::from(self.tape.power(power)?.min(most));
         let scaled = limit * libm::exp2(power);
         let inverse = Table::from_fn("inverse root", self.domain(), |q| {
             let root = (q.max(1) as f64).sqrt();

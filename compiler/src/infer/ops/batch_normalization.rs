@@ -6,8 +6,7 @@
 use super::Operator;
 use crate::infer::cx::Cx;
 use crate::infer::error::{Fault, OpResult};
-use crate::infer::flow::{Binary, ValueId};
-use crate::infer::tensor::Tensor;
+use crate::infer::flow::{Binary, Op, Unary, ValueId};
 
 pub(super) const OP: Operator = Operator {
     name: "BatchNormalization",
@@ -28,33 +27,27 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let Some(&channels) = shape.get(1) else {
         return Fault::shape("an axis of channels is expected");
     };
-    let mut parts = Vec::new();
-    for (slot, what) in [(1, "scale"), (2, "bias"), (3, "mean"), (4, "variance")] {
-        let tensor = cx.constant(slot, what)?;
-        if tensor.shape() != [channels] {
-            return Fault::shape(format!(
-                "{what} {:?}, expected [{channels}]",
-                tensor.shape()
-            ));
-        }
-        parts.push(tensor.to_floats());
-    }
-    let [scale, bias, mean, variance] = parts.as_slice() else {
-        return Fault::form("four parameters are expected");
-    };
-    let (mut factors, mut offsets) = (Vec::new(), Vec::new());
-    for (((scale, bias), mean), variance) in scale.iter().zip(bias).zip(mean).zip(variance) {
-        let factor = f64::from(*scale) / (f64::from(*variance) + epsilon).sqrt();
-        if !factor.is_finite() {
-            return Fault::form("a variance is not positive");
-        }
-        factors.push(factor as f32);
-        offsets.push((f64::from(*bias) - f64::from(*mean) * factor) as f32);
-    }
     let mut aligned = vec![1; shape.len() - 1];
     aligned[0] = channels;
-    let factors = cx.make(Tensor::made(&aligned, factors)?)?;
-    let offsets = cx.make(Tensor::made(&aligned, offsets)?)?;
+    let mut parts = Vec::new();
+    for (slot, what) in [(1, "scale"), (2, "bias"), (3, "mean"), (4, "variance")] {
+        let id = cx.stored(slot, what)?;
+        let found = cx.shape(id);
+        if found != [channels] {
+            return Fault::shape(format!("{what} {found:?}, expected [{channels}]"));
+        }
+        parts.push(cx.reshape(id, &aligned)?);
+    }
+    let &[scale, bias, mean, variance] = parts.as_slice() else {
+        return Fault::form("four parameters are expected");
+    };
+    // Of constants: evaluated at once, or weights that are not known.
+    let epsilon = cx.scalar(epsilon)?;
+    let variance = cx.emit(Op::Binary(Binary::Add), &[variance, epsilon])?;
+    let root = cx.emit(Op::Unary(Unary::Sqrt), &[variance])?;
+    let factors = cx.emit(Op::Binary(Binary::Div), &[scale, root])?;
+    let moved = cx.emit(Op::Binary(Binary::Mul), &[mean, factors])?;
+    let offsets = cx.emit(Op::Binary(Binary::Sub), &[bias, moved])?;
     let scaled = cx.binary(Binary::Mul, x, factors)?;
     Ok(vec![cx.binary(Binary::Add, scaled, offsets)?])
 }

@@ -29,6 +29,12 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     if !to_float && !to_int {
         return Fault::attribute("to", format!("element type {to} is not supported"));
     }
+    if to_float && cx.flow.is_weight(x) {
+        return Ok(vec![x]);
+    }
+    if to_int && cx.flow.is_weight(x) {
+        cx.constant(0, "operand")?;
+    }
     let Some(tensor) = cx.flow.constant(x).cloned() else {
         let from_int = cx.flow.values[x].is_int;
         if from_int && to_float {
@@ -59,6 +65,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
             };
             Tensor::int(tensor.shape(), v.iter().map(cast).collect())
         }
+        Values::Withheld => None,
     };
     match made {
         Some(tensor) => Ok(vec![cx.make(tensor)?]),

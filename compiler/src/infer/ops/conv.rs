@@ -30,7 +30,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let shape = cx.shape(w);
     // A file without weight values has them as inputs.
     if matches!(cx.flow.values[w].op, Op::Input(_)) {
-        cx.constant(1, "weight")?;
+        cx.stored(1, "weight")?;
     }
     if shape.len() < 3 {
         return Fault::shape(format!("weight {shape:?}"));
@@ -44,7 +44,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let bias = match cx.opt(2) {
         None => None,
         Some(bias) => {
-            cx.constant(2, "bias")?;
+            cx.stored(2, "bias")?;
             if cx.shape(bias) != [shape[0]] {
                 let found = cx.shape(bias);
                 return Fault::shape(format!("bias {found:?}, expected [{}]", shape[0]));
@@ -52,7 +52,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
             Some(bias)
         }
     };
-    if shape.len() > 4 || cx.flow.constant(w).is_none() {
+    if shape.len() > 4 || !cx.flow.is_constant(w) {
         return Ok(vec![by_windows(cx, &window, groups, bias)?]);
     }
     let x = window.excess(cx, x)?;

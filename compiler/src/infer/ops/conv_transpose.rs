@@ -25,7 +25,7 @@ pub(super) const OP: Operator = Operator {
 
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let (x, w) = (cx.x(0)?, cx.x(1)?);
-    cx.constant(1, "weight")?;
+    cx.stored(1, "weight")?;
     let (xs, ws) = (cx.shape(x), cx.shape(w));
     if ws.len() < 3 || xs.len() != ws.len() || xs[1] != ws[0] {
         return Fault::shape(format!("input {xs:?}, weight {ws:?}"));

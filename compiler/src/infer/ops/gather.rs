@@ -18,8 +18,8 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let (x, at) = (cx.x(0)?, cx.x(1)?);
     let shape = cx.shape(x);
     let axis = cx.axis(cx.int("axis")?.unwrap_or(0), shape.len())?;
-    if cx.flow.constant(at).is_none() {
-        if axis != 0 || shape.len() != 2 || cx.flow.constant(x).is_none() {
+    if !cx.flow.is_constant(at) {
+        if axis != 0 || shape.len() != 2 || !cx.flow.is_constant(x) {
             return Fault::form("indices that depend on the input need a constant table");
         }
         return Ok(vec![cx.emit(Op::Embed, &[x, at])?]);

@@ -43,7 +43,7 @@ pub(super) fn multiply(cx: &mut Cx<'_>, a: ValueId, b: ValueId) -> OpResult<Valu
             shape.pop();
             cx.reshape(made, &shape)
         }
-        _ if cx.flow.constant(a).is_some() && cx.flow.constant(b).is_none() => {
+        _ if cx.flow.is_constant(a) && !cx.flow.is_constant(b) => {
             // Weights go to the right: (a b)' = b' a'.
             let (at, bt) = (cx.swap(a)?, cx.swap(b)?);
             let made = matrices(cx, bt, at)?;

@@ -19,7 +19,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     if cx.flag("fmod", false)? {
         return Fault::attribute("fmod", "it is not supported");
     }
-    if cx.flow.scalar(b).is_none() && cx.flow.constant(a).is_none() {
+    if cx.flow.scalar(b).is_none() && !cx.flow.is_constant(a) {
         return Fault::form("its divisor must be a constant number");
     }
     Ok(vec![cx.binary(Binary::Mod, a, b)?])

@@ -16,7 +16,7 @@ pub(super) const OP: Operator = Operator {
 
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let (a, b) = (cx.x(0)?, cx.x(1)?);
-    let constant = cx.flow.constant(a).is_some() && cx.flow.constant(b).is_some();
+    let constant = cx.flow.is_constant(a) && cx.flow.is_constant(b);
     match cx.flow.scalar(b) {
         Some(1.0) => return Ok(vec![a]),
         Some(2.0) if !constant => return Ok(vec![cx.binary(Binary::Mul, a, a)?]),

@@ -21,7 +21,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     if let Some(alpha) = cx.flow.scalar(slope) {
         return Ok(vec![cx.unary(Unary::LeakyRelu(alpha), x)?]);
     }
-    cx.constant(1, "slope")?;
+    cx.stored(1, "slope")?;
     let shape = cx.shape(x);
     let positive = cx.unary(Unary::Relu, x)?;
     let minus = cx.unary(Unary::Neg, x)?;

@@ -43,7 +43,7 @@ impl Recurrent {
     pub(super) fn read(cx: &Cx<'_>, gates: usize, biases: usize) -> OpResult<Self> {
         let x = cx.x(0)?;
         for slot in [1, 2] {
-            cx.constant(slot, "weights")?;
+            cx.stored(slot, "weights")?;
         }
         if cx.opt(4).is_some() || cx.opt(7).is_some() {
             return Fault::form("lengths and peepholes are not supported");

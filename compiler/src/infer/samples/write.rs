@@ -36,6 +36,7 @@ fn npy(tensor: &Tensor) -> Vec<u8> {
     let (kind, data): (_, Vec<u8>) = match tensor.values() {
         Values::Float(values) => ("<f4", values.iter().flat_map(|v| v.to_le_bytes()).collect()),
         Values::Int(values) => ("<i8", values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+        Values::Withheld => ("<f4", Vec::new()),
     };
     let shape: String = tensor
         .shape()
