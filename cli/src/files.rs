@@ -58,12 +58,13 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 16] = [
+const KINDS: [([u8; 8], &str); 17] = [
     (*b"nsc.chan", "chain"),
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
     (*b"nsc.parm", "parameter file"),
     (*b"nsc.orig", "list of origins"),
+    (*b"nsc.prof", "profile"),
     (*b"nsc.rlay", "relayout"),
     (*b"nsc.plan", "plan"),
     (*b"nsc.bcon", "beacon value"),

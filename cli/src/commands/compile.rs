@@ -27,6 +27,8 @@ pub const PARAMS: &str = "model.params";
 /// Name of the list that says which weight is which deviate of a plan; those of earlier plans that
 /// weights are inherited from have a number behind it, from 1.
 pub const ORIGINS: &str = "model.origins";
+/// Name of the profile's file: what samples and weights decided.
+pub const PROFILE: &str = "model.profile";
 /// Name of the file with the scales of inputs and outputs.
 pub const PORTS: &str = "model.ports.json";
 
@@ -113,7 +115,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     std::fs::create_dir_all(&args.out)
         .or_fail(Kind::Environment)
         .doing(format!("folder {}", args.out.display()))?;
-    let paths = [GRAPH, PARAMS, PORTS].map(|name| args.out.join(name));
+    let paths = [GRAPH, PARAMS, PORTS, PROFILE].map(|name| args.out.join(name));
     for path in paths.iter().cloned().chain(origins_files(&args.out)) {
         files::check_output(&path, args.force)?;
     }
@@ -171,6 +173,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         compiled.graph.encode().or_fail(Kind::Internal)?,
         nascent_verifier::Format::encode(&compiled.params).or_fail(Kind::Internal)?,
         ports.to_string().into_bytes(),
+        nascent_verifier::Format::encode(&compiled.profile).or_fail(Kind::Internal)?,
     ];
     for (path, content) in paths.iter().zip(&contents) {
         files::write(path, content)?;
@@ -178,6 +181,12 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     write_origins(context, &args.out, &origins, &compiled)?;
     let digest = compiled.graph.digest().or_fail(Kind::Internal)?;
     print(context, &compiled, &digest);
+    let profile = compiled.profile.digest().or_fail(Kind::Internal)?;
+    context.result(format!(
+        "profile           {}: {}",
+        hex::encode(profile),
+        compiled.profile
+    ));
     context.result(format!(
         "circuit           2^{} rows, {} advice and {} fixed columns, tables of {} bits",
         shape.k, advice, cost.fixed_columns, shape.table_bits,
@@ -202,6 +211,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     Ok(Outcome::ok(json!({
         "folder": args.out,
         "architecture": hex::encode(digest),
+        "profile": hex::encode(profile),
         "k": shape.k,
         "table_bits": shape.table_bits,
         "derived_weights": (!origins.is_empty()).then(|| {

@@ -4,6 +4,7 @@ use super::{common, relayout};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
+use nascent_compiler::infer::Profile;
 use nascent_compiler::{Architecture, Limits};
 use nascent_ir::Origins;
 use nascent_params::SrsCache;
@@ -90,9 +91,46 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
             relayout::statement_json(&bundle)
         }
         Some("list of origins") => origins(context, path)?,
+        Some("profile") => profile(context, path)?,
         _ => return foreign(context, path, start),
     };
     Ok((kind.unwrap_or_default(), details))
+}
+
+fn profile(context: &Context, path: &Path) -> Result<Value> {
+    let profile: Profile = files::read(path)?;
+    let line = |name: &str, value: String| context.result(format!("{name:<18}{value}"));
+    let digest = hex::encode(profile.digest().or_fail(Kind::Input)?);
+    let architecture = hex::encode(profile.architecture);
+    let model = profile.model.map(hex::encode);
+    line("digest", digest.clone());
+    line("architecture", architecture.clone());
+    line(
+        "weights",
+        match &model {
+            Some(model) => format!("deviates of the plan's model {model}"),
+            None => "a checkpoint's, rounded".to_owned(),
+        },
+    );
+    line("fixed point", profile.to_string());
+    let decisions = profile.ties.iter().chain(&profile.decisions);
+    let decisions: Vec<String> = decisions.map(|of| format!("{of:?}")).collect();
+    line("decisions", decisions.join(" "));
+    let dims = profile.dims.iter();
+    let dims: serde_json::Map<String, Value> = dims
+        .map(|(name, size)| (name.clone(), (*size).into()))
+        .collect();
+    Ok(json!({
+        "digest": digest,
+        "architecture": architecture,
+        "model": model,
+        "batch": profile.batch,
+        "dims": dims,
+        "activation_bits": profile.activation_bits,
+        "weight_bits": profile.weight_bits,
+        "table_bits": profile.table_bits,
+        "decisions": decisions,
+    }))
 }
 
 fn plan(context: &Context, path: &Path) -> Result<Value> {

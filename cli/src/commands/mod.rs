@@ -19,4 +19,5 @@ pub mod relayout;
 pub mod run;
 pub mod secret;
 pub mod srs;
+mod structure;
 pub mod verify;

@@ -154,6 +154,11 @@ impl Args {
         self.commitment.as_deref()
     }
 
+    /// The model's file, if it was given.
+    pub fn model(&self) -> Option<&Path> {
+        self.model.as_deref()
+    }
+
     /// Keys that were given.
     pub fn keys(&self) -> &[PathBuf] {
         &self.key

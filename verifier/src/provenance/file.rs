@@ -18,7 +18,7 @@ const MAX_INITIALIZATIONS: usize = 1 << 6;
 const MAX_VERSIONS: usize = 1 << 8;
 /// Most answers.
 const MAX_ANSWERS: usize = 1 << 12;
-/// Most keys, architectures and lists of origins each.
+/// Most keys, architectures, lists of origins and profiles each.
 const MAX_ATTACHMENTS: usize = 1 << 10;
 /// Most bytes of an attached file.
 const MAX_ATTACHED_BYTES: usize = 64 << 20;
@@ -104,6 +104,9 @@ pub struct Attachments {
     /// Lists of origins, as their files stand.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_ATTACHMENTS>")]
     pub origins: Vec<Attached>,
+    /// Profiles, as their files stand: with the model's file they lead to its architecture.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_ATTACHMENTS>")]
+    pub profiles: Vec<Attached>,
 }
 
 /// A file as it stands.
@@ -121,7 +124,7 @@ impl Provenance {
 
 impl Format for Provenance {
     const MAGIC: [u8; 8] = *b"nsc.chan";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
     const MAX_BYTES: usize = 512 << 20;
     type Error = ProvenanceFileError;
 
@@ -158,7 +161,8 @@ impl Format for Provenance {
         }
         self.links.validate()?;
         let attached = &self.attachments;
-        let mut files = attached.architectures.iter().chain(&attached.origins);
+        let lists = [&attached.architectures, &attached.origins, &attached.profiles];
+        let mut files = lists.into_iter().flatten();
         if files.any(|file| file.0.len() > MAX_ATTACHED_BYTES) {
             return Err(ProvenanceFileError::Attachment {
                 limit: MAX_ATTACHED_BYTES,

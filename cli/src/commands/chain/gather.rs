@@ -3,7 +3,7 @@
 use super::material::Named;
 use super::no_use;
 use crate::commands::commit::links_file;
-use crate::commands::compile::{GRAPH, origins_files};
+use crate::commands::compile::{GRAPH, PROFILE, origins_files};
 use crate::commands::inference::read_graph;
 use crate::commands::inspect::read_key;
 use crate::commands::keys;
@@ -12,6 +12,7 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::Context;
 use crate::pool::Pool;
+use nascent_compiler::infer::Profile;
 use nascent_ir::Origins;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::{CommittedTo, Link};
@@ -62,6 +63,8 @@ pub struct Gathered {
     keys: BTreeMap<[u8; 32], VerifyingKey>,
     architectures: BTreeMap<[u8; 32], Vec<u8>>,
     origins: BTreeMap<[u8; 32], Vec<u8>>,
+    /// By the architecture that they lead to.
+    profiles: BTreeMap<[u8; 32], Vec<u8>>,
 }
 
 impl Gathered {
@@ -77,6 +80,9 @@ impl Gathered {
     fn add(&mut self, context: &Context, path: &Path) -> Result<()> {
         if path.is_dir() {
             self.architecture(&path.join(GRAPH))?;
+            if path.join(PROFILE).is_file() {
+                self.profile(&path.join(PROFILE))?;
+            }
             return origins_files(path).try_for_each(|origins| self.origins(&origins));
         }
         let start = files::start(path, 8)?;
@@ -116,6 +122,7 @@ impl Gathered {
             }
             "architecture" => self.architecture(path),
             "list of origins" => self.origins(path),
+            "profile" => self.profile(path),
             other => Err(no_use(path, other)),
         }
     }
@@ -167,6 +174,13 @@ impl Gathered {
         let digest = graph.digest().or_fail(Kind::Internal)?;
         let bytes = graph.encode().or_fail(Kind::Internal)?;
         self.architectures.insert(digest, bytes);
+        Ok(())
+    }
+
+    fn profile(&mut self, path: &Path) -> Result<()> {
+        let profile: Profile = files::read(path)?;
+        let bytes = profile.encode().or_fail(Kind::Internal)?;
+        self.profiles.insert(profile.architecture, bytes);
         Ok(())
     }
 
@@ -399,6 +413,7 @@ impl Gathered {
             keys: keys.map(|key| key.data().clone()).collect(),
             architectures: attach(&self.architectures, &named.architectures),
             origins: attach(&self.origins, &named.origins),
+            profiles: attach(&self.profiles, &named.architectures),
         }
     }
 }

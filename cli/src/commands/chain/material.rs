@@ -1,6 +1,7 @@
 //! What a chain carries beside its proofs, decoded once.
 
 use crate::failure::{Classify, Failure, Kind, Result};
+use nascent_compiler::infer::Profile;
 use nascent_ir::{CheckedGraph, Origins};
 use nascent_verifier::codec::Format;
 use nascent_verifier::provenance::{Attached, Origin, Provenance};
@@ -52,6 +53,8 @@ pub struct Material {
     pub keys: BTreeMap<[u8; 32], VerifyingKey>,
     pub graphs: BTreeMap<[u8; 32], CheckedGraph>,
     pub origins: BTreeMap<[u8; 32], Origins>,
+    /// By the architecture that they lead to.
+    pub profiles: BTreeMap<[u8; 32], Profile>,
 }
 
 impl Material {
@@ -71,6 +74,10 @@ impl Material {
             let origins = Origins::decode(bytes).or_fail(Kind::Refused)?;
             Ok((origins.digest().or_fail(Kind::Refused)?, origins))
         };
+        let profile = |Attached(bytes): &Attached| {
+            let profile = Profile::decode(bytes).or_fail(Kind::Refused)?;
+            Ok((profile.architecture, profile))
+        };
         let (keys, graphs) = (files.keys.iter(), files.architectures.iter());
         Ok(Self {
             keys: known("verifying key", &named.keys, keys.map(key))?,
@@ -79,6 +86,11 @@ impl Material {
                 "list of origins",
                 &named.origins,
                 files.origins.iter().map(origins),
+            )?,
+            profiles: known(
+                "profile",
+                &named.architectures,
+                files.profiles.iter().map(profile),
             )?,
         })
     }

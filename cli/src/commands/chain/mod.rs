@@ -9,10 +9,10 @@ mod verify;
 
 pub use gather::{Declared, Gathered};
 pub use picture::svg;
-pub use story::tell;
+pub use story::{View, tell};
 pub use verify::{check, verify};
 
-use material::Material;
+pub use material::Material;
 
 use super::common::DEVELOPMENT_NOTICE;
 use super::srs;
@@ -59,8 +59,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (chain, report) = gathered.assemble(&args.trained, &srs)?;
     let bytes = chain.encode().or_fail(Kind::Input)?;
     let material = Material::read(&chain)?;
-    let compared = verify::Compared::default();
-    let story = tell(&chain, &material, &report, &compared, &[], &[])?;
+    let story = tell(&chain, &material, &report, &View::default())?;
     if let Some(picture) = &args.picture {
         files::write(picture, svg(&story).as_bytes())?;
     }

@@ -19,6 +19,7 @@ impl Nature {
             Self::Fixed => ["#4a5563", "#7d8896"],
             Self::Public => ["#8a5a00", "#c98a1a"],
             Self::Proved => ["#1f5fa8", "#4f93e0"],
+            Self::Partly => ["#5b4a86", "#9a86cf"],
             Self::Declared => ["#7a2f2f", "#c96a6a"],
         }
     }
@@ -92,7 +93,7 @@ fn lines(step: &StepStory) -> Vec<Line> {
 
 fn draw_box(out: &mut String, step: &StepStory, y: usize, height: usize) {
     let [fill, edge] = step.nature.colours();
-    let dashes = if step.nature == Nature::Declared {
+    let dashes = if matches!(step.nature, Nature::Declared | Nature::Partly) {
         r#" stroke-dasharray="6 4""#
     } else {
         ""

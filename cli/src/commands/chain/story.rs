@@ -3,6 +3,7 @@
 use super::material::Material;
 use crate::commands::verify::{Compared, KeyOrigin};
 use crate::evidence::Checked;
+use crate::commands::structure::Structure;
 use crate::failure::{Classify, Kind, Result};
 use crate::output::count;
 use nascent_verifier::provenance::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
@@ -19,6 +20,8 @@ pub enum Nature {
     Public,
     /// Shown by proofs.
     Proved,
+    /// Shown in part.
+    Partly,
     /// Said by the publisher, shown by nothing.
     Declared,
 }
@@ -29,6 +32,7 @@ impl Nature {
             Self::Fixed => "fixed",
             Self::Public => "public",
             Self::Proved => "proved",
+            Self::Partly => "partly",
             Self::Declared => "declared",
         }
     }
@@ -62,15 +66,31 @@ pub struct KeyUse {
     pub origin: KeyOrigin,
 }
 
-/// Tells a chain that was verified. `compared` is about the last plan; `keys` and `values`, by plan,
-/// are as they were checked; none if this is not a verifier's view.
+/// What a verifier found beside the chain's own proofs; empty if this is not a verifier's view.
+#[derive(Debug, Default)]
+pub struct View<'a> {
+    /// About the last plan.
+    pub compared: Compared,
+    pub keys: &'a [KeyUse],
+    /// Beacon values, by plan.
+    pub values: &'a [Vec<Checked<'a>>],
+    /// What is known of the versions' integer graphs, in their order.
+    pub structures: &'a [Structure],
+}
+
+impl View<'_> {
+    /// Whether every verifying key is known to be its circuit's.
+    fn knows_keys(&self) -> bool {
+        !self.keys.is_empty() && self.keys.iter().all(|key| key.origin.is_known())
+    }
+}
+
+/// Tells a chain that was verified.
 pub fn tell(
     chain: &Provenance,
     material: &Material,
     report: &ProvenanceReport,
-    compared: &Compared,
-    keys: &[KeyUse],
-    values: &[Vec<Checked<'_>>],
+    view: &View<'_>,
 ) -> Result<Story> {
     let mut steps = Vec::new();
     let last = chain.initializations.len();
@@ -81,19 +101,28 @@ pub fn tell(
             bundle: &of.bundle,
             report: &report.init,
             compared: if number == last {
-                *compared
+                view.compared
             } else {
                 Compared::default()
             },
         };
-        let values = values.get(number.saturating_sub(1));
+        let values = view.values.get(number.saturating_sub(1));
         steps.push(start.plan());
         steps.push(start.beacon(values.map_or(&[], Vec::as_slice)));
         steps.push(start.initialization());
         steps.push(start.deviates(&report.deviates));
     }
-    for version in &report.versions {
-        steps.push(weights(chain, material, version)?);
+    let unknown = Structure::Open("nobody looked".to_owned());
+    for (position, version) in report.versions.iter().enumerate() {
+        let structure = view.structures.get(position).unwrap_or(&unknown);
+        let of = Weights {
+            chain,
+            material,
+            version,
+            structure,
+            knows_keys: view.knows_keys(),
+        };
+        steps.push(of.tell()?);
         let name = &version.name;
         let answers = (1..).zip(&report.answers);
         let own = answers.filter(|(_, answer)| answer.version == *name);
@@ -104,7 +133,7 @@ pub fn tell(
     } else {
         NotProved::SrsCeremony.to_string()
     }];
-    for key in keys.iter().filter(|key| !key.origin.is_known()) {
+    for key in view.keys.iter().filter(|key| !key.origin.is_known()) {
         let digest = hex::encode(key.digest);
         open.push(format!(
             "that the key of the {} ({}..) is their circuit's: {}",
@@ -247,80 +276,157 @@ impl Start<'_> {
     }
 }
 
-fn weights(chain: &Provenance, material: &Material, version: &VersionReport) -> Result<StepStory> {
-    let mut facts = vec![
-        ("architecture", hex::encode(version.architecture)),
-        ("commitment", hex::encode(version.commitment)),
-    ];
-    let name = &version.name;
-    Ok(match &version.origin {
-        OriginReport::Initial(relayouts) => {
-            let (mut shown, mut open) = (Vec::new(), Vec::new());
-            for relayout in relayouts {
-                facts.push(("origins", hex::encode(relayout.origins)));
+/// The weights of a version.
+struct Weights<'a> {
+    chain: &'a Provenance,
+    material: &'a Material,
+    version: &'a VersionReport,
+    structure: &'a Structure,
+    knows_keys: bool,
+}
+
+impl Weights<'_> {
+    fn tell(&self) -> Result<StepStory> {
+        let version = self.version;
+        let mut facts = vec![
+            ("architecture", hex::encode(version.architecture)),
+            ("commitment", hex::encode(version.commitment)),
+        ];
+        if let Some(profile) = self.material.profiles.get(&version.architecture) {
+            let digest = profile.digest().or_fail(Kind::Refused)?;
+            facts.push(("profile", hex::encode(digest)));
+        }
+        match &version.origin {
+            OriginReport::Initial(relayouts) => self.initial(relayouts, facts),
+            OriginReport::Declared { from, words } => Ok(self.declared(from, words, facts)),
+        }
+    }
+
+    /// Words about the integer graph.
+    fn graph(&self, shown: &mut Vec<String>, open: &mut Vec<String>) {
+        match self.structure {
+            Structure::Shown {
+                weights,
+                tensors,
+                profile,
+            } => {
+                shown.push(format!(
+                    "the integer graph is the model that you gave, in fixed point ({profile}): lowered \
+                     again from its file, without samples or weights"
+                ));
+                shown.push(format!(
+                    "{} of its numbers stand for {} of the model's tensors; all others follow from \
+                     model and profile",
+                    count(*weights),
+                    many(*tensors as u64, "tensor"),
+                ));
             }
-            let several = chain.initializations.len() > 1;
-            let covered = coverage(chain, material, &version.architecture, relayouts)?;
-            for (position, relayout) in relayouts.iter().enumerate() {
-                let links = many(relayout.tiles.saturating_add(1), "link");
-                let integers = if several {
-                    let number = relayout.initialization.saturating_add(1);
-                    format!("the integers of initial weights {number}")
-                } else {
-                    "the initial weights' integers".to_owned()
-                };
-                shown.push(match &covered {
-                    Some(of) => format!(
-                        "{} of its {} numbers are {integers}, one by one: a proof, {links}",
-                        count(of.own.get(position).copied().unwrap_or(0)),
-                        count(of.all)
-                    ),
-                    None => format!("weights are {integers}: a proof, {links}"),
-                });
-            }
-            match covered {
-                Some(of) => {
-                    shown.push(format!(
-                        "{} are public, and stand in the list of origins: biases, multipliers",
-                        count(of.public)
-                    ));
-                    let rest = of
-                        .all
-                        .saturating_sub(of.own.iter().sum())
-                        .saturating_sub(of.public);
-                    if rest > 0 {
-                        let rest = count(rest);
-                        open.push(if several {
-                            format!("the other {rest}: constants, or inherited weights without a relayout here")
-                        } else {
-                            format!("the other {rest}: constants of the plan")
-                        });
-                    }
-                }
-                None => {
-                    shown.push("biases and multipliers are public".to_owned());
-                    open.push("weights that the plan fills with constants".to_owned());
-                }
-            }
-            open.push("that architecture and origins are the plan's model: `nascent compile --plan` makes them again".to_owned());
-            StepStory {
-                nature: Nature::Proved,
-                name: format!("model '{name}'"),
-                title: format!("MODEL '{name}' has the initial weights"),
-                facts,
-                shown,
-                open,
+            Structure::Open(why) => open.push(format!(
+                "that the integer graph is the plan's model, so what its numbers are used for ({why})"
+            )),
+        }
+    }
+
+    fn initial(
+        &self,
+        relayouts: &[RelayoutSummary],
+        mut facts: Vec<(&'static str, String)>,
+    ) -> Result<StepStory> {
+        let (name, several) = (&self.version.name, self.chain.initializations.len() > 1);
+        let (mut shown, mut open) = (Vec::new(), Vec::new());
+        for relayout in relayouts {
+            facts.push(("origins", hex::encode(relayout.origins)));
+        }
+        let architecture = &self.version.architecture;
+        let covered = coverage(self.chain, self.material, architecture, relayouts)?;
+        for (position, relayout) in relayouts.iter().enumerate() {
+            let links = many(relayout.tiles.saturating_add(1), "link");
+            let integers = if several {
+                let number = relayout.initialization.saturating_add(1);
+                format!("the integers of initial weights {number}")
+            } else {
+                "the initial weights' integers".to_owned()
+            };
+            match &covered {
+                Some(of) => shown.push(format!(
+                    "{} of its {} numbers are {integers}, one by one: a proof, {links}",
+                    count(of.own.get(position).copied().unwrap_or(0)),
+                    count(of.all)
+                )),
+                None => shown.push(format!(
+                    "numbers of the commitment are {integers}, by a list that is not here: a proof, {links}"
+                )),
             }
         }
-        OriginReport::Declared { from, words } => StepStory {
+        match covered {
+            Some(of) => {
+                shown.push(format!(
+                    "{} are public, and stand in the list of origins: biases, multipliers",
+                    count(of.public)
+                ));
+                let rest = of
+                    .all
+                    .saturating_sub(of.own.iter().sum())
+                    .saturating_sub(of.public);
+                if rest > 0 {
+                    open.push(format!(
+                        "the other {}: chosen by the publisher",
+                        count(rest)
+                    ));
+                }
+            }
+            None => open.push(
+                "which numbers these are, and how many others there are: architecture or list of \
+                 origins is not in the chain"
+                    .to_owned(),
+            ),
+        }
+        self.graph(&mut shown, &mut open);
+        if !self.knows_keys {
+            open.push(
+                "where in the commitment each number stands: the verifying keys are not known to be \
+                 the circuits'"
+                    .to_owned(),
+            );
+        }
+        let whole = self.structure.is_shown() && self.knows_keys;
+        Ok(StepStory {
+            nature: if whole {
+                Nature::Proved
+            } else {
+                Nature::Partly
+            },
+            name: format!("model '{name}'"),
+            title: if whole {
+                format!("MODEL '{name}' has the initial weights")
+            } else {
+                format!("MODEL '{name}': linked to the initial weights, NOT SHOWN to be the plan's model")
+            },
+            facts,
+            shown,
+            open,
+        })
+    }
+
+    fn declared(
+        &self,
+        from: &str,
+        words: &str,
+        facts: Vec<(&'static str, String)>,
+    ) -> StepStory {
+        let name = &self.version.name;
+        let (mut shown, mut open) = (Vec::new(), Vec::new());
+        open.push(format!("where its weights come from; its publisher says: {words}"));
+        self.graph(&mut shown, &mut open);
+        StepStory {
             nature: Nature::Declared,
             name: format!("model '{name}'"),
             title: format!("MODEL '{name}' is DECLARED to follow from '{from}'"),
             facts,
-            shown: Vec::new(),
-            open: vec![format!("any of this; its publisher says: {words}")],
-        },
-    })
+            shown,
+            open,
+        }
+    }
 }
 
 /// How many of a version's parameters are what.

@@ -4,11 +4,12 @@ use super::gather::refused;
 use super::keys::ChainKeys;
 use super::material::Material;
 use super::picture::svg;
-use super::story::{Story, tell};
+use super::story::{Story, View, tell};
 use crate::commands::common::{self, DEVELOPMENT_NOTICE};
 use crate::commands::inference;
 use crate::commands::inspect::read_key;
 use crate::commands::srs;
+use crate::commands::structure::{self, ModelFile};
 pub use crate::commands::verify::Compared;
 use crate::commands::verify::{self, Args};
 use crate::evidence;
@@ -65,16 +66,27 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     let keys = ChainKeys::find(context, &chain, &material, &given, args.rederives())?;
     check_public(&chain, &material).doing(refused())?;
     let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
-    let story = tell(&chain, &material, &report, &compared, keys.uses(), &values)?;
+    let model = args.model().map(ModelFile::read).transpose()?;
+    let structures = structure::of_chain(
+        model.as_ref(),
+        &chain,
+        &material,
+        &report.versions,
+        &plans,
+    );
+    let structures = structures.doing(refused())?;
+    let known = keys.uses().iter().all(|of| of.origin.is_known());
+    let view = View {
+        compared,
+        keys: keys.uses(),
+        values: &values,
+        structures: &structures,
+    };
+    let story = tell(&chain, &material, &report, &view)?;
     if let Some(picture) = picture {
         files::write(picture, svg(&story).as_bytes())?;
     }
-    print(
-        context,
-        &report,
-        &story,
-        keys.uses().iter().all(|of| of.origin.is_known()),
-    );
+    print(context, &report, &story, known);
     if let Some(whose) = &published {
         context.result(format!(
             "\nThe commitment that you gave is that of {whose}."
