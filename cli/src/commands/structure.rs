@@ -122,7 +122,8 @@ fn of_version(
         return Ok(Structure::Open(why.to_owned()));
     };
     let Some(profile) = material.profiles.get(&version.architecture) else {
-        let why = "the chain has no profile of it: ask for one made with the folder of `nascent compile`";
+        let why =
+            "the chain has no profile of it: ask for one made with the folder of `nascent compile`";
         return Ok(Structure::Open(why.to_owned()));
     };
     let spec = |position: usize| {
@@ -133,7 +134,10 @@ fn of_version(
         return Ok(declared(model, profile, plans));
     };
     let own = relayouts.iter().map(|of| of.initialization).max();
-    let (own, last) = (own.unwrap_or(0), chain.initializations.len().saturating_sub(1));
+    let (own, last) = (
+        own.unwrap_or(0),
+        chain.initializations.len().saturating_sub(1),
+    );
     if own != last {
         let why = "the model that you gave is the last plan's, these weights are an earlier one's";
         return Ok(Structure::Open(why.to_owned()));
@@ -164,7 +168,9 @@ fn of_version(
         }
     }
     if relayouts.len() > lowering.origins.len() {
-        return refused("it has a relayout to a plan that the model takes no weights from".to_owned());
+        return refused(
+            "it has a relayout to a plan that the model takes no weights from".to_owned(),
+        );
     }
     Ok(shown(&lowering, profile))
 }

@@ -375,16 +375,24 @@ impl Flow {
         if tables.is_empty() {
             return Ok(());
         }
-        let known = !self.is_weight(weights) && !tables.iter().any(|&id| self.is_weight(id));
+        // Only two of one kind can be one: what is known, or what is derived, is no free choice.
+        let kind = |id: ValueId| (self.is_weight(id), self.values[id].source.is_some());
+        let tables: Vec<ValueId> = tables
+            .into_iter()
+            .filter(|&table| kind(table) == kind(weights) && !kind(table).1)
+            .collect();
+        if tables.is_empty() {
+            return Ok(());
+        }
         let found = || {
             let found = tables.iter().position(|&id| self.transposed(id, weights));
             found.map(|at| at as u32)
         };
-        let tied = if known {
-            found()
-        } else {
+        let tied = if self.is_weight(weights) {
             let made = self.tape.is_recording().then(found);
             self.tape.tied(made).map_err(Fault::profile)?
+        } else {
+            found()
         };
         if let Some(at) = tied {
             let table = tables.get(at as usize).copied();

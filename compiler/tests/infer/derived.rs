@@ -20,7 +20,7 @@ fn deviate(tensor: usize, element: u64) -> i32 {
     ((mixed >> 33) % 1801) as i32 - 900
 }
 
-struct Seed<'a>(&'a ModelSpec);
+pub struct Seed<'a>(pub &'a ModelSpec);
 
 impl WeightSource for Seed<'_> {
     fn fill(

@@ -9,6 +9,7 @@ mod convolutions;
 mod derived;
 mod golden;
 mod hostile;
+mod lowering;
 mod models;
 mod nodes;
 mod operators;

@@ -161,7 +161,11 @@ impl Format for Provenance {
         }
         self.links.validate()?;
         let attached = &self.attachments;
-        let lists = [&attached.architectures, &attached.origins, &attached.profiles];
+        let lists = [
+            &attached.architectures,
+            &attached.origins,
+            &attached.profiles,
+        ];
         let mut files = lists.into_iter().flatten();
         if files.any(|file| file.0.len() > MAX_ATTACHED_BYTES) {
             return Err(ProvenanceFileError::Attachment {

@@ -1,9 +1,9 @@
 //! A chain in words: what each step shows, and what it leaves open.
 
 use super::material::Material;
+use crate::commands::structure::Structure;
 use crate::commands::verify::{Compared, KeyOrigin};
 use crate::evidence::Checked;
-use crate::commands::structure::Structure;
 use crate::failure::{Classify, Kind, Result};
 use crate::output::count;
 use nascent_verifier::provenance::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
@@ -400,7 +400,9 @@ impl Weights<'_> {
             title: if whole {
                 format!("MODEL '{name}' has the initial weights")
             } else {
-                format!("MODEL '{name}': linked to the initial weights, NOT SHOWN to be the plan's model")
+                format!(
+                    "MODEL '{name}': linked to the initial weights, NOT SHOWN to be the plan's model"
+                )
             },
             facts,
             shown,
@@ -408,15 +410,12 @@ impl Weights<'_> {
         })
     }
 
-    fn declared(
-        &self,
-        from: &str,
-        words: &str,
-        facts: Vec<(&'static str, String)>,
-    ) -> StepStory {
+    fn declared(&self, from: &str, words: &str, facts: Vec<(&'static str, String)>) -> StepStory {
         let name = &self.version.name;
         let (mut shown, mut open) = (Vec::new(), Vec::new());
-        open.push(format!("where its weights come from; its publisher says: {words}"));
+        open.push(format!(
+            "where its weights come from; its publisher says: {words}"
+        ));
         self.graph(&mut shown, &mut open);
         StepStory {
             nature: Nature::Declared,
