@@ -47,9 +47,11 @@ pub struct Graph {
     /// In topological order: node `i` makes tensor `i` from tensors before it.
     #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
     pub nodes: Vec<Node>,
-    /// All `Input` nodes' tensors, in the order in which callers give them.
+    /// All `Input` nodes' tensors, in the order in which callers give them; that of the nodes need not
+    /// be the same. [`CheckedGraph::input_places`] has each one's place among all values.
     pub inputs: Vec<TensorId>,
-    /// Distinct, narrow, at least one, in the order in which callers get them.
+    /// Distinct, narrow, at least one, in the order in which callers get them
+    /// ([`CheckedGraph::output_places`]).
     pub outputs: Vec<TensorId>,
     /// Functions of [`crate::Map`] nodes.
     #[serde(deserialize_with = "bounded::<_, _, MAX_TABLES>")]
@@ -120,6 +122,29 @@ impl CheckedGraph {
     /// If `id` is not of this graph.
     pub fn table(&self, id: TableId) -> &Table {
         &self.graph.tables[id.0 as usize]
+    }
+
+    /// The inputs in the order of [`Graph::inputs`], each with its place in the list of all input
+    /// values, row-major one tensor after the other. Every such list has this order: what callers
+    /// give, public values, hidden ones, and their ranges.
+    pub fn input_places(&self) -> impl Iterator<Item = (TensorId, std::ops::Range<usize>)> + '_ {
+        self.places(&self.graph.inputs)
+    }
+
+    /// The same of the outputs, in the order of [`Graph::outputs`].
+    pub fn output_places(&self) -> impl Iterator<Item = (TensorId, std::ops::Range<usize>)> + '_ {
+        self.places(&self.graph.outputs)
+    }
+
+    fn places<'a>(
+        &'a self,
+        ids: &'a [TensorId],
+    ) -> impl Iterator<Item = (TensorId, std::ops::Range<usize>)> + 'a {
+        ids.iter().scan(0, |end, &id| {
+            let first = *end;
+            *end += self.tensor(id).elements();
+            Some((id, first..*end))
+        })
     }
 
     /// The `Param` tensors that no contraction takes, such as biases and multipliers.

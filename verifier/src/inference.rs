@@ -71,7 +71,16 @@ pub struct InferenceBundle {
 impl InferenceBundle {
     /// The first word of the proof's transcript.
     pub fn transcript_prefix(&self) -> Digest32 {
-        prefix(&self.architecture, &self.vk_digest, &self.srs_digest)
+        let hidden = HiddenCounts {
+            inputs: self.hidden_inputs.map(|hidden| hidden.count),
+            outputs: self.hidden_outputs.map(|hidden| hidden.count),
+        };
+        prefix(
+            &self.architecture,
+            &self.vk_digest,
+            &self.srs_digest,
+            hidden,
+        )
     }
 
     /// The instance column: inputs, outputs, the number of inputs, and for hidden values zeros and
@@ -116,16 +125,37 @@ fn field_elements<'a>(values: impl Iterator<Item = &'a i64> + Clone) -> Vec<Fr> 
     values.map(element).collect()
 }
 
+/// How many values are hidden, if they are: their digest alone tells the number of its blocks only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HiddenCounts {
+    /// Of inputs.
+    pub inputs: Option<u32>,
+    /// Of outputs.
+    pub outputs: Option<u32>,
+}
+
 /// The first word of the transcript of an inference; inputs, outputs and the number of
 /// inputs are absorbed after it.
-pub fn prefix(architecture: &Digest32, vk: &Digest32, srs: &Digest32) -> Digest32 {
-    let statement = tagged("nascent inference statement v1", &[architecture]);
+pub fn prefix(
+    architecture: &Digest32,
+    vk: &Digest32,
+    srs: &Digest32,
+    hidden: HiddenCounts,
+) -> Digest32 {
+    let mut counts = [0u8; 10];
+    for (slot, count) in counts.chunks_mut(5).zip([hidden.inputs, hidden.outputs]) {
+        if let (Some(count), [flag, rest @ ..]) = (count, slot) {
+            *flag = 1;
+            rest.copy_from_slice(&count.to_be_bytes());
+        }
+    }
+    let statement = tagged("nascent inference statement v2", &[architecture, &counts]);
     transcript_prefix(vk, srs, &statement)
 }
 
 impl Format for InferenceBundle {
     const MAGIC: [u8; 8] = *b"nsc.infr";
-    const VERSION: u16 = 2;
+    const VERSION: u16 = 3;
     const MAX_BYTES: usize = 32 << 20;
     type Error = InferenceError;
 
@@ -368,6 +398,23 @@ mod tests {
         }
         let public = bundle(vec![5], None).instance().unwrap();
         assert_eq!(public.last(), Some(&Fr::from(1u64)));
+    }
+
+    #[test]
+    fn the_number_of_hidden_values_is_in_the_transcript() {
+        let mut words: Vec<Digest32> = Vec::new();
+        let counts = [None, Some(0), Some(1), Some(784), Some(795)];
+        for inputs in counts {
+            for outputs in counts {
+                let hidden = HiddenCounts { inputs, outputs };
+                words.push(prefix(&[1; 32], &[2; 32], &[3; 32], hidden));
+            }
+        }
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), 25);
+        let of = |count| bundle(Vec::new(), count).transcript_prefix();
+        assert_ne!(of(Some(784)), of(Some(795)));
     }
 
     #[test]

@@ -4,6 +4,27 @@
 /// from the most rotations that a column is read at.
 pub const UNUSABLE_ROWS: usize = 8;
 
+/// Integers of every equation must have at most this many bits; the field's modulus has 254.
+pub const MAX_EQUATION_BITS: u32 = 250;
+
+/// Bits of a public value: the verifier takes integers of 64 bits.
+pub const PUBLIC_BITS: u32 = 64;
+
+/// Bits of the largest constant or factor in a row of units.
+const CONSTANT_BITS: u32 = 63;
+
+/// Bits of a magnitude.
+pub fn bits(magnitude: u128) -> u32 {
+    u128::BITS - magnitude.leading_zeros()
+}
+
+/// Bits of the largest integer in an equation about operands of `wide` bits: the product of two, or
+/// of one and a constant, times a multiplier of `2T` bits.
+pub fn equation_bits(table_bits: u32, wide: u32) -> u32 {
+    let pre = 2 + (2 * wide).max(wide + CONSTANT_BITS);
+    pre + 2 * table_bits
+}
+
 /// What the gates of an inference circuit depend on.
 ///
 /// The model itself is in the fixed columns (see [`super::plan()`]): two architectures of one shape

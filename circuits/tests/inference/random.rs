@@ -471,6 +471,56 @@ fn kernel_wider_than_a_row() {
     }
 }
 
+/// Inputs are given in the order of the graph's list, which need not be that of its nodes: one order
+/// for the evaluator, public values, hidden ones and their ranges.
+#[test]
+fn inputs_stand_in_their_listed_order() {
+    for hidden in [false, true] {
+        let mut builder = Builder::new("order", BITS);
+        let difference = Range::new(-15, 15);
+        let table = builder.table(Table::from_fn("identity", difference, |q| q));
+        let x = builder.input("x", &[2], Range::new(0, 7)).expect("valid");
+        let y = builder.input("y", &[2], Range::new(-8, 0)).expect("valid");
+        let pre = Pre::Linear {
+            a: x,
+            ca: 1,
+            b: Some((y, -1)),
+            c: 0,
+        };
+        let map = Map {
+            pre,
+            multiplier: Multiplier::One,
+            shift: 0,
+            table,
+            assumes_bound: false,
+        };
+        let z = builder.push("z", Op::Map(map)).expect("valid");
+        let mut graph = builder.finish(&[z]).expect("checked").into_inner();
+        graph.inputs.reverse();
+        let graph = graph.check().expect("any order of inputs is one");
+        assert_eq!(graph.inputs, [y, x]);
+        let params = Params::default();
+        let given = [vec![-8, -3], vec![1, 7]];
+        let values = nascent_ir::eval(&graph, &params, &given).expect("evaluates");
+        let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
+        assert_eq!(expected, [9, 10]);
+        let case = Case {
+            name: "order",
+            graph,
+            params,
+            inputs: given.concat(),
+            hidden: Hidden {
+                inputs: hidden,
+                outputs: false,
+            },
+        };
+        let model = Model::new(&case, crate::lanes()[0]);
+        assert_eq!(model.outputs, expected, "hidden: {hidden}");
+        assert_eq!(model.circuit.check(), Ok(()));
+        assert_eq!(model.failures(&model.honest), []);
+    }
+}
+
 /// The random graphs are of every operator but embeddings, which take an input of their own.
 #[test]
 fn every_operator_occurs() {

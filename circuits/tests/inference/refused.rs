@@ -1,7 +1,9 @@
 //! Graphs whose layout would not be sound.
 
 use nascent_circuits::inference::{PlanError, plan};
-use nascent_ir::{Builder, Map, MatMul, Multiplier, Op, Pre, Range, Table, TableId, TensorId};
+use nascent_ir::{
+    Builder, Map, MatMul, Multiplier, Op, Pre, Range, Table, TableId, TensorId, View,
+};
 
 use crate::graphs::BITS;
 use crate::lanes;
@@ -112,4 +114,41 @@ fn an_operand_of_too_many_products() {
         })
         .collect();
     says(&m.refusal(&outputs), "more than 32 times");
+}
+
+/// A tower of sums over a number that is declared to be zero: every range says zero, but a public input is
+/// whatever the statement says, and each level doubles it until it wraps.
+#[test]
+fn sums_of_sums_that_could_wrap() {
+    let tower = |levels: usize| {
+        let mut builder = Builder::new("tower", BITS);
+        let table = builder.table(Table::identity(Range::new(-8, 7), 0, Range::new(-8, 7)));
+        let mut x = builder.input("x", &[1], Range::new(0, 0)).expect("valid");
+        for _ in 0..levels {
+            let twice = View::Expand { x, shape: vec![2] };
+            let twice = builder.push("twice", Op::View(twice)).expect("valid");
+            x = builder
+                .push("sum", Op::FoldSum { x: twice })
+                .expect("valid");
+        }
+        let map = Map {
+            pre: Pre::Linear {
+                a: x,
+                ca: 1,
+                b: None,
+                c: 0,
+            },
+            multiplier: Multiplier::One,
+            shift: 0,
+            table,
+            assumes_bound: false,
+        };
+        let y = builder.push("y", Op::Map(map)).expect("valid");
+        builder.finish(&[y]).expect("checked")
+    };
+    assert!(plan(&tower(40), lanes()[0]).is_ok());
+    for levels in [70, 254, 300] {
+        let error = plan(&tower(levels), lanes()[0]).expect_err("it wraps");
+        assert!(matches!(error, PlanError::Wraps { .. }), "{error}");
+    }
 }

@@ -22,7 +22,7 @@ use nascent_params::Srs;
 use nascent_prover::inference::{InferenceKeys, Seal};
 use nascent_prover::link::{Blinding, Proved};
 use nascent_verifier::codec::Format;
-use nascent_verifier::inference::prefix;
+use nascent_verifier::inference::{HiddenCounts, prefix};
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
     Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, WeightCommitment,
@@ -209,7 +209,16 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     };
     let started = Instant::now();
     let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
-    let prefix = prefix(&architecture, keys.verifying_key().digest(), &identity);
+    let elements = |hide: bool, ids: &[nascent_ir::TensorId]| {
+        let of = |id: &nascent_ir::TensorId| loaded.graph.tensor(*id).elements();
+        hide.then(|| ids.iter().map(of).sum::<usize>() as u32)
+    };
+    let counts = HiddenCounts {
+        inputs: elements(hidden.inputs, &loaded.graph.inputs),
+        outputs: elements(hidden.outputs, &loaded.graph.outputs),
+    };
+    let vk_digest = keys.verifying_key().digest();
+    let prefix = prefix(&architecture, vk_digest, &identity, counts);
     let inputs = loaded.samples.iter().flatten().flatten();
     let inputs: Vec<i64> = inputs.map(|&x| x.into()).collect();
     let blinding = Blinding::draw(&mut OsRng);
@@ -468,7 +477,10 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         of(report.hidden_outputs.as_ref()),
         of(report.hidden_inputs.as_ref()),
     ));
-    context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to");
+    context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to:");
+    context.result(
+        "        matrices of the architecture's bits of weights, others of twice its tables' bits",
+    );
     if let Some(published) = &published {
         context.result("linked: these are the parameters that were committed, number for number: every proof linked");
         context.result(
@@ -508,6 +520,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "not proved: where the parameters come from; that the integers are near a float model's;",
     );
     if !rederived {
+        context.result("            that public inputs lie in the ranges that the architecture declares: not looked at;");
         context.result("            that the verifying key is the architecture's: it came WITH THE PROOF, or from you.");
         context.result("            Give --architecture FILE to derive it here.");
     }
@@ -520,6 +533,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "architecture": hex::encode(report.architecture),
         "vk_digest": hex::encode(report.vk_digest),
         "key_rederived": rederived,
+        "input_ranges_checked": rederived,
         "srs": hex::encode(report.srs_digest),
         "development_srs": report.development_srs,
         "hidden_input": report.hidden_inputs.map(|hidden| hex::encode(hidden.digest)),

@@ -12,7 +12,7 @@ use nascent_circuits::inference::plan::plan_hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_params::Srs;
 use nascent_prover::inference::{InferenceKeys, InferenceProof, Seal};
-use nascent_verifier::inference::prefix;
+use nascent_verifier::inference::{HiddenCounts, prefix};
 use nascent_verifier::{
     Hidden, InferenceBundle, InferenceError, InferenceReport, verify_inference,
 };
@@ -48,7 +48,7 @@ impl Setting {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let salts = Salts::draw(&mut rng);
         let key = self.keys.verifying_key().digest();
-        let prefix = prefix(&ARCHITECTURE, key, self.srs.identity());
+        let prefix = prefix(&ARCHITECTURE, key, self.srs.identity(), counts(case));
         self.keys
             .prove(&self.srs, &case.params, &inputs, &prefix, salts, rng)
             .expect("proved")
@@ -84,6 +84,18 @@ impl Setting {
 
     fn verify(&self, bundle: &InferenceBundle) -> Result<InferenceReport, InferenceError> {
         verify_inference(bundle, self.keys.verifying_key(), self.srs.verifier_srs())
+    }
+}
+
+/// How many values are hidden.
+fn counts(case: &Case) -> HiddenCounts {
+    let elements = |hide: bool, ids: &[nascent_ir::TensorId]| {
+        let of = |id: &nascent_ir::TensorId| case.graph.tensor(*id).elements();
+        hide.then(|| ids.iter().map(of).sum::<usize>() as u32)
+    };
+    HiddenCounts {
+        inputs: elements(case.hidden.inputs, &case.graph.inputs),
+        outputs: elements(case.hidden.outputs, &case.graph.outputs),
     }
 }
 
@@ -141,6 +153,17 @@ fn proofs_verify_and_nothing_else_does() {
                 std::mem::swap(&mut b.hidden_inputs, &mut b.hidden_outputs);
             };
             refused(&swap, "inputs as outputs");
+            // As many blocks as the right number has.
+            let more = |b: &mut InferenceBundle| {
+                let hidden = [&mut b.hidden_inputs, &mut b.hidden_outputs];
+                hidden.into_iter().flatten().for_each(|of| {
+                    of.count = match of.count % 15 {
+                        0 => of.count - 1,
+                        _ => of.count + 1,
+                    };
+                });
+            };
+            refused(&more, "another number of hidden values");
             refused(&|b| b.hidden_inputs = None, "nothing hidden");
             refused(&|b| b.inputs = made.inputs.clone(), "public and hidden");
             refused(

@@ -27,17 +27,8 @@ mod selections;
 use halo2_proofs::plonk::{Column, Fixed};
 
 use super::config::InferenceConfig;
-use super::shape::Shape;
+use super::shape::{MAX_EQUATION_BITS, PUBLIC_BITS, Shape, equation_bits};
 use super::sheet::Sheet;
-
-/// Bits of every integer in an equation must stay below this; the field's modulus has 254.
-const MAX_BITS: u32 = 250;
-
-/// Bits of a public value: the verifier takes integers of 64 bits.
-const PUBLIC_BITS: u32 = 64;
-
-/// Bits of the largest constant or factor in a row of units.
-const CONSTANT_BITS: u32 = 63;
 
 /// What is wrong with fixed columns.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -90,7 +81,7 @@ pub enum CheckError {
         what: &'static str,
     },
     /// An equation could wrap around the field.
-    #[error("integers of {bits} bits in an equation, at most {MAX_BITS} are safe")]
+    #[error("integers of {bits} bits in an equation, at most {MAX_EQUATION_BITS} are safe")]
     Wraps {
         /// Bits of the largest integer.
         bits: u32,
@@ -116,15 +107,17 @@ pub fn check(config: &InferenceConfig, sheet: &Sheet) -> Result<(), CheckError> 
     columns.seals()?;
     columns.bus()?;
     match config.shape.equation_bits() {
-        bits if bits > MAX_BITS => Err(CheckError::Wraps { bits }),
+        bits if bits > MAX_EQUATION_BITS => Err(CheckError::Wraps { bits }),
         _ => Ok(()),
     }
 }
 
 impl Shape {
-    /// Bits of the largest integer in any equation, whatever a prover commits to: from the ranges
-    /// that the circuit enforces, not from those that the model declares. Inputs count as any
-    /// integers that the verifier takes.
+    /// Bits of the largest integer in any equation, whatever a prover commits to, where folds take
+    /// no results of folds: from the ranges that the circuit enforces, not from those that the model
+    /// declares. Inputs count as any integers that the verifier takes. Sums of sums grow with every
+    /// level, which columns do not show by themselves: the planner follows them through the graph,
+    /// and lays out none that could wrap.
     pub fn equation_bits(&self) -> u32 {
         // Tables hold narrow values; vector parameters have 2T bits.
         let value = 17;
@@ -134,8 +127,7 @@ impl Shape {
         // An inner index has at most as many values as there are cells in its lanes.
         let contraction = self.k + lanes + value + value.max(self.weight_bits);
         let wide = sum.max(contraction);
-        let pre = 2 + (2 * wide).max(wide + CONSTANT_BITS);
-        pre + param.max(1) + 1
+        equation_bits(self.table_bits, wide)
     }
 }
 

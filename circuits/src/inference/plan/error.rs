@@ -1,5 +1,7 @@
 //! Why a graph cannot be laid out.
 
+use crate::inference::shape::MAX_EQUATION_BITS;
+
 /// A graph cannot be laid out as a circuit.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -11,6 +13,17 @@ pub enum PlanError {
         node: String,
         /// What is not supported, and what to do.
         what: &'static str,
+    },
+    /// Values that could wrap around the field, whatever parameters and inputs a prover takes.
+    #[error(
+        "node '{node}': integers of {bits} bits in an equation, at most {MAX_EQUATION_BITS} are \
+         safe: too many sums of sums"
+    )]
+    Wraps {
+        /// Name of the node.
+        node: String,
+        /// Bits of the largest integer.
+        bits: u32,
     },
     /// Values that do not fit the cells.
     #[error("node '{node}': values in {range}, but the circuit takes {bits} bits, signed, here")]

@@ -1,5 +1,7 @@
 //! Hidden inputs and outputs.
 
+use std::ops::Range;
+
 use nascent_ir::Node;
 
 use super::layout::{Role, SealPlan, SealedValue};
@@ -9,7 +11,11 @@ use super::{PlanError, Planner, Wire};
 impl Planner<'_> {
     /// Inputs that no verifier sees: their range is checked in the circuit, by the distance to each
     /// end, so it must be narrower than the range table.
-    pub(super) fn hidden_input(&mut self, node: &Node) -> Result<(), PlanError> {
+    pub(super) fn hidden_input(
+        &mut self,
+        node: &Node,
+        places: Range<usize>,
+    ) -> Result<(), PlanError> {
         let info = self.graph.tensor(node.output);
         let (range, bits) = (info.range, self.layout.table_bits);
         if range.hi - range.lo >= 1 << bits {
@@ -17,14 +23,12 @@ impl Planner<'_> {
             return Err(PlanError::Range { node, range, bits });
         }
         let lanes = self.lanes;
-        let values = self.seal(Role::Input);
-        let first = values.len();
-        let rows = first..first + info.elements();
-        values.extend(rows.clone().map(|index| SealedValue {
-            address: lanes.address(Place::Sealed(index)),
-            range: Some(range),
-        }));
-        let wires = rows.map(|index| Wire::At(lanes.address(Place::Sealed(index))));
+        self.seal(Role::Input)
+            .extend(places.clone().map(|index| SealedValue {
+                address: lanes.address(Place::Sealed(index)),
+                range: Some(range),
+            }));
+        let wires = places.map(|index| Wire::At(lanes.address(Place::Sealed(index))));
         self.tensors[node.output.index()].wires = wires.collect();
         Ok(())
     }

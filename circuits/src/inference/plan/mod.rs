@@ -8,8 +8,10 @@
 //! - [`layout`]: the result;
 //! - `contract`: products of matrices; `convolve`: convolutions and their rasters; `embed`: rows
 //!   chosen by indices;
-//! - `elementwise`: maps, divisions, folds.
+//! - `elementwise`: maps, divisions, folds;
+//! - `bounds`: how large values can be, whatever a prover commits to.
 
+mod bounds;
 mod choose;
 mod contract;
 mod convolve;
@@ -115,7 +117,9 @@ pub fn plan_hidden(
     lanes: Lanes,
     hidden: Hidden,
 ) -> Result<Layout, PlanError> {
+    bounds::check(graph, hidden)?;
     let mut planner = Planner::new(graph, lanes, hidden);
+    planner.inputs()?;
     for node in &graph.nodes {
         planner.node(node)?;
     }
@@ -190,8 +194,8 @@ impl<'a> Planner<'a> {
         let range = self.graph.tensor(node.output).range;
         self.wide = self.wide.max(range.magnitude());
         match &node.op {
-            Op::Input => self.input(node),
-            Op::Param => Ok(()),
+            // Placed before, in the order in which they are given.
+            Op::Input | Op::Param => Ok(()),
             Op::Constant { values } => {
                 let wires = values.iter().map(|&v| Wire::Constant(v.into()));
                 self.tensors[node.output.index()].wires = wires.collect();
@@ -210,7 +214,7 @@ impl<'a> Planner<'a> {
 
     fn finish(mut self) -> Result<Layout, PlanError> {
         let mut outputs = Vec::new();
-        for output in self.graph.outputs.clone() {
+        for (output, _) in self.graph.output_places() {
             let node = self.graph.node(output);
             for wire in self.wires(node, output)? {
                 outputs.push(self.read(node, wire)?);
@@ -226,16 +230,18 @@ impl<'a> Planner<'a> {
         Ok(self.layout)
     }
 
-    fn input(&mut self, node: &Node) -> Result<(), PlanError> {
-        let info = self.graph.tensor(node.output);
-        if self.hidden.inputs {
-            return self.hidden_input(node);
+    /// Places the inputs in the order in which callers give them, which need not be that of their
+    /// nodes.
+    fn inputs(&mut self) -> Result<(), PlanError> {
+        for (id, rows) in self.graph.input_places() {
+            if self.hidden.inputs {
+                self.hidden_input(self.graph.node(id), rows)?;
+                continue;
+            }
+            self.layout.inputs = rows.end;
+            let wires = rows.map(|row| Wire::At(self.lanes.address(Place::Public(row))));
+            self.tensors[id.index()].wires = wires.collect();
         }
-        let first = self.layout.inputs;
-        let rows = first..first + info.elements();
-        self.layout.inputs = rows.end;
-        let wires = rows.map(|row| Wire::At(self.lanes.address(Place::Public(row))));
-        self.tensors[node.output.index()].wires = wires.collect();
         Ok(())
     }
 
