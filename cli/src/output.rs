@@ -8,6 +8,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// Exit code of a verification in which every check held, but not everything that it depends on, or
+/// that was asked for, was shown.
+pub const NOT_SHOWN: u8 = 6;
+
 /// How a command talks, and where it keeps things.
 #[derive(Debug)]
 pub struct Context {
@@ -26,6 +30,8 @@ pub struct Outcome {
     pub json: Value,
     /// Whether a check came out false.
     pub refused: bool,
+    /// What was asked for, or is needed for the result to mean anything, and was not shown.
+    pub open: Vec<String>,
 }
 
 impl Outcome {
@@ -34,6 +40,25 @@ impl Outcome {
         Self {
             json,
             refused: false,
+            open: Vec::new(),
+        }
+    }
+
+    /// Success, unless something that it depends on was not shown.
+    pub fn unless_open(json: Value, open: Vec<String>) -> Self {
+        Self {
+            json,
+            refused: false,
+            open,
+        }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match (self.refused, self.open.is_empty()) {
+            (true, _) => 1,
+            (false, false) => NOT_SHOWN,
+            (false, true) => 0,
         }
     }
 
@@ -42,6 +67,7 @@ impl Outcome {
         Self {
             json,
             refused: !accepted,
+            open: Vec::new(),
         }
     }
 }
@@ -209,16 +235,27 @@ impl nascent_params::Progress for Bar {
 pub fn conclude(json: bool, command: &str, result: Result<Outcome, Failure>) -> u8 {
     match result {
         Ok(outcome) => {
-            let code = u8::from(outcome.refused);
+            let code = outcome.code();
             if json {
-                let mut object =
-                    json!({ "command": command, "ok": !outcome.refused, "exit_code": code });
+                let mut object = json!({ "command": command, "ok": code == 0, "exit_code": code });
+                if !outcome.open.is_empty() {
+                    object["not_shown"] = json!(outcome.open);
+                }
                 if let (Some(object), Value::Object(fields)) =
                     (object.as_object_mut(), outcome.json)
                 {
                     object.extend(fields);
                 }
                 print_json(&object);
+            } else if !outcome.open.is_empty() {
+                let mut err = std::io::stderr().lock();
+                let _ = writeln!(
+                    err,
+                    "\nNOT ACCEPTED as it stands (exit code {code}): not shown"
+                );
+                for what in &outcome.open {
+                    let _ = writeln!(err, "  - {what}");
+                }
             }
             code
         }

@@ -64,6 +64,11 @@ pub struct PreviousPlans {
 }
 
 impl PreviousPlans {
+    /// Whether none was given.
+    pub fn is_empty(&self) -> bool {
+        self.previous_plan.is_empty()
+    }
+
     /// Reads the plans.
     pub fn read(&self) -> Result<Vec<Plan>> {
         let plans = self.previous_plan.iter().map(|path| read_plan(path));

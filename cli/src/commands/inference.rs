@@ -1,12 +1,13 @@
 //! `nascent prove inference`, and the verification of inferences.
 
 use super::commit::{self, Committed, Published};
-use super::common::{self, DEVELOPMENT_NOTICE};
+use super::common::{self, DEVELOPMENT_NOTICE, PreviousPlans};
 use super::compile::{GRAPH, PARAMS, read_ports};
-use super::inspect::read_key;
 use super::keys::SrsArgs;
 use super::prove::key_file;
 use super::srs;
+use super::structure::{self, ModelFile, Structure};
+use super::verify::{Args, KeyOrigin, proof_key};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
@@ -16,6 +17,7 @@ use crate::secret;
 use nascent_circuits::inference::plan::layout::Layout;
 use nascent_circuits::inference::plan::{self, choose_hidden, plan_hidden};
 use nascent_circuits::inference::{Salts, Shape};
+use nascent_compiler::infer::{Planned, Profile};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
@@ -434,11 +436,17 @@ pub fn keys(
 pub struct VerifyArgs<'a> {
     pub file: &'a Path,
     pub architecture: Option<&'a Path>,
-    pub key: Option<&'a Path>,
+    /// The model's file, with its profile; the plan, if the weights are said to be its deviates.
+    pub model: Option<&'a Path>,
+    pub profile: Option<&'a Path>,
+    pub plan: Option<&'a Path>,
+    pub previous: &'a PreviousPlans,
     pub srs: Option<&'a Path>,
     pub development_srs: bool,
     pub commitment: Option<&'a Path>,
     pub links: Option<&'a Path>,
+    /// Where keys come from.
+    pub keys: &'a Args,
 }
 
 /// `nascent verify` of an inference.
@@ -446,7 +454,20 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: InferenceBundle = files::read(args.file)?;
     let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
     let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
-    let (key, rederived) = find_key(context, args, &bundle)?;
+    let graphs = Graphs::read(args, &bundle)?;
+    if let Some(graph) = &graphs.graph {
+        check_public(args.file, graph, &bundle)?;
+    }
+    let hidden = plan::Hidden {
+        inputs: bundle.hidden_inputs.is_some(),
+        outputs: bundle.hidden_outputs.is_some(),
+    };
+    let derive = || {
+        let graph = graphs.graph.as_ref();
+        let key = graph.map(|graph| derive_key(context, graph, hidden, &bundle.srs_digest));
+        key.transpose()
+    };
+    let (key, origin) = proof_key(context, args.keys, &bundle.vk_digest, derive)?;
     let published = args
         .commitment
         .map(|path| Published::load(path, args.links, args.file, &srs))
@@ -516,24 +537,47 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
             ));
         }
     }
+    if let Some(Structure::Shown { profile, .. }) = &graphs.structure {
+        context.result(format!(
+            "model: the architecture is the model that you gave, in fixed point ({profile}):"
+        ));
+        context.result("        lowered again from its file, without samples or weights");
+    }
+    if graphs.graph.is_some() {
+        context.result("inputs: public ones are in the ranges that the architecture declares");
+    }
     context.result(
         "not proved: where the parameters come from; that the integers are near a float model's;",
     );
-    if !rederived {
-        context.result("            that public inputs lie in the ranges that the architecture declares: not looked at;");
-        context.result("            that the verifying key is the architecture's: it came WITH THE PROOF, or from you.");
-        context.result("            Give --architecture FILE to derive it here.");
+    if graphs.structure.is_none() {
+        context.result(
+            "            which model the architecture is: --model and --profile show that;",
+        );
+    }
+    if graphs.graph.is_none() {
+        context.result("            that public inputs lie in the ranges that the architecture declares: not looked at,");
+        context.result("            --architecture FILE does;");
+    }
+    if origin.is_known() {
+        context.result(format!("key               {}", origin.words()));
+    } else {
+        context.result(format!(
+            "            that the verifying key is the architecture's: it {}",
+            origin.words()
+        ));
     }
     context.result(format!("verified in {}", output::duration(time)));
     if report.development_srs {
         context.warn(DEVELOPMENT_NOTICE);
     }
-    Ok(Outcome::ok(json!({
+    let json = json!({
         "inference": args.file,
         "architecture": hex::encode(report.architecture),
         "vk_digest": hex::encode(report.vk_digest),
-        "key_rederived": rederived,
-        "input_ranges_checked": rederived,
+        "key_origin": origin.name(),
+        "key_rederived": origin == KeyOrigin::Rederived,
+        "input_ranges_checked": graphs.graph.is_some(),
+        "model_shown": graphs.structure.is_some(),
         "srs": hex::encode(report.srs_digest),
         "development_srs": report.development_srs,
         "hidden_input": report.hidden_inputs.map(|hidden| hex::encode(hidden.digest)),
@@ -543,34 +587,51 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "proof_bytes": report.proof_bytes,
         "commitment": published.as_ref().map(|published| hex::encode(published.digest())),
         "verify_seconds": time.as_secs_f64(),
-    })))
+    });
+    let open = args.keys.open_keys(origin.is_known());
+    Ok(Outcome::unless_open(json, open.into_iter().collect()))
 }
 
-/// The verifying key: derived from the architecture if it was given.
-fn find_key(
-    context: &Context,
-    args: &VerifyArgs<'_>,
-    bundle: &InferenceBundle,
-) -> Result<(VerifyingKey, bool)> {
-    if let Some(path) = args.architecture {
-        let graph = read_graph(path)?;
-        if graph.digest().or_fail(Kind::Internal)? != bundle.architecture {
-            let message = format!(
-                "REFUSED: {} is for another architecture",
-                args.file.display()
-            );
-            return Err(Failure::new(Kind::Refused, message));
-        }
-        let hidden = plan::Hidden {
-            inputs: bundle.hidden_inputs.is_some(),
-            outputs: bundle.hidden_outputs.is_some(),
+/// The integer graph of an inference, as far as it was given.
+struct Graphs {
+    graph: Option<CheckedGraph>,
+    /// That it is the model's.
+    structure: Option<Structure>,
+}
+
+impl Graphs {
+    /// From the architecture's file, or lowered from the model's.
+    fn read(args: &VerifyArgs<'_>, bundle: &InferenceBundle) -> Result<Self> {
+        let refused = || format!("REFUSED: {}", args.file.display());
+        let mut graphs = Self {
+            graph: None,
+            structure: None,
         };
-        check_public(args.file, &graph, bundle)?;
-        let key = derive_key(context, &graph, hidden, &bundle.srs_digest)?;
-        return Ok((key, true));
+        if let Some(path) = args.architecture {
+            let graph = read_graph(path)?;
+            if graph.digest().or_fail(Kind::Internal)? != bundle.architecture {
+                let message = format!("{}: it is for another architecture", refused());
+                return Err(Failure::new(Kind::Refused, message));
+            }
+            graphs.graph = Some(graph);
+        }
+        if let (Some(model), Some(profile)) = (args.model, args.profile) {
+            let model = ModelFile::read(model)?;
+            let profile: Profile = files::read(profile)?;
+            let plan = args.plan.map(common::read_plan).transpose()?;
+            let previous = args.previous.read()?;
+            let earlier = common::earlier(&previous)?;
+            let planned = plan.as_ref().map(|plan| Planned {
+                spec: &plan.plan.model,
+                earlier: &earlier,
+            });
+            let (structure, graph) =
+                structure::of_architecture(&model, &bundle.architecture, &profile, planned)
+                    .doing(refused())?;
+            (graphs.structure, graphs.graph) = (Some(structure), Some(graph));
+        }
+        Ok(graphs)
     }
-    let beside = key_file(args.file, &bundle.vk_digest);
-    Ok((read_key(args.key.unwrap_or(&beside))?, false))
 }
 
 /// The verifying key of an architecture.

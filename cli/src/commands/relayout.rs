@@ -6,10 +6,10 @@ use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
 use super::compile::{GRAPH, PARAMS, read_origins};
 use super::inference::{lay_out, read_graph};
 use super::init;
-use super::inspect::read_key;
 use super::keys::SrsArgs;
 use super::prove::key_file;
 use super::srs;
+use super::verify::{Args, KeyOrigin, proof_key};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
@@ -250,11 +250,12 @@ pub struct VerifyArgs<'a> {
     pub plan: Option<&'a Path>,
     pub architecture: Option<&'a Path>,
     pub origins: Option<&'a Path>,
-    pub key: Option<&'a Path>,
     pub srs: Option<&'a Path>,
     pub development_srs: bool,
     pub commitment: Option<&'a Path>,
     pub links: Option<&'a Path>,
+    /// Where keys come from.
+    pub keys: &'a Args,
 }
 
 /// `nascent verify` of a relayout.
@@ -262,7 +263,9 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: RelayoutBundle = files::read(args.file)?;
     let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
     let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
-    let (key, rederived) = find_key(context, args, &bundle)?;
+    check_given(args, &bundle.statement)?;
+    let derive = || find_key(context, args, &bundle);
+    let (key, origin) = proof_key(context, args.keys, &bundle.vk_digest, derive)?;
     let published = args
         .commitment
         .map(|path| Published::load(path, args.links, args.file, &srs))
@@ -301,9 +304,13 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "            that (--commitment), `nascent verify` of a chain all; anything about weights that",
     );
     context.result("            the plan fills with constants");
-    if !rederived {
-        context.result("            that the verifying key is the statement's: it came WITH THE PROOF, or from you.");
-        context.result("            Give --plan, --architecture and --origins to derive it here.");
+    if origin.is_known() {
+        context.result(format!("key               {}", origin.words()));
+    } else {
+        context.result(format!(
+            "            that the verifying key is the statement's: it {}",
+            origin.words()
+        ));
     }
     context.result(format!("verified in {}", output::duration(time)));
     if report.development_srs {
@@ -311,12 +318,14 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     }
     let mut json = statement_json(&bundle);
     json["relayout"] = json!(args.file);
-    json["key_rederived"] = rederived.into();
+    json["key_origin"] = origin.name().into();
+    json["key_rederived"] = (origin == KeyOrigin::Rederived).into();
     json["linked"] = json!(linked);
     json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
     json["proof_bytes"] = bundle.proof.len().into();
     json["verify_seconds"] = time.as_secs_f64().into();
-    Ok(Outcome::ok(json))
+    let open = args.keys.open_keys(origin.is_known());
+    Ok(Outcome::unless_open(json, open.into_iter().collect()))
 }
 
 /// Checks the links to a published commitment, to the tiles or to the parameters; says to which.
@@ -343,23 +352,44 @@ fn linked(
     Ok("the tiles' deviates")
 }
 
-/// The verifying key: derived if plan, architecture and origins were given.
+/// The verifying key, if plan, architecture and origins were given. Each that was is the statement's,
+/// also where the key is known already.
 fn find_key(
     context: &Context,
     args: &VerifyArgs<'_>,
     bundle: &RelayoutBundle,
-) -> Result<(VerifyingKey, bool)> {
+) -> Result<Option<VerifyingKey>> {
     let (Some(plan), Some(graph), Some(origins)) = (args.plan, args.architecture, args.origins)
     else {
-        let beside = key_file(args.file, &bundle.vk_digest);
-        return Ok((read_key(args.key.unwrap_or(&beside))?, false));
+        return Ok(None);
     };
     let plan = common::read_plan(plan)?.plan;
     let graph = read_graph(graph)?;
     let origins: Origins = files::read(origins)?;
     let key = derive_key(context, &plan.model, &graph, &origins, bundle)
         .doing(format!("REFUSED: {}", args.file.display()))?;
-    Ok((key, true))
+    Ok(Some(key))
+}
+
+/// What was given is what the proof's statement names.
+fn check_given(args: &VerifyArgs<'_>, statement: &RelayoutStatement) -> Result<()> {
+    let plan = args.plan.map(common::read_plan).transpose()?;
+    let plan = plan.map(|plan| plan.plan.model.digest().or_fail(Kind::Input));
+    let graph = args.architecture.map(read_graph).transpose()?;
+    let graph = graph.map(|graph| graph.digest().or_fail(Kind::Input));
+    let origins: Option<Origins> = args.origins.map(files::read).transpose()?;
+    let origins = origins.map(|origins| origins.digest().or_fail(Kind::Input));
+    for (what, given, stated) in [
+        ("plan", plan.transpose()?, statement.model),
+        ("architecture", graph.transpose()?, statement.architecture),
+        ("list of origins", origins.transpose()?, statement.origins),
+    ] {
+        if given.is_some_and(|given| given != stated) {
+            let message = format!("REFUSED: {} is about another {what}", args.file.display());
+            return Err(Failure::new(Kind::Refused, message));
+        }
+    }
+    Ok(())
 }
 
 /// The verifying key of a relayout that states what model, architecture and origins give.

@@ -7,6 +7,7 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use nascent_compiler::Earlier;
 use nascent_compiler::infer::{Lowering, Model, Planned, Profile, lower};
+use nascent_ir::CheckedGraph;
 use nascent_verifier::provenance::{OriginReport, Provenance, VersionReport};
 use std::path::{Path, PathBuf};
 
@@ -82,7 +83,7 @@ pub fn of_architecture(
     architecture: &[u8; 32],
     profile: &Profile,
     planned: Option<Planned<'_>>,
-) -> Result<Structure> {
+) -> Result<(Structure, CheckedGraph)> {
     if profile.architecture != *architecture {
         let message = format!(
             "the profile is of the architecture {}, the proof of {}",
@@ -91,7 +92,8 @@ pub fn of_architecture(
         );
         return Err(Failure::new(Kind::Refused, message));
     }
-    Ok(shown(&model.lower(profile, planned)?, profile))
+    let lowering = model.lower(profile, planned)?;
+    Ok((shown(&lowering, profile), lowering.graph))
 }
 
 /// The versions of a chain, in order. The model is that of the last plan.

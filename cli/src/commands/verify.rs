@@ -73,9 +73,57 @@ pub struct Args {
     /// Make the verifying keys anew from the circuit's source, and compare
     #[arg(long)]
     rederive_key: bool,
+    /// Take the verifying keys as they are, also where nothing shows that they are the circuits':
+    /// for keys that you know from elsewhere
+    #[arg(long, conflicts_with = "rederive_key")]
+    accept_keys: bool,
+    /// Refuse a file of another kind
+    #[arg(long, value_name = "KIND")]
+    expect: Option<Subject>,
+    /// Of an inference, with its model: what samples and weights decided (`model.profile`)
+    #[arg(long, value_name = "FILE", requires = "model")]
+    profile: Option<PathBuf>,
     /// Of a chain: draw it (SVG)
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
+}
+
+/// What a file is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Subject {
+    /// Initial weights: a proof bundle.
+    Initialization,
+    /// An inference.
+    Answer,
+    /// Weights in two layouts.
+    Relayout,
+    /// All of it.
+    Chain,
+}
+
+impl Subject {
+    /// What the first bytes of a file say.
+    fn of(path: &Path) -> Result<Self> {
+        Ok(if files::starts_with(path, &InferenceBundle::MAGIC)? {
+            Self::Answer
+        } else if files::starts_with(path, &RelayoutBundle::MAGIC)? {
+            Self::Relayout
+        } else if files::starts_with(path, &Provenance::MAGIC)? {
+            Self::Chain
+        } else {
+            // Another file is refused where it is read.
+            Self::Initialization
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Initialization => "initialization",
+            Self::Answer => "answer",
+            Self::Relayout => "relayout",
+            Self::Chain => "chain",
+        }
+    }
 }
 
 /// Where a verifying key came from.
@@ -168,49 +216,222 @@ impl Args {
     pub fn rederives(&self) -> bool {
         self.rederive_key
     }
+
+    /// Whether the file is of the kind that is expected, and every option is for that kind. One that
+    /// is not would be passed over without a word, and whoever gave it would think it was heeded.
+    fn check_options(&self, subject: Subject) -> Result<()> {
+        use Subject::{Answer, Chain, Initialization, Relayout};
+        if let Some(expected) = self.expect.filter(|expected| *expected != subject) {
+            let message = format!(
+                "REFUSED: {} is not of the kind '{}', but of the kind '{}'",
+                self.bundle.display(),
+                expected.name(),
+                subject.name()
+            );
+            return Err(Failure::new(Kind::Refused, message));
+        }
+        let all = [Initialization, Answer, Relayout, Chain];
+        let of_plan = [Initialization, Chain];
+        let options: [(&str, bool, &[Subject]); 16] = [
+            ("--plan", self.plan.is_some(), &all),
+            (
+                "--beacon-value",
+                self.beacon.beacon_value.is_some(),
+                &of_plan,
+            ),
+            ("--beacon-file", self.beacon.beacon_file.is_some(), &of_plan),
+            ("--evidence", !self.beacon.evidence.is_empty(), &of_plan),
+            ("--block-hash", !self.block_hash.is_empty(), &of_plan),
+            (
+                "--model",
+                self.model.is_some(),
+                &[Initialization, Answer, Chain],
+            ),
+            ("--rules", self.rules.rules.is_some(), &of_plan),
+            ("--preset", self.rules.preset.is_some(), &of_plan),
+            (
+                "--previous-plan",
+                !self.previous.is_empty(),
+                &[Initialization, Answer],
+            ),
+            ("--profile", self.profile.is_some(), &[Answer]),
+            (
+                "--architecture",
+                self.architecture.is_some(),
+                &[Answer, Relayout],
+            ),
+            ("--origins", self.origins.is_some(), &[Relayout]),
+            (
+                "--links",
+                self.links.is_some(),
+                &[Initialization, Answer, Relayout],
+            ),
+            ("--picture", self.picture.is_some(), &[Chain]),
+            ("--key", !self.key.is_empty(), &all),
+            ("--commitment", self.commitment.is_some(), &all),
+        ];
+        let usage = |message: String| Err(Failure::new(Kind::Usage, message));
+        for (option, given, subjects) in options {
+            if given && !subjects.contains(&subject) {
+                return usage(format!(
+                    "{option} is not for a file of the kind '{}', which {} is",
+                    subject.name(),
+                    self.bundle.display()
+                ));
+            }
+        }
+        if subject != Chain
+            && (self.rules.rules.is_some() || self.rules.preset.is_some())
+            && self.model.is_none()
+        {
+            return usage("rules are for comparing a model: give it with --model".to_owned());
+        }
+        if subject == Answer && self.plan.is_some() && self.model.is_none() {
+            return usage(
+                "a plan says nothing of an answer by itself: give the model too (--model, --profile), \
+                 or verify the chain"
+                    .to_owned(),
+            );
+        }
+        if subject == Answer && self.model.is_some() && self.profile.is_none() {
+            return usage(
+                "to hold an answer against a model, its profile is needed: --profile model.profile"
+                    .to_owned(),
+            );
+        }
+        let derives = match subject {
+            Initialization | Chain => true,
+            Answer => self.architecture.is_some() || self.model.is_some(),
+            Relayout => {
+                self.plan.is_some() && self.architecture.is_some() && self.origins.is_some()
+            }
+        };
+        if self.rederive_key && !derives {
+            let needs = match subject {
+                Answer => "--architecture, or --model and --profile",
+                _ => "--plan, --architecture and --origins",
+            };
+            return usage(format!("to derive the key of this file, give {needs}"));
+        }
+        Ok(())
+    }
+
+    /// What is to be said of keys that nothing shows to be the circuits'.
+    pub fn open_keys(&self, known: bool) -> Option<String> {
+        let open = !known && !self.accept_keys;
+        open.then(|| {
+            "that the verifying keys are the circuits': --rederive-key derives them (an answer takes \
+             --architecture, a relayout --plan, --architecture and --origins); --accept-keys takes \
+             them as they are"
+                .to_owned()
+        })
+    }
+
+    /// Keys that were given and that no proof of the file is under.
+    pub fn check_keys_used(&self, used: &[[u8; 32]]) -> Result<()> {
+        for path in &self.key {
+            let key = read_key(path)?;
+            if !used.contains(key.digest()) {
+                let message = format!(
+                    "REFUSED: {} is the key {}, which no proof of {} is under",
+                    path.display(),
+                    hex::encode(key.digest()),
+                    self.bundle.display()
+                );
+                return Err(Failure::new(Kind::Refused, message));
+            }
+        }
+        Ok(())
+    }
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    if files::starts_with(&args.bundle, &InferenceBundle::MAGIC)? {
-        return inference::verify(
+    let subject = Subject::of(&args.bundle)?;
+    args.check_options(subject)?;
+    match subject {
+        Subject::Answer => inference::verify(
             context,
             &inference::VerifyArgs {
                 file: &args.bundle,
                 architecture: args.architecture.as_deref(),
-                key: args.key.first().map(PathBuf::as_path),
+                model: args.model.as_deref(),
+                profile: args.profile.as_deref(),
+                plan: args.plan.as_deref(),
+                previous: &args.previous,
                 srs: args.srs.as_deref(),
                 development_srs: args.development_srs,
                 commitment: args.commitment.as_deref(),
                 links: args.links.as_deref(),
+                keys: &args,
             },
-        );
-    }
-    if files::starts_with(&args.bundle, &RelayoutBundle::MAGIC)? {
-        return relayout::verify(
+        ),
+        Subject::Relayout => relayout::verify(
             context,
             &relayout::VerifyArgs {
                 file: &args.bundle,
                 plan: args.plan.as_deref(),
                 architecture: args.architecture.as_deref(),
                 origins: args.origins.as_deref(),
-                key: args.key.first().map(PathBuf::as_path),
                 srs: args.srs.as_deref(),
                 development_srs: args.development_srs,
                 commitment: args.commitment.as_deref(),
                 links: args.links.as_deref(),
+                keys: &args,
             },
-        );
+        ),
+        Subject::Chain => chain::verify(context, &args, args.picture.as_deref()),
+        Subject::Initialization => verify_bundle(context, &args),
     }
-    if files::starts_with(&args.bundle, &Provenance::MAGIC)? {
-        return chain::verify(context, &args, args.picture.as_deref());
+}
+
+/// A key for the digest that a proof names: derived if that was asked for, one derived here earlier,
+/// one that was given, or the file beside the proof.
+pub fn proof_key(
+    context: &Context,
+    args: &Args,
+    digest: &[u8; 32],
+    derive: impl FnOnce() -> Result<Option<VerifyingKey>>,
+) -> Result<(VerifyingKey, KeyOrigin)> {
+    args.check_keys_used(&[*digest])?;
+    let store = keys::store(context);
+    if !args.rederive_key
+        && let Some(key) = store.find(digest).map_err(keys::key_failure)?
+    {
+        return Ok((key, KeyOrigin::MadeHere));
     }
+    if let Some(key) = derive()? {
+        if key.digest() != digest {
+            let message = format!(
+                "REFUSED: {} uses the verifying key {}, the circuit's is {}",
+                args.bundle.display(),
+                hex::encode(digest),
+                hex::encode(key.digest())
+            );
+            return Err(Failure::new(Kind::Refused, message).help(
+                "it was made by another version of nascent, or with a key made up to deceive",
+            ));
+        }
+        // A cache that cannot be written costs time, and nothing else.
+        if let Err(error) = store.keep(&key) {
+            context.warn(format!("the key is not kept for the next time: {error}"));
+        }
+        return Ok((key, KeyOrigin::Rederived));
+    }
+    let given = args.key.iter().map(|path| read_key(path));
+    let given = given.collect::<Result<Vec<_>>>()?;
+    find_key(context, &args.bundle, &given, digest)
+}
+
+fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
     let bundle: InitBundle = files::read(&args.bundle)?;
-    let srs = verifier_srs(context, &args, &bundle)?;
+    let srs = verifier_srs(context, args, &bundle)?;
+    let used: Vec<[u8; 32]> = bundle.streams.iter().map(|of| of.vk_digest).collect();
+    args.check_keys_used(&used)?;
     let previous = args.previous.read()?;
-    let compared = compare(&args, &bundle, &common::earlier(&previous)?)?;
+    let compared = compare(args, &bundle, &common::earlier(&previous)?)?;
     let values = evidence::check(&bundle.beacon, &args.block_hash)
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
-    let keys = find_keys(context, &args, &bundle)?;
+    let keys = find_keys(context, args, &bundle)?;
     let published = args
         .commitment
         .as_deref()
@@ -259,7 +480,11 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .map(|(stream, origin)| json!({ "key": hex::encode(stream.vk_digest), "origin": origin.name() }))
         .collect();
     json["verify_seconds"] = time.as_secs_f64().into();
-    Ok(Outcome::ok(json))
+    let known = origins.iter().all(|origin| origin.is_known());
+    Ok(Outcome::unless_open(
+        json,
+        args.open_keys(known).into_iter().collect(),
+    ))
 }
 
 /// Verifies; gives the time that it took.

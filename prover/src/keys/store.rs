@@ -138,17 +138,44 @@ impl KeyStore {
         Ok(path)
     }
 
+    /// Writes a verifying key that was derived from its circuit's source: of an inference, or of a
+    /// relayout. Its name is its digest.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the file system.
+    pub fn keep(&self, vk: &VerifyingKey) -> Result<PathBuf, KeyError> {
+        let path = self.derived(vk.digest());
+        let bytes = vk.encode().map_err(|source| KeyError::Format {
+            path: path.clone(),
+            source,
+        })?;
+        fs::create_dir_all(&self.directory).map_err(io_error(&self.directory))?;
+        write_atomically(&path, |file| file.write_all(&bytes)).map_err(io_error(&path))?;
+        Ok(path)
+    }
+
     /// The stored key with this digest.
     ///
     /// # Errors
     ///
     /// Failures to list the directory; one that does not exist is empty.
     pub fn find(&self, digest: &Digest32) -> Result<Option<VerifyingKey>, KeyError> {
+        let derived = read(&self.derived(digest)).ok();
+        if let Some(vk) = derived.filter(|vk| vk.digest() == digest) {
+            return Ok(Some(vk));
+        }
         let keys = self.keys()?;
         Ok(keys
             .into_iter()
             .map(|(_, vk)| vk)
             .find(|vk| vk.digest() == digest))
+    }
+
+    /// The file of a key that is kept by its digest.
+    fn derived(&self, digest: &Digest32) -> PathBuf {
+        self.directory
+            .join(format!("derived-{}.{EXTENSION}", Hex(digest)))
     }
 
     /// All sound keys, in order of path; other files are passed over.

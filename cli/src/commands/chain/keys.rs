@@ -117,6 +117,14 @@ impl Source<'_> {
                 return Err(Failure::new(Kind::Refused, message)
                     .help("the chain was made by another version of nascent, or with a key made up to deceive"));
             }
+            // Keys of tiles are kept by what they prove, others by their digest. A cache that cannot
+            // be written costs time, and nothing else.
+            if key.tile().is_none()
+                && let Err(error) = keys::store(self.context).keep(&key)
+            {
+                let warning = format!("a key is not kept for the next time: {error}");
+                self.context.warn(warning);
+            }
             return Ok((key, KeyOrigin::Rederived));
         }
         let made_here = keys::store(self.context).find(digest);

@@ -2,14 +2,14 @@
 
 use super::gather::refused;
 use super::keys::ChainKeys;
-use super::material::Material;
+use super::material::{Material, Named};
 use super::picture::svg;
 use super::story::{Story, View, tell};
 use crate::commands::common::{self, DEVELOPMENT_NOTICE};
 use crate::commands::inference;
 use crate::commands::inspect::read_key;
 use crate::commands::srs;
-use crate::commands::structure::{self, ModelFile};
+use crate::commands::structure::{self, ModelFile, Structure};
 pub use crate::commands::verify::Compared;
 use crate::commands::verify::{self, Args};
 use crate::evidence;
@@ -62,6 +62,8 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     let values = values.collect::<Result<Vec<_>>>()?;
     let given = args.keys().iter().map(|path| read_key(path));
     let given = given.collect::<Result<Vec<_>>>()?;
+    let used: Vec<[u8; 32]> = Named::of(&chain).keys.into_iter().copied().collect();
+    args.check_keys_used(&used)?;
     let material = Material::read(&chain).doing(refused())?;
     let keys = ChainKeys::find(context, &chain, &material, &given, args.rederives())?;
     check_public(&chain, &material).doing(refused())?;
@@ -108,7 +110,18 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
     json["keys"] = keys.uses().iter().map(key_json).collect();
     json["verify_seconds"] = time.as_secs_f64().into();
-    Ok(Outcome::ok(json))
+    let mut open: Vec<String> = args.open_keys(known).into_iter().collect();
+    if args.model().is_some() {
+        for (version, structure) in report.versions.iter().zip(&structures) {
+            if let Structure::Open(why) = structure {
+                open.push(format!(
+                    "that the integer graph of '{}' is the model that you gave: {why}",
+                    version.name
+                ));
+            }
+        }
+    }
+    Ok(Outcome::unless_open(json, open))
 }
 
 /// What of a chain a published commitment is to.
