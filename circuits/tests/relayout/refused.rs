@@ -50,7 +50,7 @@ fn origins_that_do_not_fit() {
         ),
         (
             &|o| o.public[0].param = w1,
-            OriginsError::NoVector { param: w1 },
+            OriginsError::Twice { param: w1 },
         ),
         (
             &|o| o.public[0].values.truncate(49),
