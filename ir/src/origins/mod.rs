@@ -101,6 +101,12 @@ impl Origins {
         public.into_iter().map(listed).collect()
     }
 
+    /// Where a parameter comes from, if it is made of deviates.
+    pub fn origin(&self, param: TensorId) -> Option<&Origin> {
+        let position = self.params.binary_search_by_key(&param, |of| of.param);
+        self.params.get(position.ok()?)
+    }
+
     /// The integers of a public parameter.
     pub fn public(&self, param: TensorId) -> Option<&[i32]> {
         let position = self.public.binary_search_by_key(&param, |of| of.param);
