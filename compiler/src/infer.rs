@@ -316,7 +316,8 @@ fn origins(
     planned: Planned<'_>,
 ) -> Result<Vec<Origins>> {
     let architecture = digest_of(graph)?;
-    let public = Origins::public_of(graph, params);
+    let derived = placed.iter().map(|(_, origin)| origin.param).collect();
+    let public = Origins::public_of(graph, params, &derived);
     let public = public.map_err(|error| InferError::Plan {
         reason: error.to_string(),
     })?;

@@ -2,6 +2,7 @@
 
 use crate::graph::{Node, TensorId};
 use crate::range::Range;
+use nascent_verifier::digest::{Digest32, Hex};
 use std::fmt;
 
 /// A node, as errors name it.
@@ -459,14 +460,8 @@ pub enum OriginsError {
         /// Position of the tensor in the specification.
         tensor: u32,
     },
-    /// A public parameter that is no vector of the graph.
-    #[error("{param} is public, and no vector of the graph")]
-    NoVector {
-        /// The number.
-        param: TensorId,
-    },
-    /// A vector that is not public.
-    #[error("the integers of the vector {param} are not given")]
+    /// A vector or a table that has no origin and is not public.
+    #[error("the integers of parameter {param} are not given, and it has no origin")]
     NotPublic {
         /// The parameter.
         param: TensorId,
@@ -480,6 +475,77 @@ pub enum OriginsError {
         expected: usize,
         /// Integers given.
         got: usize,
+    },
+    /// A public integer that the parameter cannot have.
+    #[error("parameter {param}: element {element} is {got}, expected {expected}")]
+    Range {
+        /// The parameter.
+        param: TensorId,
+        /// Position of the integer.
+        element: usize,
+        /// Range of the parameter.
+        expected: Range,
+        /// The integer.
+        got: i32,
+    },
+    /// An element of a tensor that stands in several places of one parameter.
+    #[error("parameter {param}: element {element} of tensor {tensor} occurs more than once")]
+    Repeated {
+        /// The parameter.
+        param: TensorId,
+        /// Position of the tensor in the specification.
+        tensor: u32,
+        /// The element of the tensor.
+        element: u64,
+    },
+    /// Strides of which it takes too long to tell whether an element occurs twice.
+    #[error("parameter {param}: strides that no compiled model has")]
+    Tangled {
+        /// The parameter.
+        param: TensorId,
+    },
+    /// A parameter with two origins, or with one and public integers.
+    #[error("parameter {param} is listed twice")]
+    Twice {
+        /// The parameter.
+        param: TensorId,
+    },
+    /// Lists of one version that do not have the same public parameters.
+    #[error("parameter {param}: the lists do not have the same public integers")]
+    PublicDiffers {
+        /// The first parameter that differs.
+        param: TensorId,
+    },
+    /// A sampled tensor of the version of which an element is no parameter's.
+    #[error("element {element} of the sampled tensor {name:?} is in no parameter of the graph")]
+    NotCovered {
+        /// Name of the tensor in the specification.
+        name: String,
+        /// The first such element.
+        element: u64,
+    },
+    /// Elements of an earlier plan's tensor that the version does not inherit.
+    #[error("parameter {param}: the model does not inherit the tensor {name:?}")]
+    NotInherited {
+        /// The parameter.
+        param: TensorId,
+        /// Name of the tensor in the earlier plan's specification.
+        name: String,
+    },
+    /// A plan that the model inherits weights from, and no list for it.
+    #[error("no list of the weights that are inherited from plan {}", Hex(plan))]
+    NoList {
+        /// Digest of the plan.
+        plan: Digest32,
+    },
+    /// Two lists of one plan, or one of a plan that the model does not inherit from.
+    #[error(
+        "a list of plan {}, which is listed or from which nothing is inherited",
+        Hex(plan)
+    )]
+    SpareList {
+        /// Digest of the plan.
+        plan: Digest32,
     },
     /// Elements that the tensor does not have.
     #[error("parameter {param}: it reaches beyond tensor {tensor}")]

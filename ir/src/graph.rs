@@ -147,11 +147,27 @@ impl CheckedGraph {
         })
     }
 
-    /// The `Param` tensors that no contraction takes, such as biases and multipliers.
-    pub fn vectors(&self) -> BTreeSet<TensorId> {
+    /// Operands of the contractions.
+    pub fn contracted(&self) -> BTreeSet<TensorId> {
         let contractions = self.graph.nodes.iter().filter(|of| of.op.is_contraction());
-        let taken: BTreeSet<TensorId> = contractions.flat_map(|of| of.op.operands()).collect();
-        self.params().filter(|id| !taken.contains(id)).collect()
+        contractions.flat_map(|of| of.op.operands()).collect()
+    }
+
+    /// Tables of the embeddings.
+    pub fn embedded(&self) -> BTreeSet<TensorId> {
+        let table = |node: &Node| match &node.op {
+            Op::Embed(embed) => Some(embed.table),
+            _ => None,
+        };
+        self.graph.nodes.iter().filter_map(table).collect()
+    }
+
+    /// The `Param` tensors that neither a contraction nor an embedding takes, such as biases and
+    /// multipliers.
+    pub fn vectors(&self) -> BTreeSet<TensorId> {
+        let (contracted, embedded) = (self.contracted(), self.embedded());
+        let vector = |id: &TensorId| !contracted.contains(id) && !embedded.contains(id);
+        self.params().filter(vector).collect()
     }
 
     /// The `Param` tensors, in order.

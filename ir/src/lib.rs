@@ -31,7 +31,7 @@ pub use error::{EvalError, Fault, GraphError, NodeRef, OriginsError, ParamsError
 pub use eval::eval;
 pub use graph::{CheckedGraph, Graph, Node, TensorId, TensorInfo};
 pub use op::{Conv, Divide, Embed, Map, MatMul, Multiplier, Op, Pre, TableId, View};
-pub use origins::{Origin, Origins, PublicParam};
+pub use origins::{Coverage, List, Origin, Origins, PublicParam, coverage};
 pub use params::{Params, Scale};
 pub use range::{Range, WIDE_BITS};
 pub use table::Table;

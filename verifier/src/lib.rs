@@ -84,8 +84,8 @@ pub use plan::{PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
 pub use provenance::{Provenance, ProvenanceError, ProvenanceReport, verify_provenance};
 pub use relayout::{
-    RelayoutBundle, RelayoutColumns, RelayoutError, RelayoutReport, RelayoutStatement,
-    RelayoutTile, verify_relayout, verify_relayout_columns,
+    MAX_COLUMNS as MAX_RELAYOUT_COLUMNS, RelayoutBundle, RelayoutColumns, RelayoutError,
+    RelayoutReport, RelayoutStatement, RelayoutTile, verify_relayout, verify_relayout_columns,
 };
 pub use report::{NotProved, Proved, Report, Seed, StreamReport};
 pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec};

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most tiles of one relayout.
 pub const MAX_TILES: usize = 1 << 10;
-/// Most columns of one kind.
-const MAX_COLUMNS: u32 = 1 << 12;
+/// Most columns of one kind: lanes of all tiles, parameters of the inference.
+pub const MAX_COLUMNS: u32 = 1 << 12;
 
 /// A tile whose lanes are columns of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -6,15 +6,24 @@
 //! - the sum runs over the rows before the last, and everything that counts stands there;
 //! - each address has one cell of a tile that counts;
 //! - weights and rest count at each address as often as that cell, and nowhere else;
-//! - the rows on which vectors are held against public numbers are the first ones, without a gap.
+//! - the rows on which vectors are held against public numbers are the first ones, without a gap;
+//! - rows of public weights have no deviates, and their numbers fit their cells.
+//!
+//! [`check_weights`] reads the inference's layout too. It shows that each weight that stands there is
+//! a deviate, or public, or one of a parameter that is free; and that no other cell is bound to
+//! anything but zero.
 //!
 //! It does not show that an address is the deviate that the plan says, or a weight the one that
 //! the model needs there: that is the planner's translation.
 
+use std::collections::BTreeSet;
+
 use halo2_proofs::plonk::{Column, Fixed};
+use nascent_ir::TensorId;
 
 use super::config::RelayoutConfig;
 use crate::inference::CheckError;
+use crate::inference::plan::layout as inference;
 use crate::inference::sheet::Sheet;
 
 /// Addresses are below this, so that none wraps around the field.
@@ -29,11 +38,58 @@ pub fn check(config: &RelayoutConfig, sheet: &Sheet) -> Result<(), CheckError> {
     let columns = Columns { config, sheet };
     columns.selectors()?;
     columns.vectors()?;
+    columns.public_weights()?;
     let (mut left, mut right) = (columns.tiles()?, columns.weights()?);
     right.extend(columns.rest()?);
     left.sort_unstable();
     right.sort_unstable();
     balance(&left, &right)
+}
+
+/// Checks that the weights of an inference, but for those of the parameters `free`, are deviates or
+/// public, and that nothing else is.
+///
+/// # Errors
+///
+/// The first cell found wrong.
+pub fn check_weights(
+    config: &RelayoutConfig,
+    sheet: &Sheet,
+    inference: &inference::Layout,
+    free: &BTreeSet<TensorId>,
+) -> Result<(), CheckError> {
+    let columns = Columns { config, sheet };
+    let lanes = config.weights.values.len();
+    let mut held = vec![false; config.shape.rows() * lanes];
+    for plan in &inference.weights {
+        if free.contains(&plan.tensor) {
+            continue;
+        }
+        let width = plan.matrix.columns.max(1);
+        for index in 0..plan.elements.len() {
+            let (row, lane) = plan.matrix.at(index / width, index % width);
+            if !columns.holds(row, lane) {
+                return Err(weight(row, "neither a deviate nor public"));
+            }
+            held[row * lanes + lane] = true;
+        }
+    }
+    let zero = config.shape.weight_offset;
+    for (cell, _) in held.iter().enumerate().filter(|(_, held)| !**held) {
+        let (row, lane) = (cell / lanes, cell % lanes);
+        if columns.value(config.weights.counts[lane], row) != 0 {
+            return Err(weight(row, "a deviate where no weight is"));
+        }
+        if columns.public(row, lane).is_some_and(|value| value != zero) {
+            return Err(weight(row, "public where no weight is"));
+        }
+    }
+    Ok(())
+}
+
+fn weight(row: usize, what: &'static str) -> CheckError {
+    let section = "weights";
+    CheckError::Row { section, row, what }
 }
 
 /// An address, and how often a cell counts there.
@@ -64,6 +120,43 @@ impl Columns<'_> {
                 let value = self.value(lane.public, row);
                 if value != 0 {
                     return fail("public parameter", row, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the cell of a weight is a deviate or public.
+    fn holds(&self, row: usize, lane: usize) -> bool {
+        let counts = self.value(self.config.weights.counts[lane], row) == 1;
+        counts || self.public(row, lane).is_some()
+    }
+
+    /// The cell that a weight must be, if it is public.
+    fn public(&self, row: usize, lane: usize) -> Option<i64> {
+        let known = self.config.weights.known.as_ref()?;
+        let column = *known.public.get(lane)?;
+        (self.value(known.rows, row) == 1).then(|| self.value(column, row))
+    }
+
+    /// Rows of public weights hold no deviates, others no public weights; numbers fit their cells.
+    fn public_weights(&self) -> Result<(), CheckError> {
+        let Some(known) = &self.config.weights.known else {
+            return Ok(());
+        };
+        let end = 2 * self.config.shape.weight_offset;
+        for row in 0..self.config.shape.rows() {
+            let is_known = self.count("public weights", known.rows, row, 1)? == 1;
+            let counts = self.config.weights.counts.iter();
+            if is_known && counts.into_iter().any(|&count| self.value(count, row) != 0) {
+                return Err(weight(row, "public, and a deviate"));
+            }
+            let end = if is_known { end } else { 1 };
+            for &column in &known.public {
+                let value = self.value(column, row);
+                if !(0..end).contains(&value) {
+                    let what = "public weight";
+                    return Err(CheckError::Flag { what, row, value });
                 }
             }
         }

@@ -11,9 +11,9 @@ use halo2_proofs::{
 use halo2curves::bn256::Fr;
 use nascent_ir::Params;
 
-use super::check::check;
+use super::check::{check, check_weights};
 use super::config::{RelayoutConfig, RestLane, Shape};
-use super::plan::{Layout, TilePlan};
+use super::plan::{Layout, PublicRow, TilePlan};
 use crate::inference::CheckError;
 use crate::inference::execute::{ExecuteError, place_vectors, place_weights};
 use crate::inference::fraction::Randomness;
@@ -53,12 +53,14 @@ pub enum WitnessError {
         /// The deviate.
         deviate: i64,
     },
-    /// A bias, a multiplier or another vector parameter is not what the list of origins has.
+    /// A bias, a multiplier or another public parameter is not what the list of origins has.
     #[error(
-        "the vector parameter on row {row}, lane {lane} is not the public one; \
+        "the {what} on row {row}, lane {lane} is not the public one; \
          compile again with the plan and its weights"
     )]
     Public {
+        /// A weight or a vector parameter.
+        what: &'static str,
         /// Row of the circuit.
         row: usize,
         /// Lane.
@@ -145,7 +147,7 @@ impl RelayoutCircuit {
         meta
     }
 
-    /// Checks the fixed columns by themselves, see [`mod@super::check`].
+    /// Checks the fixed columns, see [`mod@super::check`].
     ///
     /// # Errors
     ///
@@ -153,7 +155,13 @@ impl RelayoutCircuit {
     pub fn check(&self) -> Result<(), CheckError> {
         let mut meta = ConstraintSystem::default();
         let config = RelayoutConfig::configure(&mut meta, &self.layout.shape);
-        check(&config, &self.sheet)
+        check(&config, &self.sheet)?;
+        check_weights(
+            &config,
+            &self.sheet,
+            &self.layout.inference,
+            &self.layout.free,
+        )
     }
 
     /// The fixed columns, and of a circuit with a witness the first phase.
@@ -247,7 +255,7 @@ impl Layout {
         1 << (2 * self.inference.table_bits - 1)
     }
 
-    /// Compares each weight with its deviate, and each vector with its public values: a proof of
+    /// Compares each weight with its deviate, and each public parameter with its values: a proof of
     /// anything else would not verify.
     fn compare(
         &self,
@@ -273,10 +281,26 @@ impl Layout {
                 }
             }
         }
+        for PublicRow { row, cells } in &self.public {
+            let row = *row;
+            for (lane, (&column, &public)) in config.weights.values.iter().zip(cells).enumerate() {
+                if sheet.advice(column)[row] != public {
+                    return Err(WitnessError::Public {
+                        what: "weight",
+                        row,
+                        lane,
+                    });
+                }
+            }
+        }
         for (row, cells) in self.vector_rows() {
             for (lane, (columns, &public)) in config.vectors.iter().zip(cells).enumerate() {
                 if sheet.advice(columns.value)[row] != public {
-                    return Err(WitnessError::Public { row, lane });
+                    return Err(WitnessError::Public {
+                        what: "vector parameter",
+                        row,
+                        lane,
+                    });
                 }
             }
         }

@@ -35,6 +35,9 @@ pub struct Shape {
     pub weight_lanes: usize,
     /// Added to a weight in its cell.
     pub weight_offset: i64,
+    /// Of these columns, from the first on, those that hold public parameters: matrices and tables
+    /// whose integers are known.
+    pub public_lanes: usize,
     /// Columns of vector parameters, which are public.
     pub vector_lanes: usize,
     /// Columns of deviates that are no weight.
@@ -82,6 +85,18 @@ pub struct WeightColumns {
     pub base: Column<Fixed>,
     /// Addresses from one lane to the next.
     pub step: Column<Fixed>,
+    /// Public parameters among them, if there are any.
+    pub known: Option<KnownWeights>,
+}
+
+/// Weights that must be what the key says.
+#[derive(Clone, Debug)]
+pub struct KnownWeights {
+    /// One on the rows of public parameters.
+    pub rows: Column<Fixed>,
+    /// What the cells of the first lanes must be on these rows; zero with its offset where a row of
+    /// the parameter has ended.
+    pub public: Vec<Column<Fixed>>,
 }
 
 /// A column of vector parameters.
@@ -160,7 +175,17 @@ impl RelayoutConfig {
             values: weights,
             base: meta.fixed_column(),
             step: meta.fixed_column(),
+            known: (shape.public_lanes > 0).then(|| KnownWeights {
+                rows: meta.fixed_column(),
+                public: (0..shape.public_lanes)
+                    .map(|_| meta.fixed_column())
+                    .collect(),
+            }),
         };
+        if let Some(known) = &weights.known {
+            let lanes = weights.values.iter().copied().zip(known.public.clone());
+            public(meta, "public weights", known.rows, lanes);
+        }
         let vectors: Vec<VectorLane> = vectors
             .into_iter()
             .map(|value| VectorLane {
@@ -169,7 +194,8 @@ impl RelayoutConfig {
             })
             .collect();
         let known = meta.fixed_column();
-        public_parameters(meta, known, &vectors);
+        let lanes = vectors.iter().map(|lane| (lane.value, lane.public));
+        public(meta, "public parameters", known, lanes);
         let rest: Vec<RestLane> = rest
             .into_iter()
             .map(|value| RestLane {
@@ -214,29 +240,33 @@ impl RelayoutConfig {
         let rest = self.rest.iter().flat_map(|lane| [lane.address, lane.count]);
         let weights = [self.weights.base, self.weights.step];
         let counts = self.weights.counts.iter().copied().chain(weights);
+        let known = self.weights.known.iter();
+        let known = known.flat_map(|known| std::iter::once(known.rows).chain(known.public.clone()));
+        let counts = counts.chain(known);
         let vectors = self.vectors.iter().map(|lane| lane.public);
         let all = tiles.chain(counts).chain(vectors).chain(rest);
         all.chain([self.known, self.running, self.ends])
     }
 }
 
-/// Vector parameters are what the fixed columns say.
-fn public_parameters(
+/// On the rows that are known, each cell is what the fixed column beside it says.
+fn public(
     meta: &mut ConstraintSystem<Fr>,
+    gate: &'static str,
     known: Column<Fixed>,
-    vectors: &[VectorLane],
+    lanes: impl ExactSizeIterator<Item = (Column<Advice>, Column<Fixed>)>,
 ) {
-    if vectors.is_empty() {
+    if lanes.len() == 0 {
         return;
     }
-    meta.create_gate("public parameters", |meta| {
+    meta.create_gate(gate, |meta| {
         let known = meta.query_fixed(known, Rotation::cur());
-        let lane = |(j, lane): (usize, &VectorLane)| {
-            let value = meta.query_advice(lane.value, Rotation::cur());
-            let public = meta.query_fixed(lane.public, Rotation::cur());
+        let lane = |(j, (value, public)): (usize, (Column<Advice>, Column<Fixed>))| {
+            let value = meta.query_advice(value, Rotation::cur());
+            let public = meta.query_fixed(public, Rotation::cur());
             (format!("lane {j}"), known.clone() * (value - public))
         };
-        vectors.iter().enumerate().map(lane).collect::<Vec<_>>()
+        lanes.enumerate().map(lane).collect::<Vec<_>>()
     });
 }
 

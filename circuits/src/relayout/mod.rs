@@ -11,8 +11,9 @@
 //!   + sum over the rest of count / (alpha + address + beta z + beta^3)
 //! ```
 //!
-//! Biases, multipliers and other vectors are public: fixed columns have them, and each cell is held
-//! against its own.
+//! Biases, multipliers and other parameters that the list of origins gives are public: fixed columns
+//! have them, and each cell is held against its own, whether it stands in a column of weights or of
+//! vectors.
 //!
 //! An address is a deviate's place in the streams of the model. Fixed columns give the address of
 //! each cell and how often it counts; [`check`] shows that each address has one deviate, and is
@@ -29,6 +30,7 @@ pub mod plan;
 
 pub use circuit::{RelayoutCircuit, SharedColumns, WitnessError};
 pub use config::{
-    RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, VectorLane, WeightColumns,
+    KnownWeights, RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, VectorLane,
+    WeightColumns,
 };
 pub use plan::{Layout, PlanError, plan};

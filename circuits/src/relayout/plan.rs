@@ -1,10 +1,11 @@
 //! Which cell is which deviate.
 
-use std::ops::Range;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nascent_ir::{CheckedGraph, Origin, Origins, OriginsError, TensorId};
-use nascent_verifier::{Fill, ModelSpec};
+use nascent_verifier::{Fill, MAX_RELAYOUT_COLUMNS, ModelSpec};
 
 use super::config::{RelayoutConfig, Shape, TileLanes};
 use crate::inference::plan::layout::{self as inference, WeightPlan};
@@ -12,8 +13,8 @@ use crate::inference::sheet::Sheet;
 use crate::sampling::LaneMap;
 use crate::tile::{ShapeError, TileParams};
 
-/// Most deviates of a model's streams: their uses are counted in memory.
-const MAX_DEVIATES: u64 = 1 << 32;
+/// Most deviates of a model's streams: addresses stay far below the field's modulus.
+const MAX_DEVIATES: u64 = 1 << 38;
 
 /// Why there is no relayout between a model's tiles and an inference circuit.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +40,9 @@ pub enum PlanError {
         /// Deviates.
         got: u64,
     },
-    /// A vector parameter has no value, or one that has no cell.
-    #[error("vector parameter {param}: element {element} is not given, or out of range")]
-    Vector {
+    /// A public parameter has no value, or one that no cell can hold.
+    #[error("public parameter {param}: element {element} is not given, or out of range")]
+    Public {
         /// The parameter.
         param: TensorId,
         /// Element.
@@ -61,6 +62,9 @@ pub enum PlanError {
         /// Row of the circuit.
         row: usize,
     },
+    /// The deviates stand in too many tiles.
+    #[error("the tiles of the deviates have more than {MAX_RELAYOUT_COLUMNS} lanes together")]
+    Columns,
     /// A deviate is used too often.
     #[error("parameter {param}: a deviate is used more than {} times", u16::MAX)]
     Uses {
@@ -109,6 +113,15 @@ pub struct WeightRow {
     pub step: i64,
 }
 
+/// Public weights side by side on a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicRow {
+    /// Row of the circuit.
+    pub row: usize,
+    /// Cells of the lanes, from the first on.
+    pub cells: Vec<i64>,
+}
+
 /// A deviate that counts more often than there are weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rest {
@@ -131,6 +144,10 @@ pub struct Layout {
     pub tiles: Vec<TilePlan>,
     /// Rows of weights that count.
     pub weights: Vec<WeightRow>,
+    /// Rows of public weights.
+    pub public: Vec<PublicRow>,
+    /// Matrices that the list of origins says nothing about.
+    pub free: BTreeSet<TensorId>,
     /// Deviates that are no weight.
     pub rest: Vec<Rest>,
     /// Cells of the vector parameters, row by row.
@@ -155,14 +172,14 @@ pub fn plan(
 ) -> Result<Layout, PlanError> {
     origins.check(graph, model)?;
     let streams = Streams::new(model, shape.k)?;
-    let mut uses = vec![0; streams.deviates];
+    let mut uses = Uses::new(&streams);
     let mut weights = Vec::new();
+    // Each matrix stands there once.
+    let plans = inference.weights.iter().map(|plan| (plan.tensor, plan));
+    let plans: BTreeMap<TensorId, &WeightPlan> = plans.collect();
     for origin in &origins.params {
         let param = origin.param;
-        let mut plans = inference.weights.iter().filter(|plan| plan.tensor == param);
-        let (Some(plan), None) = (plans.next(), plans.next()) else {
-            return Err(PlanError::NoMatrix { param });
-        };
+        let plan = plans.get(&param).ok_or(PlanError::NoMatrix { param })?;
         let place = Placed {
             origin,
             shape: &graph.tensor(param).shape,
@@ -170,17 +187,19 @@ pub fn plan(
         };
         weights.extend(place.rows(plan, &mut uses)?);
     }
-    let (tiles, rest) = streams.tiles(&uses);
+    let (tiles, rest) = uses.tiles();
     if tiles.is_empty() {
         return Err(PlanError::Nothing);
     }
     weights.sort_unstable_by_key(|row| row.row);
+    let (public, free) = public(origins, &inference, shape.weight_offset())?;
     let offset = shape.param_offset();
     let mut shape = Shape {
         k: shape.k,
         tiles: tiles.iter().map(|tile| tile.lanes).collect(),
         weight_lanes: shape.weight_lanes,
         weight_offset: shape.weight_offset(),
+        public_lanes: public.iter().map(|row| row.cells.len()).max().unwrap_or(0),
         vector_lanes: shape.param_lanes,
         rest_lanes: 0,
     };
@@ -195,10 +214,55 @@ pub fn plan(
         shape,
         tiles,
         weights,
+        public,
+        free,
         rest,
         vectors,
         inference,
     })
+}
+
+/// The cell of a public integer.
+fn public_cell(
+    origins: &Origins,
+    param: TensorId,
+    element: u32,
+    offset: i64,
+) -> Result<i64, PlanError> {
+    let value = origins.public(param);
+    let value = value.and_then(|values| values.get(element as usize));
+    let value = value.map(|&value| i64::from(value));
+    let value = value.filter(|value| (-offset..offset).contains(value));
+    let value = value.ok_or(PlanError::Public { param, element })?;
+    Ok(value + offset)
+}
+
+/// Rows of the public parameters among the weights, and the weights of which nothing is known.
+fn public(
+    origins: &Origins,
+    inference: &inference::Layout,
+    offset: i64,
+) -> Result<(Vec<PublicRow>, BTreeSet<TensorId>), PlanError> {
+    let (mut rows, mut free) = (Vec::new(), BTreeSet::new());
+    for plan in &inference.weights {
+        let (param, matrix) = (plan.tensor, &plan.matrix);
+        if origins.public(param).is_none() {
+            if origins.origin(param).is_none() {
+                free.insert(param);
+            }
+            continue;
+        }
+        for (i, elements) in plan.elements.chunks(matrix.columns).enumerate() {
+            for (j, elements) in elements.chunks(matrix.lanes).enumerate() {
+                let (row, _) = matrix.at(i, j * matrix.lanes);
+                let cell = |&element: &u32| public_cell(origins, param, element, offset);
+                let cells = elements.iter().map(cell).collect::<Result<_, _>>()?;
+                rows.push(PublicRow { row, cells });
+            }
+        }
+    }
+    rows.sort_unstable_by_key(|row| row.row);
+    Ok((rows, free))
 }
 
 /// Cells of the vector parameters, as the inference places them.
@@ -207,14 +271,7 @@ fn vectors(
     inference: &inference::Layout,
     offset: i64,
 ) -> Result<Vec<i64>, PlanError> {
-    let cell = |&(param, element): &(TensorId, u32)| {
-        let value = origins.public(param);
-        let value = value.and_then(|values| values.get(element as usize));
-        let value = value.map(|&value| i64::from(value));
-        let value = value.filter(|value| (-offset..offset).contains(value));
-        let value = value.ok_or(PlanError::Vector { param, element })?;
-        Ok(value + offset)
-    };
+    let cell = |&(param, element): &(TensorId, u32)| public_cell(origins, param, element, offset);
     inference.params.iter().map(cell).collect()
 }
 
@@ -227,7 +284,7 @@ struct Placed<'a> {
 
 impl Placed<'_> {
     /// Rows of the parameter's matrix; counts each deviate.
-    fn rows(&self, plan: &WeightPlan, uses: &mut [u16]) -> Result<Vec<WeightRow>, PlanError> {
+    fn rows(&self, plan: &WeightPlan, uses: &mut Uses<'_>) -> Result<Vec<WeightRow>, PlanError> {
         let (param, matrix) = (plan.tensor, &plan.matrix);
         let mut rows = Vec::with_capacity(matrix.circuit_rows().len());
         for (i, elements) in plan.elements.chunks(matrix.columns).enumerate() {
@@ -242,10 +299,10 @@ impl Placed<'_> {
                     if address(element) != expected {
                         return Err(PlanError::Uneven { param, row });
                     }
-                    let count = usize::try_from(expected).ok();
                     // `Origins::check` keeps elements inside their tensor.
-                    let count = count.and_then(|address| uses.get_mut(address));
-                    let count = count.ok_or(PlanError::NoMatrix { param })?;
+                    let address = u64::try_from(expected);
+                    let address = address.map_err(|_| PlanError::NoMatrix { param })?;
+                    let count = uses.of(address)?;
                     *count = count.checked_add(1).ok_or(PlanError::Uses { param })?;
                     expected += step;
                 }
@@ -264,15 +321,14 @@ impl Placed<'_> {
 /// All streams end to end.
 struct Streams {
     each: Vec<Stream>,
-    deviates: usize,
 }
 
 struct Stream {
     lanes: TileLanes,
     /// Address of its first deviate.
     base: u64,
-    /// Addresses of all.
-    addresses: Range<usize>,
+    /// Number of deviates.
+    deviates: u64,
     /// Deviates of a tile.
     tile: usize,
     blocks: usize,
@@ -298,16 +354,13 @@ impl Streams {
                     map: LaneMap::new(spec.distribution, spec.precision.limb_bits),
                 },
                 base,
-                addresses: base as usize..end as usize,
+                deviates,
                 tile: tile.weights(),
                 blocks: tile.blocks(),
                 first_row: tile.first_weight_row(),
             });
         }
-        Ok(Self {
-            each,
-            deviates: end as usize,
-        })
+        Ok(Self { each })
     }
 
     /// Address of a sampled tensor's first deviate.
@@ -322,41 +375,76 @@ impl Streams {
         let stream = &self.each[usize::from(stream)];
         (stream.base + first_row * stream.lanes.lanes as u64) as i64
     }
+}
 
-    /// Tiles with a deviate that counts, and what is left over in their rows.
-    fn tiles(&self, uses: &[u16]) -> (Vec<TilePlan>, Vec<Rest>) {
-        let (mut tiles, mut rest) = (Vec::new(), Vec::new());
-        for (number, stream) in (0u16..).zip(&self.each) {
-            let of_stream = uses[stream.addresses.clone()].chunks(stream.tile);
-            for (index, of_tile) in (0u64..).zip(of_stream) {
-                let rows = of_tile.chunks(stream.lanes.lanes);
-                let most = |row: &[u16]| row.iter().copied().max().unwrap_or(0);
-                let uses: Vec<u16> = rows.map(most).collect();
-                if most(&uses) == 0 {
-                    continue;
+/// How often each deviate is used, of the tiles of which one is.
+struct Uses<'a> {
+    streams: &'a Streams,
+    /// By position of the stream and of the tile.
+    tiles: BTreeMap<(usize, u64), Vec<u16>>,
+    /// Lanes of these tiles.
+    lanes: u64,
+}
+
+impl<'a> Uses<'a> {
+    fn new(streams: &'a Streams) -> Self {
+        Self {
+            streams,
+            tiles: BTreeMap::new(),
+            lanes: 0,
+        }
+    }
+
+    /// The count of a deviate.
+    fn of(&mut self, address: u64) -> Result<&mut u16, PlanError> {
+        let streams = &self.streams.each;
+        let number = streams.partition_point(|of| of.base <= address).max(1) - 1;
+        let stream = streams.get(number).ok_or(PlanError::Nothing)?;
+        let (offset, size) = (address - stream.base, stream.tile as u64);
+        let (index, position) = (offset / size, (offset % size) as usize);
+        let left = stream.deviates.saturating_sub(index * size);
+        let tile = match self.tiles.entry((number, index)) {
+            Entry::Occupied(tile) => tile.into_mut(),
+            Entry::Vacant(tile) => {
+                self.lanes += stream.lanes.lanes as u64;
+                if self.lanes > MAX_RELAYOUT_COLUMNS.into() {
+                    return Err(PlanError::Columns);
                 }
-                let base = stream.base + index * stream.tile as u64;
-                for (position, &used) in of_tile.iter().enumerate() {
-                    let count = uses[position / stream.lanes.lanes] - used;
-                    if count > 0 {
-                        rest.push(Rest {
-                            address: base + position as u64,
-                            count,
-                            tile: tiles.len(),
-                            position,
-                        });
-                    }
-                }
-                tiles.push(TilePlan {
-                    stream: number,
-                    index,
-                    lanes: stream.lanes,
-                    blocks: stream.blocks,
-                    first_row: stream.first_row,
-                    base,
-                    uses,
-                });
+                tile.insert(vec![0; left.min(size) as usize])
             }
+        };
+        tile.get_mut(position).ok_or(PlanError::Nothing)
+    }
+
+    /// The tiles, and what is left over in their rows.
+    fn tiles(self) -> (Vec<TilePlan>, Vec<Rest>) {
+        let (mut tiles, mut rest) = (Vec::new(), Vec::new());
+        for ((number, index), of_tile) in self.tiles {
+            let stream = &self.streams.each[number];
+            let rows = of_tile.chunks(stream.lanes.lanes);
+            let most = |row: &[u16]| row.iter().copied().max().unwrap_or(0);
+            let uses: Vec<u16> = rows.map(most).collect();
+            let base = stream.base + index * stream.tile as u64;
+            for (position, &used) in of_tile.iter().enumerate() {
+                let count = uses[position / stream.lanes.lanes] - used;
+                if count > 0 {
+                    rest.push(Rest {
+                        address: base + position as u64,
+                        count,
+                        tile: tiles.len(),
+                        position,
+                    });
+                }
+            }
+            tiles.push(TilePlan {
+                stream: number as u16,
+                index,
+                lanes: stream.lanes,
+                blocks: stream.blocks,
+                first_row: stream.first_row,
+                base,
+                uses,
+            });
         }
         (tiles, rest)
     }
@@ -374,6 +462,24 @@ impl Layout {
     pub(super) fn vector_rows(&self) -> impl Iterator<Item = (usize, &[i64])> {
         let lanes = self.shape.vector_lanes.max(1);
         self.vectors.chunks(lanes).enumerate()
+    }
+
+    /// Number of weights of which nothing is known here: they are in no list, or in that of another
+    /// plan.
+    pub fn free_weights(&self) -> usize {
+        let plans = self.inference.weights.iter();
+        let free = plans.filter(|plan| self.free.contains(&plan.tensor));
+        free.map(|plan| plan.elements.len()).sum()
+    }
+
+    /// Number of public weights.
+    pub fn public_weights(&self) -> usize {
+        self.public.iter().map(|row| row.cells.len()).sum()
+    }
+
+    /// Number of weights that are deviates.
+    pub fn derived_weights(&self) -> usize {
+        self.weights.iter().map(|row| row.lanes).sum()
     }
 
     /// Writes the fixed columns.
@@ -398,6 +504,16 @@ impl Layout {
             sheet.fixed_mut(config.weights.step)[weights.row] = weights.step;
             for &count in config.weights.counts.iter().take(weights.lanes) {
                 sheet.fixed_mut(count)[weights.row] = 1;
+            }
+        }
+        if let Some(known) = &config.weights.known {
+            for public in &self.public {
+                sheet.fixed_mut(known.rows)[public.row] = 1;
+                let zeros = std::iter::repeat(self.shape.weight_offset);
+                let cells = public.cells.iter().copied().chain(zeros);
+                for (&column, cell) in known.public.iter().zip(cells) {
+                    sheet.fixed_mut(column)[public.row] = cell;
+                }
             }
         }
         if !config.vectors.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nascent_circuits::inference::{self, plan::rows::Lanes};
 use nascent_circuits::relayout::{self, Layout, PlanError, RelayoutCircuit, WitnessError};
-use nascent_ir::{Origin, Origins, OriginsError, TensorId};
+use nascent_ir::{Origin, Origins, OriginsError, Range, TensorId};
 use nascent_verifier::ModelSpec;
 
 use crate::harness::{K, Setting, setting};
@@ -43,14 +43,14 @@ fn origins_that_do_not_fit() {
     let expected = OriginsError::Other { what: "model" };
     assert!(matches!(error, PlanError::Origins(e) if e == expected));
     let bias = setting.origins.public[0].param;
-    let cases: [(Edit<'_>, OriginsError); 10] = [
+    let cases: [(Edit<'_>, OriginsError); 14] = [
         (
             &|o| o.public.clear(),
             OriginsError::NotPublic { param: bias },
         ),
         (
             &|o| o.public[0].param = w1,
-            OriginsError::NoVector { param: w1 },
+            OriginsError::Twice { param: w1 },
         ),
         (
             &|o| o.public[0].values.truncate(49),
@@ -58,6 +58,40 @@ fn origins_that_do_not_fit() {
                 param: bias,
                 expected: 50,
                 got: 49,
+            },
+        ),
+        (
+            &|o| o.public[0].values[7] = 1 << 9,
+            OriginsError::Range {
+                param: bias,
+                element: 7,
+                expected: Range::signed(9),
+                got: 1 << 9,
+            },
+        ),
+        // One deviate for a whole matrix, for its rows, and rows that overlap.
+        (
+            &|o| o.params[0].strides = vec![0, 0],
+            OriginsError::Repeated {
+                param: w1,
+                tensor: 1,
+                element: 0,
+            },
+        ),
+        (
+            &|o| o.params[1].strides[0] = 0,
+            OriginsError::Repeated {
+                param: w2,
+                tensor: 3,
+                element: 0,
+            },
+        ),
+        (
+            &|o| o.params[1].strides[0] = 10,
+            OriginsError::Repeated {
+                param: w2,
+                tensor: 3,
+                element: 10,
             },
         ),
         (
@@ -138,11 +172,6 @@ fn layouts_that_there_are_not() {
         &shape,
     );
     assert!(matches!(small, Err(PlanError::Size { .. })), "{small:?}");
-    // A vector's value that no cell of the inference can hold.
-    let out = plan(&setting, &setting.spec, |o| {
-        o.public[0].values[7] = 1 << 15;
-    });
-    assert!(matches!(out, Err(PlanError::Vector { element: 7, .. })));
     // A tile of another size is another tile.
     let larger = setting.inference.shape(Some(K + 1)).expect("fits");
     let inference = Arc::clone(&setting.inference);
@@ -175,7 +204,15 @@ fn witnesses_that_do_not_fit() {
     let bias = setting.origins.public[0].param;
     params.values.get_mut(&bias).expect("there")[9] += 1;
     let error = circuit.with_witness(&setting.tiles, &params).err();
-    assert_eq!(error, Some(WitnessError::Public { row: 9, lane: 0 }));
+    let what = "vector parameter";
+    assert_eq!(
+        error,
+        Some(WitnessError::Public {
+            what,
+            row: 9,
+            lane: 0
+        })
+    );
     params.values.get_mut(&bias).expect("there")[9] -= 1;
     let origin: &Origin = &setting.origins.params[2];
     params.values.get_mut(&origin.param).expect("there")[7] += 1;

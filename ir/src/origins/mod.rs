@@ -2,19 +2,29 @@
 //!
 //! A plan derives tensors of deviates; the compiler turns a model with such weights into a graph
 //! whose matrix parameters hold the very same integers, rearranged. [`Origins`] writes down the
-//! rearrangement, so that a proof can tie the two, and anyone who compiles again gets the same. What
-//! the compiler computes beside them, biases and multipliers, are no secrets of such a model: they
-//! stand in the list themselves.
+//! rearrangement, so that a proof can tie the two, and anyone who lowers the model again gets the
+//! same. What else the parameters hold, such as biases and multipliers, are no secrets of such a
+//! model: these numbers stand in the list themselves.
+//!
+//! A list alone may leave out whatever it likes. [`coverage()`] holds all lists of a version against
+//! models and graph, and counts what they say nothing about.
+
+mod coverage;
+mod pattern;
+
+pub use coverage::{Coverage, List, coverage};
+pub use pattern::Origin;
 
 use crate::error::OriginsError;
 use crate::graph::{CheckedGraph, TensorId};
-use crate::limits::{MAX_NODES, MAX_RANK};
+use crate::limits::MAX_NODES;
 use crate::op::Op;
 use crate::params::Params;
 use nascent_verifier::codec::{Format, FormatError, bounded};
 use nascent_verifier::digest::{Digest32, tagged};
 use nascent_verifier::{Fill, ModelSpec};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Where the integers of the parameters come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,10 +33,11 @@ pub struct Origins {
     pub model: Digest32,
     /// Architecture digest of the graph.
     pub architecture: Digest32,
-    /// One entry for each matrix whose integers are deviates, by rising number.
+    /// One entry for each parameter whose integers are deviates, by rising number.
     #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
     pub params: Vec<Origin>,
-    /// All vectors, by rising number.
+    /// Parameters whose integers are known, by rising number: all vectors, and any others that are no
+    /// deviates.
     #[serde(deserialize_with = "bounded::<_, _, MAX_NODES>")]
     pub public: Vec<PublicParam>,
 }
@@ -43,72 +54,8 @@ pub struct PublicParam {
 
 /// Most integers of a public parameter.
 const MAX_PUBLIC: usize = 1 << 22;
-
-/// One parameter: its element at `(i_0, i_1, ..)` is element `first + sum of i_d strides_d` of a
-/// sampled tensor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The parameter.
-    pub param: TensorId,
-    /// Position of the sampled tensor in the specification.
-    pub tensor: u32,
-    /// Element of the tensor that is the parameter's first.
-    pub first: u64,
-    /// Elements from one index of an axis to the next.
-    #[serde(deserialize_with = "bounded::<_, _, MAX_RANK>")]
-    pub strides: Vec<i64>,
-}
-
-impl Origin {
-    /// The strides behind a list of elements, one for each element of a parameter of this shape;
-    /// `None` if the list is no such pattern, or empty.
-    pub fn from_elements(
-        param: TensorId,
-        tensor: u32,
-        shape: &[u32],
-        elements: &[i64],
-    ) -> Option<Self> {
-        let &first = elements.first()?;
-        let mut inner = 1;
-        let mut strides = vec![0; shape.len()];
-        for (stride, &dim) in strides.iter_mut().zip(shape).rev() {
-            if dim > 1 {
-                *stride = elements.get(inner)?.checked_sub(first)?;
-            }
-            inner = inner.checked_mul(dim as usize)?;
-        }
-        let origin = Self {
-            param,
-            tensor,
-            first: u64::try_from(first).ok()?,
-            strides,
-        };
-        let same = |(index, &element): (usize, &i64)| origin.element(shape, index) == element;
-        (inner == elements.len() && elements.iter().enumerate().all(same)).then_some(origin)
-    }
-
-    /// Element of the tensor at a row-major index of the parameter of this shape.
-    pub fn element(&self, shape: &[u32], index: usize) -> i64 {
-        let mut rest = index as i64;
-        let mut element = self.first as i64;
-        for (&dim, &stride) in shape.iter().zip(&self.strides).rev() {
-            let dim = i64::from(dim.max(1));
-            element = element.wrapping_add((rest % dim).wrapping_mul(stride));
-            rest /= dim;
-        }
-        element
-    }
-
-    /// Least and greatest element, wide enough for any strides.
-    fn extent(&self, shape: &[u32]) -> (i128, i128) {
-        let first = i128::from(self.first);
-        let steps = shape.iter().zip(&self.strides);
-        steps.fold((first, first), |(lo, hi), (&dim, &stride)| {
-            let step = i128::from(dim.saturating_sub(1)) * i128::from(stride);
-            (lo + step.min(0), hi + step.max(0))
-        })
-    }
-}
+/// Most public integers of a list to which [`Origins::public_of`] adds a matrix.
+const MAX_WITH_MATRICES: usize = 1 << 21;
 
 impl Origins {
     /// Digest of the canonical bytes.
@@ -116,23 +63,48 @@ impl Origins {
     /// # Errors
     /// Parameters that are not in order.
     pub fn digest(&self) -> Result<Digest32, FormatError<OriginsError>> {
-        Ok(tagged("nascent origins v1", &[&self.encode()?]))
+        Ok(tagged("nascent origins v2", &[&self.encode()?]))
     }
 
-    /// The integers of all vectors of a graph.
+    /// The integers of the parameters that are no deviates: of all vectors and tables, and of each
+    /// matrix, by rising number, with which there are at most 2^21 public integers. The others are
+    /// left out, and [`Coverage::chosen`] counts them.
+    ///
+    /// `derived` are the parameters that have an origin, in whichever list.
     ///
     /// # Errors
-    /// A vector that has none.
+    /// A parameter without values.
     pub fn public_of(
         graph: &CheckedGraph,
         params: &Params,
+        derived: &BTreeSet<TensorId>,
     ) -> Result<Vec<PublicParam>, OriginsError> {
-        let public = |param| {
+        let contracted = graph.contracted();
+        let elements = |param: TensorId| graph.tensor(param).elements();
+        let others = graph.params().filter(|param| !derived.contains(param));
+        let (matrices, always): (Vec<_>, Vec<_>) =
+            others.partition(|param| contracted.contains(param));
+        let mut public: BTreeSet<TensorId> = always.into_iter().collect();
+        let mut total = public.iter().copied().map(elements).sum::<usize>();
+        for param in matrices {
+            let with = total.saturating_add(elements(param));
+            if with <= MAX_WITH_MATRICES {
+                public.insert(param);
+                total = with;
+            }
+        }
+        let listed = |param| {
             let values = params.values.get(&param);
             let values = values.ok_or(OriginsError::NotPublic { param })?.clone();
             Ok(PublicParam { param, values })
         };
-        graph.vectors().into_iter().map(public).collect()
+        public.into_iter().map(listed).collect()
+    }
+
+    /// Where a parameter comes from, if it is made of deviates.
+    pub fn origin(&self, param: TensorId) -> Option<&Origin> {
+        let position = self.params.binary_search_by_key(&param, |of| of.param);
+        self.params.get(position.ok()?)
     }
 
     /// The integers of a public parameter.
@@ -142,8 +114,11 @@ impl Origins {
         Some(&of.values)
     }
 
-    /// Checks that model and graph are those named, that every element is one that the plan samples,
-    /// and that all vectors are public.
+    /// Checks that model and graph are those named; that every element is one that the plan samples
+    /// and occurs once in its parameter; that public integers are in the range of their parameter,
+    /// which has no origin; and that all vectors are public.
+    ///
+    /// What the list leaves out is no error here: see [`coverage()`].
     ///
     /// # Errors
     /// The first rule broken.
@@ -158,54 +133,65 @@ impl Origins {
             });
         }
         for origin in &self.params {
-            let param = origin.param;
-            let node = graph.nodes.get(param.index());
-            if !node.is_some_and(|node| matches!(node.op, Op::Param)) {
-                return Err(OriginsError::NoParam { param });
-            }
-            let shape = &graph.tensor(param).shape;
-            if origin.strides.len() != shape.len() {
-                return Err(OriginsError::Rank {
-                    param,
-                    expected: shape.len(),
-                    got: origin.strides.len(),
-                });
-            }
-            let tensor = origin.tensor;
+            let (param, tensor) = (origin.param, origin.tensor);
+            is_param(graph, param)?;
             let sampled = model.tensors.get(tensor as usize);
             let sampled = sampled.filter(|spec| matches!(spec.fill, Fill::Sampled { .. }));
             let elements = sampled.and_then(|spec| spec.elements());
             let elements = elements.ok_or(OriginsError::NotSampled { param, tensor })?;
-            let (lo, hi) = origin.extent(shape);
-            if lo < 0 || hi >= i128::from(elements) {
-                return Err(OriginsError::Outside { param, tensor });
+            origin.check(&graph.tensor(param).shape, elements)?;
+            if self.public(param).is_some() {
+                return Err(OriginsError::Twice { param });
             }
         }
-        let vectors = graph.vectors();
         for public in &self.public {
-            let param = public.param;
-            if !vectors.contains(&param) {
-                return Err(OriginsError::NoVector { param });
-            }
-            let (expected, got) = (graph.tensor(param).elements(), public.values.len());
-            if got != expected {
-                return Err(OriginsError::Values {
-                    param,
-                    expected,
-                    got,
-                });
-            }
+            public.check(graph)?;
         }
-        match vectors.into_iter().find(|&id| self.public(id).is_none()) {
+        let mut vectors = graph.vectors().into_iter();
+        match vectors.find(|&param| self.public(param).is_none()) {
             Some(param) => Err(OriginsError::NotPublic { param }),
             None => Ok(()),
         }
     }
 }
 
+impl PublicParam {
+    fn check(&self, graph: &CheckedGraph) -> Result<(), OriginsError> {
+        let param = self.param;
+        is_param(graph, param)?;
+        let info = graph.tensor(param);
+        let (expected, got) = (info.elements(), self.values.len());
+        if got != expected {
+            return Err(OriginsError::Values {
+                param,
+                expected,
+                got,
+            });
+        }
+        let outside = |&value: &i32| !info.range.contains(value.into());
+        match self.values.iter().position(outside) {
+            Some(element) => Err(OriginsError::Range {
+                param,
+                element,
+                expected: info.range,
+                got: self.values[element],
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_param(graph: &CheckedGraph, param: TensorId) -> Result<(), OriginsError> {
+    let node = graph.nodes.get(param.index());
+    match node.is_some_and(|node| matches!(node.op, Op::Param)) {
+        true => Ok(()),
+        false => Err(OriginsError::NoParam { param }),
+    }
+}
+
 impl Format for Origins {
     const MAGIC: [u8; 8] = *b"nsc.orig";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const MAX_BYTES: usize = 16 << 20;
     type Error = OriginsError;
 
