@@ -17,13 +17,12 @@ use super::chain::Material;
 const MAX_MODEL: usize = 2 << 30;
 
 /// What is known of a version's integer graph.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Structure {
     /// It is the model that was given, in fixed point.
     Shown {
-        /// Numbers of parameters whose values are weights, and of the tensors that they come from.
-        weights: u64,
-        tensors: usize,
+        /// The graph, lowered again.
+        lowering: Box<Lowering>,
         /// The profile, in a line.
         profile: String,
     },
@@ -35,6 +34,14 @@ impl Structure {
     /// Whether the graph is the model's.
     pub fn is_shown(&self) -> bool {
         matches!(self, Self::Shown { .. })
+    }
+
+    /// What the model was lowered to.
+    pub fn lowering(&self) -> Option<&Lowering> {
+        match self {
+            Self::Shown { lowering, .. } => Some(lowering),
+            Self::Open(_) => None,
+        }
     }
 }
 
@@ -67,12 +74,9 @@ impl ModelFile {
     }
 }
 
-fn shown(lowering: &Lowering, profile: &Profile) -> Structure {
-    let names = lowering.stored.values().flatten();
-    let elements = |id: &nascent_ir::TensorId| lowering.graph.tensor(*id).elements() as u64;
+fn shown(lowering: Lowering, profile: &Profile) -> Structure {
     Structure::Shown {
-        weights: lowering.stored.keys().map(elements).sum(),
-        tensors: names.collect::<std::collections::BTreeSet<_>>().len(),
+        lowering: Box::new(lowering),
         profile: profile.to_string(),
     }
 }
@@ -93,7 +97,8 @@ pub fn of_architecture(
         return Err(Failure::new(Kind::Refused, message));
     }
     let lowering = model.lower(profile, planned)?;
-    Ok((shown(&lowering, profile), lowering.graph))
+    let graph = lowering.graph.clone();
+    Ok((shown(lowering, profile), graph))
 }
 
 /// The versions of a chain, in order. The model is that of the last plan.
@@ -174,7 +179,7 @@ fn of_version(
             "it has a relayout to a plan that the model takes no weights from".to_owned(),
         );
     }
-    Ok(shown(&lowering, profile))
+    Ok(shown(lowering, profile))
 }
 
 /// A version whose weights are declared: its graph may be the model's all the same.
@@ -185,7 +190,7 @@ fn declared(model: &ModelFile, profile: &Profile, plans: &[Earlier<'_>]) -> Stru
         earlier: plans,
     });
     match model.lower(profile, planned) {
-        Ok(lowering) => shown(&lowering, profile),
+        Ok(lowering) => shown(lowering, profile),
         Err(failure) => Structure::Open(failure.messages().join(": ")),
     }
 }

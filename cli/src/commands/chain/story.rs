@@ -4,8 +4,10 @@ use super::material::Material;
 use crate::commands::structure::Structure;
 use crate::commands::verify::{Compared, KeyOrigin};
 use crate::evidence::Checked;
-use crate::failure::{Classify, Kind, Result};
+use crate::failure::{Classify, Explain, Kind, Result};
 use crate::output::count;
+use nascent_ir::TensorId;
+use nascent_ir::origins::{Coverage, List, coverage};
 use nascent_verifier::provenance::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
 use nascent_verifier::{InitBundle, NotProved, Provenance, ProvenanceReport, Report, Seed};
 use serde_json::{Value, json};
@@ -305,20 +307,19 @@ impl Weights<'_> {
     /// Words about the integer graph.
     fn graph(&self, shown: &mut Vec<String>, open: &mut Vec<String>) {
         match self.structure {
-            Structure::Shown {
-                weights,
-                tensors,
-                profile,
-            } => {
+            Structure::Shown { lowering, profile } => {
+                let names: BTreeSet<&String> = lowering.stored.values().flatten().collect();
+                let elements = |id: &TensorId| lowering.graph.tensor(*id).elements() as u64;
+                let weights: u64 = lowering.stored.keys().map(elements).sum();
                 shown.push(format!(
                     "the integer graph is the model that you gave, in fixed point ({profile}): lowered \
                      again from its file, without samples or weights"
                 ));
                 shown.push(format!(
-                    "{} of its numbers stand for {} of the model's tensors; all others follow from \
+                    "{} of its numbers are the weights of the model's {}; all others follow from \
                      model and profile",
-                    count(*weights),
-                    many(*tensors as u64, "tensor"),
+                    count(weights),
+                    many(names.len() as u64, "stored tensor"),
                 ));
             }
             Structure::Open(why) => open.push(format!(
@@ -337,8 +338,7 @@ impl Weights<'_> {
         for relayout in relayouts {
             facts.push(("origins", hex::encode(relayout.origins)));
         }
-        let architecture = &self.version.architecture;
-        let covered = coverage(self.chain, self.material, architecture, relayouts)?;
+        let covered = self.coverage(relayouts)?;
         for (position, relayout) in relayouts.iter().enumerate() {
             let links = many(relayout.tiles.saturating_add(1), "link");
             let integers = if several {
@@ -350,31 +350,16 @@ impl Weights<'_> {
             match &covered {
                 Some(of) => shown.push(format!(
                     "{} of its {} numbers are {integers}, one by one: a proof, {links}",
-                    count(of.own.get(position).copied().unwrap_or(0)),
-                    count(of.all)
+                    count(of.by_relayout.get(position).copied().unwrap_or(0)),
+                    count(of.all())
                 )),
                 None => shown.push(format!(
                     "numbers of the commitment are {integers}, by a list that is not here: a proof, {links}"
                 )),
             }
         }
-        match covered {
-            Some(of) => {
-                shown.push(format!(
-                    "{} are public, and stand in the list of origins: biases, multipliers",
-                    count(of.public)
-                ));
-                let rest = of
-                    .all
-                    .saturating_sub(of.own.iter().sum())
-                    .saturating_sub(of.public);
-                if rest > 0 {
-                    open.push(format!(
-                        "the other {}: chosen by the publisher",
-                        count(rest)
-                    ));
-                }
-            }
+        match &covered {
+            Some(of) => self.counted(of, &mut shown, &mut open),
             None => open.push(
                 "which numbers these are, and how many others there are: architecture or list of \
                  origins is not in the chain"
@@ -428,46 +413,109 @@ impl Weights<'_> {
     }
 }
 
-/// How many of a version's parameters are what.
-struct Coverage {
+/// What a version's numbers are.
+struct Counts {
+    coverage: Coverage,
     /// Deviates, by relayout.
-    own: Vec<u64>,
-    public: u64,
-    all: u64,
+    by_relayout: Vec<u64>,
 }
 
-/// Parameters that are deviates, that are public, and all of them; nothing if the files are not
-/// attached.
-fn coverage(
-    chain: &Provenance,
-    material: &Material,
-    architecture: &[u8; 32],
-    relayouts: &[RelayoutSummary],
-) -> Result<Option<Coverage>> {
-    let Some(graph) = material.graphs.get(architecture) else {
-        return Ok(None);
-    };
-    let elements = |id| graph.tensor(id).elements() as u64;
-    let mut coverage = Coverage {
-        own: Vec::new(),
-        public: 0,
-        all: graph.params().map(elements).sum(),
-    };
-    let mut counted = BTreeSet::new();
-    for relayout in relayouts {
-        let of = chain.initializations.get(relayout.initialization);
-        let Some((of, origins)) = of.zip(material.origins.get(&relayout.origins)) else {
+impl Counts {
+    fn all(&self) -> u64 {
+        let of = &self.coverage;
+        of.derived
+            .saturating_add(of.public)
+            .saturating_add(of.chosen)
+    }
+}
+
+impl Weights<'_> {
+    /// What the numbers are; nothing if the files are not there.
+    fn coverage(&self, relayouts: &[RelayoutSummary]) -> Result<Option<Counts>> {
+        let lowering = self.structure.lowering();
+        let attached = self.material.graphs.get(&self.version.architecture);
+        let Some(graph) = attached.or(lowering.map(|lowering| &lowering.graph)) else {
             return Ok(None);
         };
-        origins
-            .check(graph, &of.bundle.plan.model)
-            .or_fail(Kind::Refused)?;
-        let own = origins.params.iter().map(|origin| origin.param);
-        let own = own.filter(|param| counted.insert(*param)).map(elements);
-        coverage.own.push(own.sum());
-        coverage.public = origins.public.iter().map(|of| elements(of.param)).sum();
+        let mut lists = Vec::with_capacity(relayouts.len());
+        for (position, relayout) in relayouts.iter().enumerate() {
+            let Some(of) = self.chain.initializations.get(relayout.initialization) else {
+                return Ok(None);
+            };
+            let plan = &of.bundle.plan;
+            let model = plan.model.digest().or_fail(Kind::Refused)?;
+            let lowered = lowering.and_then(|lowering| {
+                let mut lists = lowering.origins.iter();
+                lists.find(|origins| origins.model == model)
+            });
+            let Some(origins) = self.material.origins.get(&relayout.origins).or(lowered) else {
+                return Ok(None);
+            };
+            let list = List {
+                plan: plan.digest().or_fail(Kind::Refused)?,
+                model: &plan.model,
+                origins,
+            };
+            lists.push((relayout.initialization, position, list));
+        }
+        // The version's own plan is the last: it inherits from the others.
+        lists.sort_by_key(|(initialization, ..)| std::cmp::Reverse(*initialization));
+        let ordered: Vec<List<'_>> = lists.iter().map(|(.., list)| *list).collect();
+        let coverage = coverage(&ordered, graph)
+            .or_fail(Kind::Refused)
+            .doing(format!("weights '{}'", self.version.name))?;
+        let mut by_relayout = vec![0; relayouts.len()];
+        for ((_, position, _), own) in lists.iter().zip(&coverage.by_list) {
+            if let Some(slot) = by_relayout.get_mut(*position) {
+                *slot = *own;
+            }
+        }
+        Ok(Some(Counts {
+            coverage,
+            by_relayout,
+        }))
     }
-    Ok(Some(coverage))
+
+    /// Says what the numbers are.
+    fn counted(&self, of: &Counts, shown: &mut Vec<String>, open: &mut Vec<String>) {
+        let of = &of.coverage;
+        shown.push(format!(
+            "every element of the {} that the plan samples or inherits is among them",
+            many(of.tensors as u64, "tensor")
+        ));
+        shown.push(format!(
+            "{} are public, and held to the list of origins: biases, multipliers, tables, constants",
+            count(of.public)
+        ));
+        let repeated = of.repeated > 0;
+        if repeated {
+            let text = format!(
+                "{} of them stand in more than one place",
+                count(of.repeated)
+            );
+            if self.structure.is_shown() {
+                shown.push(format!("{text}, as in the model"));
+            } else {
+                open.push(format!("that the model uses them twice: {text}"));
+            }
+        }
+        if of.chosen > 0 {
+            open.push(format!(
+                "what the other {} are, in {}: CHOSEN BY THE PUBLISHER",
+                count(of.chosen),
+                match of.chosen_params.len() {
+                    1 => "one matrix".to_owned(),
+                    matrices => format!("{} matrices", count(matrices as u64)),
+                }
+            ));
+        }
+        if of.constants > 0 && !self.structure.is_shown() {
+            open.push(format!(
+                "that {} constants of the integer graph which enter products are the model's",
+                count(of.constants)
+            ));
+        }
+    }
 }
 
 fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> StepStory {
