@@ -15,5 +15,6 @@ mod provenance;
 mod relayout;
 #[cfg(unix)]
 mod signals;
+mod structure;
 mod support;
 mod tools;

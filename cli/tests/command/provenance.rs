@@ -7,7 +7,7 @@ use nascent_verifier::{InferenceBundle, Provenance};
 use std::fs;
 
 /// A plan, its weights as ONNX, and the compiled model.
-fn planned(folder: &Folder) -> u64 {
+pub fn planned(folder: &Folder) -> u64 {
     folder.write("rules.toml", RULES.as_bytes());
     let model = example("lenet5-average.onnx");
     let plan = ["plan", &model, "--rules", "rules.toml", "--public-seed"];
@@ -18,14 +18,14 @@ fn planned(folder: &Folder) -> u64 {
 }
 
 /// Gives the size of the circuit.
-fn compile(folder: &Folder, model: &str, more: &[&str]) -> u64 {
+pub fn compile(folder: &Folder, model: &str, more: &[&str]) -> u64 {
     let samples = example("lenet5-average.samples.npz");
     let compile = ["compile", model, "--samples", &samples];
     let made = run(folder, &compile, more).exits(0).json();
     made["k"].as_u64().expect("a size")
 }
 
-fn prove_tiles(folder: &Folder, k: u64) {
+pub fn prove_tiles(folder: &Folder, k: u64) {
     let k = k.to_string();
     let prove = ["prove", "plan", "--beacon-value", BEACON, "--k", &k];
     let commit = ["--commit", "deviates.c", "--opening", "o", "--job", "job"];
@@ -33,25 +33,25 @@ fn prove_tiles(folder: &Folder, k: u64) {
     run(folder, &prove, &[&commit[..], &to].concat()).exits(0);
 }
 
-fn prove_relayout(folder: &Folder, more: &[&str]) -> Run {
+pub fn prove_relayout(folder: &Folder, more: &[&str]) -> Run {
     let prove = ["prove", "relayout", "m", "--plan", "plan"];
     let value = ["--beacon-value", BEACON, "--development-srs"];
     run(folder, &[&prove[..], &value].concat(), more)
 }
 
-fn answer(folder: &Folder, model: &str, out: &str, commitment: &str) {
+pub fn answer(folder: &Folder, model: &str, out: &str, commitment: &str) {
     let input = example("lenet5-average.samples.npz");
     let prove = ["prove", "inference", model, "--input", &input, "--out", out];
     let to = ["--commitment", commitment, "--opening", "o"];
     run(folder, &prove, &[&to[..], &["--development-srs"]].concat()).exits(0);
 }
 
-fn commit(folder: &Folder, model: &str, out: &str) {
+pub fn commit(folder: &Folder, model: &str, out: &str) {
     let commit = ["commit", model, "--out", out, "--opening", "o"];
     run(folder, &commit, &["--development-srs"]).exits(0);
 }
 
-const FILES: [&str; 6] = ["tiles", "deviates.c", "initial.c", "r", "a", "m"];
+pub const FILES: [&str; 6] = ["tiles", "deviates.c", "initial.c", "r", "a", "m"];
 
 /// Everything that a chain is made of.
 fn prepared() -> Folder {
@@ -66,7 +66,7 @@ fn prepared() -> Folder {
     folder
 }
 
-fn chain(folder: &Folder, files: &[&str], more: &[&str]) -> Run {
+pub fn chain(folder: &Folder, files: &[&str], more: &[&str]) -> Run {
     let to = ["--out", "chain", "--force"];
     run(folder, &["chain"], &[files, &to, more].concat())
 }
