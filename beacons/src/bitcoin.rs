@@ -6,12 +6,23 @@
 //! the block so many headers after it, and further headers confirm it. Every header must be linked
 //! to the one before, meet its own target, and have a target not easier than the plan's, which
 //! whoever makes the headers cannot choose.
+//!
+//! The plan's maker chose that target, though. So there is a floor of work that no file moves
+//! ([`FLOOR_HEADER_BITS`], [`FLOOR_TOTAL_BITS`]): headers below it are examined, and their value does
+//! not count as established.
 
 use crate::Finding;
 use nascent_verifier::Digest32;
 use sha2::{Digest, Sha256};
 
 const HEADER: usize = 80;
+
+/// A header of the floor takes `2^75` hashes on average: a target of at most `2^181`, a difficulty of
+/// at least `2^43`. Bitcoin's own has been above that since 2019.
+pub const FLOOR_HEADER_BITS: u32 = 75;
+
+/// The block and its confirmations take at least `2^80` hashes together.
+pub const FLOOR_TOTAL_BITS: u32 = 80;
 
 /// What a plan asks for.
 pub(crate) struct Wanted<'a> {
@@ -42,7 +53,7 @@ pub(crate) fn examine(
     let last = wanted.headers.saturating_sub(wanted.confirmations.into());
     let mut tip = *wanted.anchor;
     let mut block = None;
-    let mut work = 0.0;
+    let (mut work, mut least) = (0.0, f64::INFINITY);
     for (position, header) in (0..).zip(headers) {
         let header = Header::parse(header);
         if header.previous != tip {
@@ -64,6 +75,7 @@ pub(crate) fn examine(
             return Err(BitcoinError::Work { position });
         }
         tip = header.hash;
+        least = expected_hashes(&goal).min(least);
         if position >= last {
             work += expected_hashes(&goal);
             block.get_or_insert((header.hash, header.time));
@@ -79,6 +91,7 @@ pub(crate) fn examine(
         time: time.into(),
         confirmations: wanted.confirmations,
         work_bits: work.log2(),
+        header_bits: least.log2(),
     };
     Ok((hash.to_vec(), finding))
 }
@@ -133,6 +146,12 @@ fn expected_hashes(target: &[u8; 32]) -> f64 {
         .iter()
         .fold(0.0, |value, byte| value * 256.0 + f64::from(*byte));
     2_f64.powi(256) / (target + 1.0)
+}
+
+/// Whether a plan's target takes headers below the floor.
+pub(crate) fn is_below_floor(bits: u32) -> bool {
+    let hashes = target(bits).as_ref().map(expected_hashes);
+    hashes.is_none_or(|hashes| hashes.log2() < f64::from(FLOOR_HEADER_BITS))
 }
 
 /// Why a chain of headers is refused. Positions count from the anchor, from zero.

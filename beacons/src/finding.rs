@@ -1,7 +1,8 @@
 //! What a piece of evidence shows, and what it leaves open.
 
 use crate::Network;
-use nascent_verifier::Digest32;
+use crate::bitcoin::{FLOOR_HEADER_BITS, FLOOR_TOTAL_BITS, is_below_floor};
+use nascent_verifier::{BeaconSource, Digest32};
 use std::fmt;
 
 /// What was found in a piece of evidence. [`fmt::Display`] gives it in words.
@@ -42,16 +43,38 @@ pub enum Finding {
         confirmations: u16,
         /// Logarithm to base two of the hashes that those headers take on average.
         work_bits: f64,
+        /// The same of the easiest header since the anchor alone.
+        header_bits: f64,
     },
     /// An output of a verifiable random function.
     Vrf,
 }
 
 impl Finding {
-    /// Whether the evidence alone shows that the value is the source's. A header of Ethereum does
-    /// not: anyone can write one; and words are nothing to check.
+    /// What shows, by itself, that nobody made the value to suit; none if nothing does. A header of
+    /// Ethereum does not: anyone can write one. Nor do headers of Bitcoin below the floor of work,
+    /// or a VRF's proof: the plan's maker could have made the headers, or the key.
+    pub fn established_by(&self) -> Option<&'static str> {
+        match self {
+            Self::Drand { .. } => {
+                Some("a signature under the key of a public drand network, which is built in here")
+            }
+            Self::Bitcoin {
+                work_bits,
+                header_bits,
+                ..
+            } => (*work_bits >= f64::from(FLOOR_TOTAL_BITS)
+                && *header_bits >= f64::from(FLOOR_HEADER_BITS))
+            .then_some(
+                "work above the floor: 2^75 hashes for each header, 2^80 for the block with its confirmations",
+            ),
+            Self::Words | Self::Ethereum { .. } | Self::Vrf => None,
+        }
+    }
+
+    /// Whether the evidence alone shows that nobody made the value to suit.
     pub fn is_established(&self) -> bool {
-        !matches!(self, Self::Words | Self::Ethereum { .. })
+        self.established_by().is_some()
     }
 
     /// When the value came out by what the evidence says, seconds since 1970.
@@ -78,23 +101,32 @@ impl Finding {
         }
     }
 
-    /// What the evidence does not show.
+    /// What the evidence does not show. If the value is not established, the first item says why.
     pub fn leaves_open(&self) -> &'static [&'static str] {
         match self {
             Self::Words => &["anything: compare the value with the source that the words describe"],
             Self::Drand { .. } => &[
                 "that fewer than the threshold of the network's nodes colluded: together they know rounds in advance",
             ],
-            Self::Ethereum { .. } => &[
+            Self::Ethereum { chain: 1, .. } => &[
                 "that the block is on the chain, and final: anyone can write a header; compare its hash with a chain you trust",
                 "that no proposer withheld a block: the last ones before it can each choose between two values of prevrandao",
+            ],
+            Self::Ethereum { .. } => &[
+                "that the block is on the chain, and final: anyone can write a header; compare its hash with a chain you trust",
+                "that many independent parties propose blocks on that chain: it is not Ethereum's main network, and on a test network one party may choose prevrandao",
+            ],
+            Self::Bitcoin { .. } if !self.is_established() => &[
+                "that anybody but the plan's publisher made these headers: the work on them is below the floor of 2^75 hashes for each header and 2^80 in all",
+                "that this is the chain with the most work: another one under the same target would pass too",
             ],
             Self::Bitcoin { .. } => &[
                 "that this is the chain with the most work: another one under the same target would pass too",
                 "that no miner threw a block away: each costs its reward, and buys another draw",
             ],
             Self::Vrf => &[
-                "that the holder of the key did not know the output in advance, or make the key to suit: only that the key has no other output",
+                "whose key it is: the plan's publisher could have made it, and looked at its outputs first; compare it with the key of a holder whom you trust",
+                "that the holder of the key did not know the output in advance: only that the key has no other output",
             ],
         }
     }
@@ -130,15 +162,35 @@ impl fmt::Display for Finding {
                 height,
                 confirmations,
                 work_bits,
+                header_bits,
                 ..
             } => write!(
                 f,
                 "block {height} follows the plan's anchor, and {confirmations} headers that take \
-                 2^{work_bits:.1} hashes together stand on it, itself counted: hash {}",
+                 2^{work_bits:.1} hashes together stand on it, itself counted (the easiest since the \
+                 anchor takes 2^{header_bits:.1}): hash {}",
                 hex::encode(self.block_hash().unwrap_or_default())
             ),
             Self::Vrf => f.write_str("the output is the key's on this input, and its only one"),
         }
+    }
+}
+
+/// On what a value of this source will count as established, where it is not the evidence alone.
+pub fn condition(source: &BeaconSource) -> Option<&'static str> {
+    match source {
+        BeaconSource::Words(_) => Some("never; words are nothing to check"),
+        BeaconSource::Ethereum { .. } => {
+            Some("only for a verifier who gives the block's hash: anyone can write a header")
+        }
+        BeaconSource::Vrf { .. } => {
+            Some("only for a verifier who gives the key: its holder could be the publisher")
+        }
+        BeaconSource::Bitcoin { bits, .. } if is_below_floor(*bits) => Some(
+            "only if every header is harder than the plan asks: its target takes headers below the \
+             floor of 2^75 hashes each",
+        ),
+        BeaconSource::Drand { .. } | BeaconSource::Bitcoin { .. } => None,
     }
 }
 

@@ -26,7 +26,8 @@
 //! ```
 //!
 //! [`Finding`] says what a piece of evidence shows and what it leaves open: the two lists belong
-//! beside every value that is used.
+//! beside every value that is used. Evidence that holds is not enough for a value to count as
+//! *established* ([`Finding::established_by`]): nobody may have been able to make it to suit.
 
 mod bitcoin;
 mod drand;
@@ -38,10 +39,10 @@ mod json;
 mod text;
 mod vrf;
 
-pub use bitcoin::BitcoinError;
+pub use bitcoin::{BitcoinError, FLOOR_HEADER_BITS, FLOOR_TOTAL_BITS};
 pub use drand::{DrandError, Network};
 pub use ethereum::EthereumError;
-pub use finding::Finding;
+pub use finding::{Finding, condition};
 pub use json::{JsonError, evidence_from_json};
 pub use text::{SourceError, parse_source};
 pub use vrf::VrfError;

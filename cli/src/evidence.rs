@@ -4,7 +4,7 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::Context;
 use nascent_beacons::Finding;
-use nascent_verifier::{Beacon, BeaconValue, Plan};
+use nascent_verifier::{Beacon, BeaconSource, BeaconValue, Plan};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -13,31 +13,82 @@ use std::path::Path;
 pub struct Checked<'a> {
     pub value: &'a BeaconValue,
     pub finding: Finding,
-    /// Whether its block hash is one that the caller knows.
-    known_block: bool,
+    /// What the caller knows it by, in words, beside the evidence.
+    known: Option<&'static str>,
+}
+
+/// What a caller knows of beacons from elsewhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Hashes of blocks that are final, as they are displayed; if there are any, every block must
+    /// be one of them.
+    pub blocks: &'a [[u8; 32]],
+    /// Keys of trusted VRF holders; if there are any, every key must be one of them.
+    pub vrf_keys: &'a [[u8; 32]],
+}
+
+impl Known<'_> {
+    /// What of a value's source the caller knows.
+    fn of(&self, value: &BeaconValue, finding: &Finding) -> Result<Option<&'static str>> {
+        let refused = |what: &str, bytes: [u8; 32]| {
+            let message = format!("the {what} {} is none that you gave", hex::encode(bytes));
+            Err(Failure::new(Kind::Refused, message))
+        };
+        if let Some(hash) = finding.block_hash()
+            && !self.blocks.is_empty()
+        {
+            if !self.blocks.contains(&hash) {
+                return refused("block", hash);
+            }
+            return Ok(Some("the block's hash is one that you gave"));
+        }
+        if let BeaconSource::Vrf { key, .. } = value.source
+            && !self.vrf_keys.is_empty()
+        {
+            if !self.vrf_keys.contains(&key) {
+                return refused("VRF key", key);
+            }
+            return Ok(Some("the VRF's key is one that you gave"));
+        }
+        Ok(None)
+    }
 }
 
 impl Checked<'_> {
-    /// Whether the value is shown to be its source's.
+    /// Whether it is shown that nobody made the value to suit.
     pub fn is_established(&self) -> bool {
-        self.finding.is_established() || self.known_block
+        self.established_by().is_some()
+    }
+
+    /// What shows that.
+    pub fn established_by(&self) -> Option<&'static str> {
+        self.known.or_else(|| self.finding.established_by())
+    }
+
+    /// Whether the value is established, and by what or why not.
+    pub fn verdict(&self) -> String {
+        match self.established_by() {
+            Some(by) => format!("established: {by}"),
+            None => {
+                let why = self.finding.leaves_open().first();
+                format!("NOT ESTABLISHED: not shown {}", why.unwrap_or(&"at all"))
+            }
+        }
     }
 
     /// What the evidence shows.
     pub fn shown(&self) -> String {
-        let known = if self.known_block {
-            "; the block's hash is one that you gave"
-        } else {
-            ""
-        };
-        format!("{}{known}", self.finding)
+        match self.known {
+            Some(known) => format!("{}; {known}", self.finding),
+            None => self.finding.to_string(),
+        }
     }
 
     /// What stays open, and whether the plan's own date contradicts it.
     pub fn leaves_open(&self, plan: Option<&Plan>) -> Vec<&'static str> {
         let mut open = self.finding.leaves_open().to_vec();
-        if self.known_block && !self.finding.is_established() {
-            // The first item is that the header is the chain's.
+        if self.known.is_some() && !self.finding.is_established() {
+            // The first item is why the evidence alone is not enough.
             open.remove(0);
         }
         let late = plan.zip(self.finding.time());
@@ -58,6 +109,8 @@ impl Checked<'_> {
             "shows": self.finding.to_string(),
             "leaves_open": self.leaves_open(plan),
             "established": self.is_established(),
+            "established_by": self.established_by(),
+            "verdict": self.verdict(),
             "block_hash": self.finding.block_hash().map(hex::encode),
             "time": self.finding.time(),
         })
@@ -68,19 +121,16 @@ impl Checked<'_> {
         let line = |name: &str, text: &str| context.result(format!("  {name:<12} {text}"));
         line("source", &self.value.source.to_string());
         line("value", &hex::encode(&self.value.value));
-        line("shown", &self.finding.to_string());
-        if self.known_block {
-            line("", "the block's hash is one that you gave");
-        }
+        line("shown", &self.shown());
+        line("so it is", &self.verdict());
         for open in self.leaves_open(plan) {
             line("not shown", open);
         }
     }
 }
 
-/// Checks the evidence of every value. `known` are hashes of blocks that the caller knows to be
-/// final, as they are displayed; if there are any, every block must be one of them.
-pub fn check<'a>(beacon: &'a Beacon, known: &[[u8; 32]]) -> Result<Vec<Checked<'a>>> {
+/// Checks the evidence of every value.
+pub fn check<'a>(beacon: &'a Beacon, known: &Known<'_>) -> Result<Vec<Checked<'a>>> {
     let checked = beacon.values().iter().enumerate();
     checked
         .map(|(position, value)| {
@@ -90,30 +140,21 @@ pub fn check<'a>(beacon: &'a Beacon, known: &[[u8; 32]]) -> Result<Vec<Checked<'
 }
 
 /// Checks the evidence of one value.
-pub fn check_one<'a>(value: &'a BeaconValue, known: &[[u8; 32]]) -> Result<Checked<'a>> {
+pub fn check_one<'a>(value: &'a BeaconValue, known: &Known<'_>) -> Result<Checked<'a>> {
     let finding = nascent_beacons::check(value)
         .or_fail(Kind::Refused)
         .help("get the evidence again, from another place; see `nascent beacon`")?;
-    let known_block = match finding.block_hash() {
-        Some(hash) if !known.is_empty() => {
-            if !known.contains(&hash) {
-                let message = format!("the block {} is none that you gave", hex::encode(hash));
-                return Err(Failure::new(Kind::Refused, message));
-            }
-            true
-        }
-        _ => false,
-    };
+    let known = known.of(value, &finding)?;
     Ok(Checked {
         value,
         finding,
-        known_block,
+        known,
     })
 }
 
 /// Reads a file of `nascent beacon`, and checks it.
 pub fn read(path: &Path) -> Result<BeaconValue> {
     let value: BeaconValue = files::read(path)?;
-    check_one(&value, &[]).doing(path.display().to_string())?;
+    check_one(&value, &Known::default()).doing(path.display().to_string())?;
     Ok(value)
 }

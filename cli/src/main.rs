@@ -5,6 +5,7 @@ mod commands;
 mod evidence;
 mod failure;
 mod files;
+mod fills;
 mod interrupt;
 mod machine;
 mod output;

@@ -5,6 +5,7 @@
 //! or exponential of a platform's library is involved, so every machine gets
 //! the same bits.
 
+use nascent_verifier::spec::Spread;
 use nascent_verifier::{Distribution, Precision};
 
 /// What the values of a tensor are to be, in real numbers.
@@ -121,10 +122,12 @@ impl Init {
     ///
     /// Bounds of a truncated normal are rounded to units of `2^-f` deviations
     /// and cut to what a deviate can hold; when both lie beyond the largest
-    /// deviate of the normal table, the fill is a plain normal.
+    /// deviate of the normal table, the fill is a plain normal. A fill whose
+    /// values are all the same `f32` is a constant, whatever it is called.
     ///
     /// # Errors
-    /// A text saying which parameter is out of range.
+    /// A text saying which parameter is out of range, or that too few values of
+    /// `f32` are left of the fill's spread for a sample.
     pub fn lower(&self, precision: Precision) -> Result<Lowered, String> {
         let lowered = match *self {
             Self::Constant { value } => constant(value)?,
@@ -137,8 +140,37 @@ impl Init {
                 high,
             } => truncated(mean, std, low, high, precision)?,
         };
-        Ok(lowered)
+        with_spread(lowered, precision)
     }
+}
+
+/// A constant for a sample of one value; refuses one of few values, or of infinite ones.
+fn with_spread(lowered: Lowered, precision: Precision) -> Result<Lowered, String> {
+    let Lowered::Sampled {
+        distribution,
+        scale,
+        mean,
+    } = lowered
+    else {
+        return Ok(lowered);
+    };
+    let spread = Spread::new(distribution, precision, scale, mean);
+    if !spread.is_finite() {
+        return Err("its values reach beyond the largest f32".to_owned());
+    }
+    if spread.is_constant() {
+        return constant(f64::from(spread.high));
+    }
+    if !spread.is_enough() {
+        return Err(format!(
+            "its spread is lost beside its mean: from {} to {} there are {} values of f32, and {} are needed",
+            spread.low,
+            spread.high,
+            spread.values,
+            spread.needed()
+        ));
+    }
+    Ok(lowered)
 }
 
 fn constant(value: f64) -> Result<Lowered, String> {
@@ -301,6 +333,25 @@ mod tests {
             }),
             three
         );
+        // Without spread in f32, whatever the rule says.
+        for init in [
+            Init::Normal {
+                mean: 0.7,
+                std: 1e-30,
+            },
+            Init::Uniform {
+                low: 0.7,
+                high: 0.7 + 1e-12,
+            },
+            Init::TruncNormal {
+                mean: 0.7,
+                std: 1e-20,
+                low: 0.0,
+                high: 1.0,
+            },
+        ] {
+            assert_eq!(lower(init), Ok(Lowered::Constant { value: 0.7 }), "{init}");
+        }
         let Ok(Lowered::Constant { value }) = lower(Init::Constant { value: -0.0 }) else {
             panic!("not a constant")
         };
@@ -373,6 +424,15 @@ mod tests {
             Init::Uniform {
                 low: f64::NAN,
                 high: 0.0,
+            },
+            // Nearly all weights would be 0.7; weights would be infinite.
+            Init::Normal {
+                mean: 0.7,
+                std: 1e-8,
+            },
+            Init::Normal {
+                mean: 0.0,
+                std: 2e38,
             },
         ] {
             assert!(lower(init).is_err(), "{init}");

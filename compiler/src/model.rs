@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::onnx::read_onnx;
 use crate::roles::{Parameter, Role, assign};
 use crate::rules::{Decision, Rules, glob};
-use crate::untouched::{Untouched, untouched};
+use crate::untouched::{Untouched, kept_tensors, untouched};
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::{Digest32, Hex};
 use nascent_verifier::{Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
@@ -218,6 +218,7 @@ impl Architecture {
             rules_digest: rules.digest(),
             streams: plan.streams,
             tensors: plan.tensors,
+            kept: kept_tensors(&untouched),
         };
         spec.validate()?;
         Ok(Model {
@@ -273,9 +274,14 @@ impl Plan {
                 ));
                 Fill::Inherited { plan }
             }
-            (None, Lowered::Constant { value }) => Fill::Constant {
-                bits: value.to_bits(),
-            },
+            (None, Lowered::Constant { value }) => {
+                if !matches!(init, Init::Constant { .. }) {
+                    why.push_str("; a CONSTANT: its spread vanishes in f32");
+                }
+                Fill::Constant {
+                    bits: value.to_bits(),
+                }
+            }
             (
                 None,
                 Lowered::Sampled {

@@ -2,6 +2,7 @@
 
 use crate::graph::{Attr, DType, Graph, Node, Origin, Subgraph, Tensor, ValueId, count};
 use crate::roles::{Parameter, Role};
+use nascent_verifier::KeptTensor;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A constant that keeps its values; they are part of the graph's digest.
@@ -17,16 +18,20 @@ pub struct Untouched {
     pub is_float: bool,
     /// Why it is no weight.
     pub why: String,
+    /// What a specification calls it; nothing if the graph does not use it, which is then in no
+    /// digest either.
+    pub(crate) place: Option<String>,
 }
 
 impl Untouched {
-    fn new(name: &str, dtype: DType, dims: Vec<u64>, why: String) -> Self {
+    fn new(name: &str, dtype: DType, dims: Vec<u64>, why: String, place: Option<String>) -> Self {
         Self {
             name: name.to_owned(),
             dims,
             dtype: dtype.name(),
             is_float: dtype.is_weight(),
             why,
+            place,
         }
     }
 
@@ -34,6 +39,24 @@ impl Untouched {
     pub fn elements(&self) -> u64 {
         count(&self.dims)
     }
+}
+
+/// What of a graph's constants stands in its specification: all that are used and hold anything, in the
+/// order that the specification wants. Names of nodes and of what they compute are in no digest of
+/// the graph, so they are not in this list either.
+pub(crate) fn kept_tensors(untouched: &[Untouched]) -> Vec<KeptTensor> {
+    let used = untouched.iter().filter(|of| of.elements() > 0);
+    let mut kept: Vec<KeptTensor> = used
+        .filter_map(|of| {
+            Some(KeptTensor {
+                name: of.place.clone()?,
+                dims: of.dims.clone(),
+                floats: of.is_float,
+            })
+        })
+        .collect();
+    kept.sort();
+    kept
 }
 
 /// Everything constant in a graph but the tensors in `filled`: initializers,
@@ -61,7 +84,10 @@ pub(crate) fn untouched(
             _ => "constant of the graph".to_owned(),
         };
         let dims = graph.fixed_dims(id).unwrap_or_default();
-        list.push(Untouched::new(&value.name, dtype, dims, why));
+        // As the graph's digest takes it: an output of the graph is used too.
+        let used = !graph.uses_of(id).is_empty() || graph.outputs.contains(&id);
+        let place = used.then(|| value.name.clone());
+        list.push(Untouched::new(&value.name, dtype, dims, why, place));
     }
     let mut lister = Lister { graph, list };
     for node in &graph.nodes {
@@ -87,23 +113,27 @@ impl Lister<'_> {
             _ => format!("attribute of {} {}{place}", node.at.op, node.at.name),
         };
         let is_constant = node.standard_op() == Some("Constant");
-        for attr in node.attrs.values() {
+        for (attribute, attr) in &node.attrs {
+            let place = format!("{}.{attribute}", node.op);
+            let mut numbers = |dtype, dims| {
+                let place = Some(place.clone());
+                let listed = Untouched::new(name, dtype, dims, why.clone(), place);
+                self.list.push(listed);
+            };
             match attr {
-                Attr::Tensor(tensor) => self.tensor(name, tensor, why.clone()),
+                Attr::Tensor(tensor) => self.tensor(name, tensor, why.clone(), place),
                 Attr::Tensors(tensors) => {
                     for tensor in tensors {
-                        self.tensor(name, tensor, why.clone());
+                        self.tensor(name, tensor, why.clone(), place.clone());
                     }
                 }
-                Attr::Float(_) if is_constant => {
-                    self.list
-                        .push(Untouched::new(name, DType::F32, Vec::new(), why.clone()));
+                Attr::Float(_) if is_constant => numbers(DType::F32, Vec::new()),
+                Attr::Int(_) if is_constant => numbers(DType::I64, Vec::new()),
+                Attr::Ints(values) if is_constant => {
+                    numbers(DType::I64, vec![values.len() as u64]);
                 }
-                Attr::Floats(values) if is_constant => {
-                    let dims = vec![values.len() as u64];
-                    self.list
-                        .push(Untouched::new(name, DType::F32, dims, why.clone()));
-                }
+                // Of any operator: a list of numbers can hold what a tensor holds.
+                Attr::Floats(values) => numbers(DType::F32, vec![values.len() as u64]),
                 Attr::Graph(body) => self.body(body),
                 Attr::Graphs(bodies) => {
                     for body in bodies {
@@ -120,7 +150,9 @@ impl Lister<'_> {
             if let Some(value) = self.graph.values.get(id)
                 && let Origin::Initializer(tensor) = &value.origin
             {
-                self.tensor(&value.name, tensor, "initializer of a subgraph".to_owned());
+                let why = "initializer of a subgraph".to_owned();
+                let place = why.clone();
+                self.tensor(&value.name, tensor, why, place);
             }
         }
         for node in &body.nodes {
@@ -128,9 +160,9 @@ impl Lister<'_> {
         }
     }
 
-    fn tensor(&mut self, name: &str, tensor: &Tensor, why: String) {
+    fn tensor(&mut self, name: &str, tensor: &Tensor, why: String, place: String) {
         let dims = tensor.dims.clone();
-        self.list
-            .push(Untouched::new(name, tensor.dtype, dims, why));
+        let listed = Untouched::new(name, tensor.dtype, dims, why, Some(place));
+        self.list.push(listed);
     }
 }

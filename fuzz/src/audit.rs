@@ -31,6 +31,7 @@ fn model() -> ModelSpec {
         fraction_bits: 5,
     };
     ModelSpec {
+        kept: Vec::new(),
         name: "audited".into(),
         graph_digest: [1; 32],
         rules_digest: [2; 32],

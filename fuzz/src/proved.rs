@@ -94,6 +94,7 @@ fn rng(seed: u64) -> ChaCha20Rng {
 
 fn spec() -> ModelSpec {
     ModelSpec {
+        kept: Vec::new(),
         name: "m".into(),
         graph_digest: [0; 32],
         rules_digest: [0; 32],

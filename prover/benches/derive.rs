@@ -29,6 +29,7 @@ fn model(distribution: Distribution) -> ModelSpec {
         mean_bits: 0,
     };
     ModelSpec {
+        kept: Vec::new(),
         name: "bench".into(),
         graph_digest: [0; 32],
         rules_digest: [0; 32],

@@ -133,7 +133,7 @@ struct Bounded<T>(#[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_
 
 impl Format for InitBundle {
     const MAGIC: [u8; 8] = *b"nsc.init";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const MAX_BYTES: usize = 256 << 20;
     type Error = BundleError;
 

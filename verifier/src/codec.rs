@@ -127,7 +127,9 @@ pub enum FormatError<E> {
         got: [u8; 8],
     },
     /// Another version of the format.
-    #[error("format version {got}, expected {expected}")]
+    #[error(
+        "format version {got}, expected {expected}: another version of nascent wrote it; make it again with this one"
+    )]
     Version {
         /// Version of this crate.
         expected: u16,

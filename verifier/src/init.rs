@@ -25,7 +25,7 @@ use ark_bn254::Fr;
 use ark_ff::PrimeField;
 
 /// Verifies that all sampled weights of a model come from its plan and beacon
-/// value.
+/// value. A plan that samples none is refused.
 ///
 /// `key` finds a verifying key by digest. The key is taken as honest: compare
 /// its digest with one derived from the circuit's source.
@@ -64,6 +64,9 @@ pub fn verify_init_weights<'k>(
     workers: &impl Workers,
 ) -> Result<(Report, Vec<ProvedWeights>), VerifyError> {
     bundle.validate()?;
+    if bundle.plan.model.sampled_elements() == 0 {
+        return Err(VerifyError::NothingSampled);
+    }
     if srs.digest() != bundle.srs_digest {
         return Err(VerifyError::Srs {
             expected: bundle.srs_digest,
@@ -343,6 +346,9 @@ fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {
     if !inherits_from.is_empty() {
         not_proved.push(NotProved::Inherited);
     }
+    if !plan.model.kept.is_empty() {
+        not_proved.push(NotProved::Kept);
+    }
     not_proved.push(NotProved::Training);
     Report {
         model: plan.model.name.clone(),
@@ -380,6 +386,8 @@ fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {
         sampled_weights: plan.model.sampled_elements(),
         constant_weights: plan.model.constant_elements(),
         inherited_weights: plan.model.inherited_elements(),
+        kept_values: plan.model.kept_elements(),
+        kept_floats: plan.model.kept_floats(),
         inherits_from: inherits_from.into_iter().collect(),
         weight_commitments: tagged("nascent weight commitments v1", &commitments),
         weight_digest: plan.weight_digest.then(|| weight_digest(digests)),
@@ -405,6 +413,9 @@ pub enum VerifyError {
     /// The model specification cannot be encoded.
     #[error("model: {0}")]
     Model(#[from] FormatError<SpecError>),
+    /// A plan that samples nothing: it needs no proof, and the absence of proofs shows nothing.
+    #[error("the plan samples no weight, so there is no proof, and nothing is shown")]
+    NothingSampled,
     /// The proofs were made under another SRS than the verifier's.
     #[error(
         "proofs made under SRS {}, the verifier has {}",

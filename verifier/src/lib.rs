@@ -88,7 +88,9 @@ pub use relayout::{
     RelayoutReport, RelayoutStatement, RelayoutTile, verify_relayout, verify_relayout_columns,
 };
 pub use report::{NotProved, Proved, Report, Seed, StreamReport};
-pub use spec::{Distribution, Fill, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec};
+pub use spec::{
+    Distribution, Fill, KeptTensor, ModelSpec, Precision, SpecError, StreamSpec, TensorSpec,
+};
 pub use srs::{Srs, SrsError};
 pub use statement::{TileStatement, transcript_prefix};
 pub use vk::{CircuitKind, TileShape, VerifyingKey, VkData, VkError, WeightColumns};

@@ -128,7 +128,7 @@ impl Serialize for Plan {
 
 impl Format for Plan {
     const MAGIC: [u8; 8] = *b"nsc.plan";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const MAX_BYTES: usize = ModelSpec::MAX_BYTES + (64 << 10);
     type Error = PlanError;
 
@@ -151,7 +151,7 @@ impl Format for Plan {
 impl Plan {
     /// Digest of the canonical bytes.
     pub fn digest(&self) -> Result<Digest32, FormatError<PlanError>> {
-        Ok(tagged("nascent plan v1", &[&self.encode()?]))
+        Ok(tagged("nascent plan v2", &[&self.encode()?]))
     }
 
     /// The publisher key of the statement, for either kind of seed.
@@ -201,6 +201,7 @@ mod tests {
                 rules_digest: [0; 32],
                 streams: Vec::new(),
                 tensors: Vec::new(),
+                kept: Vec::new(),
             },
             publisher_key,
             beacon: "tomorrow's value".into(),

@@ -43,6 +43,10 @@ pub struct Report {
     pub constant_weights: u64,
     /// Weights that are an earlier plan's.
     pub inherited_weights: u64,
+    /// Values that the model file keeps, as the plan lists them: no rule fills them.
+    pub kept_values: u64,
+    /// Those of them that are floating-point numbers.
+    pub kept_floats: u64,
     /// Digests of those plans.
     pub inherits_from: Vec<Digest32>,
     /// Digest of the commitments to all weight lanes, tile by tile.
@@ -129,6 +133,8 @@ pub enum NotProved {
     ModelFile,
     /// Where inherited weights come from: the earlier plans' proofs show that.
     Inherited,
+    /// Anything about values that the model file keeps.
+    Kept,
     /// Anything about training, or about the weights after initialization.
     Training,
 }
@@ -180,11 +186,16 @@ impl fmt::Display for NotProved {
                 "that a given file of weights holds the committed ones, each scaled as the plan says"
             }
             Self::ModelFile => {
-                "that the graph and rules digests belong to a given model file: recompute the plan"
+                "that the graph and rules digests, and the list of what the file keeps, belong to a \
+                 given model file: recompute the plan"
             }
             Self::Inherited => {
                 "where the weights come from that the plan takes from earlier plans: their proofs \
                  show that, and a chain has them all"
+            }
+            Self::Kept => {
+                "where the values come from that the model file keeps: their maker chose them, and no \
+                 seed explains them"
             }
             Self::Training => "anything that happened to the weights after initialization",
         })

@@ -7,7 +7,7 @@ use bitcoin::block::Header;
 use bitcoin::consensus::deserialize;
 use bitcoin::hashes::Hash;
 use bitcoin::{Network, blockdata::constants::genesis_block};
-use nascent_beacons::{BitcoinError, EvidenceError, Finding, establish};
+use nascent_beacons::{BitcoinError, EvidenceError, Finding, condition, establish};
 use nascent_verifier::BeaconSource;
 
 const HEADERS: [&str; 3] = [
@@ -58,15 +58,90 @@ fn real_headers_hold() {
         assert_eq!(displayed, header.block_hash().to_string());
         let Finding::Bitcoin {
             work_bits, time, ..
-        } = finding
+        } = &finding
         else {
             panic!("another kind");
         };
-        assert_eq!(time, u64::from(header.time));
+        assert_eq!(*time, u64::from(header.time));
         // 2^32 and a little for each header.
         let expected = 32.0 + f64::from(confirmations).log2();
         assert!((work_bits - expected).abs() < 1e-3, "{work_bits}");
+        // A laptop's work: real, and below the floor.
+        assert_eq!(finding.established_by(), None);
     }
+}
+
+/// Blocks 822,530 to 822,536 of the main chain; each takes `2^78.03` hashes.
+const RECENT: [&str; 7] = [
+    "0000002cea1ce261e182d4569a062d8907b9eff8d3fabd5b371c00000000000000000000\
+     fe684bad1f19cfbc9c21e0b08726599c507d2bea652e82a464f0304daba01f86e67b8665b3e8031755e9ba82",
+    "0040f92d72066085e4c705170b1998d418b1c442b105070635c303000000000000000000\
+     5e3a8e93d6fb8f9191328ea0798a002261dbbdb162e4e42c6b4e7517801fe434f77b8665b3e803176380152c",
+    "00e0d8285fcbae254e28c51b3747af6451f70155bd43e074aa3e03000000000000000000\
+     03ad22cad850ca3186cc9be428b483790acda5748783c966da3ede658cdbbeda48808665b3e80317719c4e96",
+    "00400020153a9a23ef1a7a4363b78ba08056befe253461af4d0a00000000000000000000\
+     c05ffe24810ab53e44863945ba2fd28cbdd1e00c30e242925025a85397fb99c4d0818665b3e8031754958631",
+    "002001208516cb6a8539f27baade38af1a0ff771fc8986640c4f01000000000000000000\
+     a9b36dde3cfef0924e72b078ba157676814624d4e6ce8f3c81b40facfa0a810914828665b3e80317ce00b195",
+    "00a04623e0001175ae7b16d8013a139f7906874120a734564d7100000000000000000000\
+     1a4b675d1e706c773ecb49e25bcf3f2f60e204ccc26375652391bd9009f62a0b16838665b3e8031784540758",
+    "0020c72de37f3b18435d802dcf8135195eab5752d6a0db90ceea01000000000000000000\
+     16d8840ccb956d2391c92188841dee490aaf4964872c1ab0c44e7f55a6af5baf7b878665b3e803174c1f02c0",
+];
+
+/// The floor is on both: three real blocks are `2^79.6` hashes, four are `2^80.03`.
+#[test]
+fn the_floor_of_work() {
+    let headers: Vec<u8> = hex::decode(RECENT.concat()).unwrap();
+    let mut anchor = [0; 32];
+    anchor.copy_from_slice(&headers[4..36]);
+    let finding = |first: u64, confirmations: u16, bits: u32| {
+        let source = BeaconSource::Bitcoin {
+            anchor_height: 822_529,
+            anchor,
+            height: 822_529 + first,
+            confirmations,
+            bits,
+        };
+        let count = first as usize - 1 + usize::from(confirmations);
+        establish(source, headers[..80 * count].to_vec()).unwrap().1
+    };
+    // Whatever the plan would have taken: what counts is what was done.
+    for bits in [0x1703_e8b3, 0x207f_ffff] {
+        for (first, confirmations, holds) in [
+            (1, 1, false),
+            (1, 3, false),
+            (1, 4, true),
+            (4, 3, false),
+            (4, 4, true),
+            (1, 7, true),
+        ] {
+            let finding = finding(first, confirmations, bits);
+            assert_eq!(finding.is_established(), holds, "{first} {confirmations}");
+            let open = finding.leaves_open()[0].contains("below the floor");
+            assert_eq!(open, !holds);
+        }
+    }
+    let Finding::Bitcoin { header_bits, .. } = finding(1, 7, 0x1703_e8b3) else {
+        panic!("another kind");
+    };
+    assert!((header_bits - 78.033).abs() < 1e-3, "{header_bits}");
+    // Many easy headers do not make up for a hard one, nor a few hard ones for an easy one.
+    let with = |work_bits, header_bits| Finding::Bitcoin {
+        height: 1,
+        hash: [0; 32],
+        time: 0,
+        confirmations: 6,
+        work_bits,
+        header_bits,
+    };
+    assert!(with(80.0, 75.0).is_established());
+    assert!(!with(90.0, 74.99).is_established());
+    assert!(!with(79.99, 77.0).is_established());
+    // A plan's target says the same before there are headers.
+    let below = |bits| condition(&source(1, 6, bits)).is_some();
+    assert!(!below(0x1703_e8b3) && !below(0x1720_0000));
+    assert!(below(0x1720_0001) && below(0x1d00_ffff) && below(0x207f_ffff));
 }
 
 /// The crate `bitcoin` accepts the same headers, one by one.
@@ -153,8 +228,10 @@ fn too_little_work() {
         tip = hash;
         evidence.extend(header);
     }
-    // Under a plan that takes such a target it would pass: that is what the target is for.
-    assert!(establish(source(1, 2, easy), evidence.clone()).is_ok());
+    // Under a plan that takes such a target it holds, and shows nothing: the plan's maker chose it.
+    let (_, finding) = establish(source(1, 2, easy), evidence.clone()).unwrap();
+    assert_eq!(finding.established_by(), None);
+    assert!(finding.leaves_open()[0].contains("below the floor"));
     let expected = BitcoinError::TooEasy {
         position: 0,
         limit: EASIEST,

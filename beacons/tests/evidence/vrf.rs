@@ -48,6 +48,8 @@ fn the_examples_of_the_standard_hold() {
         let (value, finding) = establish(source, proof).unwrap();
         assert_eq!(value.value, output);
         assert_eq!(finding, Finding::Vrf);
+        // Whose key it is, the proof does not say.
+        assert_eq!(finding.established_by(), None);
     }
 }
 

@@ -29,17 +29,41 @@ use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
 use harness::LaidOut;
 use nascent_circuits::inference::InferenceCircuit;
-use nascent_circuits::inference::plan::plan_hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
+use nascent_circuits::inference::plan::{Hidden, plan_hidden};
 
-fn lanes() -> Vec<Lanes> {
+fn lanes() -> [Lanes; 2] {
     let lanes = |units, folds, params, weights| Lanes {
         units,
         folds,
         params,
         weights,
     };
-    vec![lanes(4, 2, 2, 8), lanes(3, 1, 1, 5)]
+    [lanes(4, 2, 2, 8), lanes(3, 1, 1, 5)]
+}
+
+/// Hiding moves no parameter, so a commitment for one of the two circuits serves the other as well,
+/// if both have the same lanes and rows; other lanes are other cells.
+#[test]
+fn hidden_and_public_circuits_have_the_same_cells() {
+    let mut compared = 0;
+    for case in cases() {
+        let public = lanes().map(|lanes| plan_hidden(&case.graph, lanes, Hidden::default()));
+        let public = public.map(|layout| layout.expect("planned"));
+        for (public, lanes) in public.iter().zip(lanes()) {
+            for (inputs, outputs) in [(true, false), (false, true), (true, true)] {
+                // Ranges wider than the tables cannot be hidden.
+                let hidden = Hidden { inputs, outputs };
+                if let Ok(layout) = plan_hidden(&case.graph, lanes, hidden) {
+                    assert!(layout.has_cells_of(public), "{} {hidden:?}", case.name);
+                    compared += 1;
+                }
+            }
+        }
+        let [a, b] = &public;
+        assert!(!a.has_cells_of(b), "{}", case.name);
+    }
+    assert!(compared > 20, "{compared}");
 }
 
 #[test]

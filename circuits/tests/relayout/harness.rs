@@ -44,6 +44,7 @@ pub fn spec() -> ModelSpec {
         fill,
     };
     ModelSpec {
+        kept: Vec::new(),
         name: "m".into(),
         graph_digest: [1; 32],
         rules_digest: [2; 32],

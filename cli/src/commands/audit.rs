@@ -2,7 +2,7 @@
 
 use super::common::{self, BeaconArgs, PreviousWeights};
 use super::init;
-use crate::evidence;
+use crate::evidence::{self, Known};
 use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         weight_digest: claimed,
     } = common::read_plan(&args.plan)?;
     let beacon = beacon(args.beacon.read(&plan)?, bundled)?;
-    let checked = evidence::check(&beacon, &[])?;
+    let checked = evidence::check(&beacon, &Known::default())?;
     let secret = args.secret.read()?;
     if plan.publisher_key.is_some() && secret.is_none() {
         return Err(Failure::new(

@@ -1,6 +1,6 @@
 //! `nascent beacon`: values with their evidence, from bytes or from an endpoint.
 
-use crate::evidence;
+use crate::evidence::{self, Known};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{Context, Outcome};
@@ -109,6 +109,9 @@ struct CheckArgs {
     /// Hash of a block that you know to be final, as it is displayed
     #[arg(long, value_name = "HEX", value_parser = files::digest)]
     block_hash: Vec<[u8; 32]>,
+    /// Key of a VRF whose holder you trust
+    #[arg(long, value_name = "HEX", value_parser = files::digest)]
+    vrf_key: Vec<[u8; 32]>,
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
@@ -117,7 +120,11 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         Command::Pack(args) => pack(context, args),
         Command::Check(args) => {
             let value: BeaconValue = files::read(&args.file)?;
-            tell(context, &args.file, &value, &args.block_hash)
+            let known = Known {
+                blocks: &args.block_hash,
+                vrf_keys: &args.vrf_key,
+            };
+            tell(context, &args.file, &value, &known)
         }
     }
 }
@@ -181,17 +188,12 @@ fn pack(context: &Context, args: PackArgs) -> Result<Outcome> {
 }
 
 fn keep(context: &Context, out: &OutArgs, value: &BeaconValue) -> Result<Outcome> {
-    let outcome = tell(context, &out.out, value, &[])?;
+    let outcome = tell(context, &out.out, value, &Known::default())?;
     files::write(&out.out, &value.encode().or_fail(Kind::Internal)?)?;
     Ok(outcome)
 }
 
-fn tell(
-    context: &Context,
-    file: &Path,
-    value: &BeaconValue,
-    known: &[[u8; 32]],
-) -> Result<Outcome> {
+fn tell(context: &Context, file: &Path, value: &BeaconValue, known: &Known<'_>) -> Result<Outcome> {
     let checked = evidence::check_one(value, known)?;
     checked.print(context, None);
     let mut json = checked.json(None);

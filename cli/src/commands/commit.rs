@@ -442,6 +442,15 @@ fn checked(path: &Path, data: &CommitmentData, srs: &Srs) -> Result<WeightCommit
 
 const NO_LINK: &str = "there is no link between the proof and the commitment";
 
+/// Whose tiles a commitment is to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TilesOf {
+    /// Digest of the plan.
+    pub plan: [u8; 32],
+    /// Digest of the beacon value.
+    pub beacon: [u8; 32],
+}
+
 /// What a verifier was given to link proofs to.
 pub struct Published {
     path: PathBuf,
@@ -483,31 +492,36 @@ impl Published {
         checked.map_err(|error| self.refused(&error.to_string()))
     }
 
-    /// Whether the commitment is to tiles of an initialization.
-    pub fn is_of_tiles(&self) -> bool {
-        let mut parts = self.commitment.parts().iter();
-        parts.any(|part| matches!(part.subject(), CommittedTo::Tile { .. }))
+    /// The plan and the beacon value whose tiles the commitment is to; none if it is to no tiles.
+    ///
+    /// # Errors
+    ///
+    /// If its parts are of several: tiles of one plan beside another's are no plan's weights.
+    pub fn tiles_of(&self) -> Result<Option<TilesOf>> {
+        let mut found = None;
+        for part in self.commitment.parts() {
+            if let CommittedTo::Tile { plan, beacon, .. } = *part.subject() {
+                let of = TilesOf { plan, beacon };
+                if found.replace(of).is_some_and(|earlier| earlier != of) {
+                    return Err(self.refused("it is to tiles of several plans or beacon values"));
+                }
+            }
+        }
+        Ok(found)
     }
 
-    /// Checks that columns of a relayout are those of a part about such a thing.
-    pub fn check_across(
-        &self,
-        about: impl Fn(&CommittedTo) -> bool,
-        weights: &ProvedWeights,
-    ) -> Result<()> {
-        let parts = self.commitment.parts().iter();
-        let mut linked = parts
-            .filter(|part| about(part.subject()))
-            .filter_map(|part| {
-                let link = self.links.get(&(*weights.context(), *part.digest()))?;
-                Some((part, link))
-            });
-        let (part, link) = linked.next().ok_or_else(|| self.refused(NO_LINK))?;
+    /// Checks that columns of a relayout are those of the part about such a thing.
+    pub fn check_across(&self, subject: &CommittedTo, weights: &ProvedWeights) -> Result<()> {
+        let part = self.commitment.part(subject);
+        let part = part.ok_or_else(|| self.refused("it is about other weights"))?;
+        let link = self.links.get(&(*weights.context(), *part.digest()));
+        let link = link.ok_or_else(|| self.refused(NO_LINK))?;
         let checked: std::result::Result<(), LinkError> = weights.verify_link_across(part, link);
         checked.map_err(|error| self.refused(&error.to_string()))
     }
 
-    fn refused(&self, what: &str) -> Failure {
+    /// A refusal of the commitment, or of its links.
+    pub fn refused(&self, what: &str) -> Failure {
         let message = format!("REFUSED: {}: {what}", self.path.display());
         Failure::new(Kind::Refused, message)
             .help("the proof may hold, but for other weights than the ones that were published")

@@ -3,6 +3,7 @@
 use crate::evidence;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::fills;
 use crate::output::{Context, count};
 use nascent_compiler::{Architecture, Earlier, Limits, Model, Preset, Rules};
 use nascent_prover::derive::{DeriveError, Deriver, SafetensorsFile};
@@ -307,6 +308,8 @@ pub fn spec_json(spec: &ModelSpec) -> Result<Value> {
         "sampled_weights": spec.sampled_elements(),
         "constant_weights": spec.constant_elements(),
         "inherited_weights": spec.inherited_elements(),
+        "values": fills::counts_json(&spec.fill_counts()),
+        "fills": fills::json(spec),
         "inherits_from": spec.inherits_from().iter().map(hex::encode).collect::<Vec<_>>(),
         "streams": spec.streams.iter().map(stream).collect::<Vec<_>>(),
     }))
@@ -336,15 +339,8 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
         "model digest",
         &hex::encode(model.digest().or_fail(Kind::Input)?),
     );
-    line(
-        "weights",
-        &format!(
-            "{} sampled, {} constant, {} tensors",
-            count(model.sampled_elements()),
-            count(model.constant_elements()),
-            model.tensors.len()
-        ),
-    );
+    line("values", &fills::counts(&model.fill_counts()));
+    fills::print(context, model);
     for earlier in model.inherits_from() {
         line(
             "inherited",

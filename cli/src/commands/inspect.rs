@@ -3,6 +3,7 @@
 use super::{common, relayout};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::fills;
 use crate::output::{self, Context, Outcome, count};
 use nascent_compiler::infer::Profile;
 use nascent_compiler::{Architecture, Limits};
@@ -78,7 +79,7 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         Some("plan") => plan(context, path)?,
         Some("beacon value") => beacon(context, path)?,
         Some("proof bundle") => bundle(context, path)?,
-        Some("model specification") => common::spec_json(&files::read::<ModelSpec>(path)?)?,
+        Some("model specification") => specification(context, path)?,
         Some("verifying key") => key(context, path)?,
         Some("verifier SRS") => verifier_srs(context, path)?,
         Some("weight commitment") => commitment(context, path)?,
@@ -137,6 +138,14 @@ fn plan(context: &Context, path: &Path) -> Result<Value> {
     let plan: Plan = files::read(path)?;
     common::print_plan(context, &plan)?;
     common::plan_json(&plan)
+}
+
+fn specification(context: &Context, path: &Path) -> Result<Value> {
+    let spec: ModelSpec = files::read(path)?;
+    let counts = fills::counts(&spec.fill_counts());
+    context.result(format!("{:<18}{counts}", "values"));
+    fills::print(context, &spec);
+    common::spec_json(&spec)
 }
 
 fn beacon(context: &Context, path: &Path) -> Result<Value> {

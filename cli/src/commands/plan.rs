@@ -7,11 +7,12 @@ use crate::machine;
 use crate::output::{Context, Outcome, count};
 use crate::passphrase::PassphraseArgs;
 use crate::secret::Secret;
-use nascent_beacons::{Network, parse_source};
+use nascent_beacons::{Network, condition, parse_source};
 use nascent_circuits::sampling::row_distance;
+use nascent_compiler::init::Init;
 use nascent_compiler::{Model, TensorReport};
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Announcement, BeaconSource, Plan, StreamSpec};
+use nascent_verifier::{Announcement, BeaconSource, Fill, Plan, StreamSpec};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -95,7 +96,12 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let earlier = common::earlier(&previous)?;
     let name = args.name.as_deref();
     let model = common::compile_after(&args.model, name, &args.rules, &earlier, &args.redraw)?;
-    if model.spec.sampled_elements() == 0 && model.spec.inherited_elements() > 0 {
+    if model.spec.sampled_elements() == 0 && model.spec.inherited_elements() == 0 {
+        let message = "the rules sample no weight: nothing is left for the plan's beacon";
+        return Err(Failure::new(Kind::Usage, message)
+            .help("give rules that sample: constants, and fills without spread, need no plan"));
+    }
+    if model.spec.sampled_elements() == 0 {
         let message = "every weight is inherited: nothing is left for this plan's beacon";
         return Err(Failure::new(Kind::Usage, message)
             .help("--redraw PATTERN samples weights anew whatever earlier plans have"));
@@ -111,6 +117,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .map_err(|error| Failure::from_error(Kind::Usage, error))?;
     files::write(&args.out, &plan.encode().or_fail(Kind::Input)?)?;
     common::print_plan(context, &plan)?;
+    warn_of_constants(context, &model);
     if model.kept_floats() > 0 {
         context.result(format!(
             "{:<18}{} float values of the file's own: constants that no rule fills and no seed explains",
@@ -127,6 +134,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         warn_of_bias(context, stream);
     }
     for source in plan.beacon.sources() {
+        if let Some(condition) = condition(source) {
+            context.note(format!("{source} counts as established: {condition}"));
+        }
         warn_of_past(context, source, plan.created);
     }
     context.note(format!(
@@ -150,6 +160,20 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .collect();
     json["inputs"] = model.inputs.into();
     Ok(Outcome::ok(json))
+}
+
+/// Fills that are called samples and are constants.
+fn warn_of_constants(context: &Context, model: &Model) {
+    let reports = model.tensors.iter().zip(&model.spec.tensors);
+    for (report, tensor) in reports {
+        let constant = matches!(tensor.fill, Fill::Constant { .. });
+        if constant && !matches!(report.init, Init::Constant { .. }) {
+            context.warn(format!(
+                "{:?} is filled by {}, whose spread vanishes in f32: it is a constant, and counts as one",
+                tensor.name, report.init
+            ));
+        }
+    }
 }
 
 /// A value that is out already can be chosen.

@@ -1,8 +1,8 @@
 //! `nascent prove relayout`, and its verification: the weights of an inference are the deviates of
 //! a plan's tiles.
 
-use super::commit::{Published, Publisher, links_file};
-use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
+use super::commit::{Published, Publisher, TilesOf, links_file};
+use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, PlanSource};
 use super::compile::{GRAPH, PARAMS, read_origins};
 use super::inference::{lay_out, read_graph};
 use super::init;
@@ -263,6 +263,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: RelayoutBundle = files::read(args.file)?;
     let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
     let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
+    let given = args.plan.map(common::read_plan).transpose()?;
     check_given(args, &bundle.statement)?;
     let derive = || find_key(context, args, &bundle);
     let (key, origin) = proof_key(context, args.keys, &bundle.vk_digest, derive)?;
@@ -275,9 +276,16 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", args.file.display()))
         .help("this proof shows nothing")?;
+    let tiles_of = match &published {
+        Some(published) => published.tiles_of()?,
+        None => None,
+    };
+    if let (Some(published), Some(of)) = (&published, &tiles_of) {
+        check_tiles_of(published, of, given.as_ref())?;
+    }
     let linked = published
         .as_ref()
-        .map(|published| linked(published, &bundle.statement, &columns))
+        .map(|published| linked(published, tiles_of, &bundle.statement, &columns))
         .transpose()?;
     let time = started.elapsed();
     context.result(
@@ -299,11 +307,19 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
             hex::encode(published.digest())
         ));
     }
+    if let Some(of) = &tiles_of {
+        context.result(format!("        of the plan {}", hex::encode(of.plan)));
+        context.result(format!(
+            "        and the beacon value with the digest {}",
+            hex::encode(of.beacon)
+        ));
+    }
     context.result("not proved: that these are the commitments of the tiles' proofs and of an inference's: links show");
     context.result(
         "            that (--commitment), `nascent verify` of a chain all; anything about weights that",
     );
-    context.result("            the plan fills with constants");
+    context.result("            the plan fills with constants; that the commitment's circuit has each number in the");
+    context.result("            cell in which this one has it");
     if origin.is_known() {
         context.result(format!("key               {}", origin.words()));
     } else {
@@ -321,6 +337,8 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     json["key_origin"] = origin.name().into();
     json["key_rederived"] = (origin == KeyOrigin::Rederived).into();
     json["linked"] = json!(linked);
+    json["linked_plan"] = json!(tiles_of.map(|of| hex::encode(of.plan)));
+    json["linked_beacon"] = json!(tiles_of.map(|of| hex::encode(of.beacon)));
     json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
     json["proof_bytes"] = bundle.proof.len().into();
     json["verify_seconds"] = time.as_secs_f64().into();
@@ -328,25 +346,45 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     Ok(Outcome::unless_open(json, open.into_iter().collect()))
 }
 
+/// The commitment's tiles are those of the plan that was given, and of its beacon value if that is a
+/// bundle.
+fn check_tiles_of(published: &Published, of: &TilesOf, given: Option<&PlanSource>) -> Result<()> {
+    let Some(given) = given else {
+        return Ok(());
+    };
+    if given.plan.digest().or_fail(Kind::Input)? != of.plan {
+        return Err(published.refused("its tiles are another plan's"));
+    }
+    let beacon = given.beacon.as_ref().map(Beacon::digest);
+    if beacon.is_some_and(|beacon| beacon != of.beacon) {
+        return Err(published.refused("its tiles are of another beacon value"));
+    }
+    Ok(())
+}
+
 /// Checks the links to a published commitment, to the tiles or to the parameters; says to which.
 fn linked(
     published: &Published,
+    tiles_of: Option<TilesOf>,
     statement: &RelayoutStatement,
     columns: &RelayoutColumns,
 ) -> Result<&'static str> {
-    if !published.is_of_tiles() {
+    let Some(TilesOf { plan, beacon }) = tiles_of else {
         let architecture = statement.architecture;
-        let parameters = |to: &CommittedTo| *to == CommittedTo::Parameters { architecture };
-        published.check_across(parameters, &columns.weights)?;
+        let parameters = CommittedTo::Parameters { architecture };
+        published.check_across(&parameters, &columns.weights)?;
         return Ok("the parameters");
-    }
+    };
     for (tile, lanes) in statement.tiles.iter().zip(&columns.tiles) {
-        let of_tile = |to: &CommittedTo| {
-            matches!(to, CommittedTo::Tile { stream, index, .. }
-                if (*stream, *index) == (tile.stream, tile.index))
+        let (stream, index) = (tile.stream, tile.index);
+        let subject = CommittedTo::Tile {
+            plan,
+            beacon,
+            stream,
+            index,
         };
         published
-            .check_across(of_tile, lanes)
+            .check_across(&subject, lanes)
             .doing(format!("tile {} of stream {}", tile.index, tile.stream))?;
     }
     Ok("the tiles' deviates")

@@ -10,15 +10,17 @@ use super::common::{
 use super::inspect::read_key;
 use super::prove::key_file;
 use super::{chain, inference, keys, relayout, srs};
-use crate::evidence::{self, Checked};
+use crate::evidence::{self, Checked, Known};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::fills;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
 use nascent_circuits::tile::TileParams;
 use nascent_compiler::Earlier;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
+use nascent_verifier::spec::FillCounts;
 use nascent_verifier::{
     Fill, InferenceBundle, InitBundle, NotProved, Plan, Provenance, RelayoutBundle, Report, Seed,
     Srs, StreamReport, VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
@@ -40,6 +42,9 @@ pub struct Args {
     /// among those given
     #[arg(long, value_name = "HEX", value_parser = files::digest)]
     block_hash: Vec<[u8; 32]>,
+    /// Key of a VRF whose holder you trust; VRF keys of the beacon must be among those given
+    #[arg(long, value_name = "HEX", value_parser = files::digest)]
+    vrf_key: Vec<[u8; 32]>,
     /// The model; with the same rules it must give the bundle's model digest
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -192,9 +197,12 @@ impl Args {
         self.development_srs
     }
 
-    /// Hashes of blocks that are known to be final.
-    pub fn known_blocks(&self) -> &[[u8; 32]] {
-        &self.block_hash
+    /// What of the beacon is known from elsewhere.
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            blocks: &self.block_hash,
+            vrf_keys: &self.vrf_key,
+        }
     }
 
     /// A published commitment.
@@ -232,7 +240,7 @@ impl Args {
         }
         let all = [Initialization, Answer, Relayout, Chain];
         let of_plan = [Initialization, Chain];
-        let options: [(&str, bool, &[Subject]); 16] = [
+        let options: [(&str, bool, &[Subject]); 17] = [
             ("--plan", self.plan.is_some(), &all),
             (
                 "--beacon-value",
@@ -242,6 +250,7 @@ impl Args {
             ("--beacon-file", self.beacon.beacon_file.is_some(), &of_plan),
             ("--evidence", !self.beacon.evidence.is_empty(), &of_plan),
             ("--block-hash", !self.block_hash.is_empty(), &of_plan),
+            ("--vrf-key", !self.vrf_key.is_empty(), &of_plan),
             (
                 "--model",
                 self.model.is_some(),
@@ -429,7 +438,7 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
     args.check_keys_used(&used)?;
     let previous = args.previous.read()?;
     let compared = compare(args, &bundle, &common::earlier(&previous)?)?;
-    let values = evidence::check(&bundle.beacon, &args.block_hash)
+    let values = evidence::check(&bundle.beacon, &args.known())
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let keys = find_keys(context, args, &bundle)?;
     let published = args
@@ -446,7 +455,11 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
         .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
     let origins: Vec<KeyOrigin> = keys.iter().map(|(_, origin)| *origin).collect();
     let not_proved = not_proved(&report, &compared, &origins, &values);
-    print(context, &report, &compared, &origins);
+    let model = &bundle.plan.model;
+    let counts = model.fill_counts();
+    print(context, &report, &counts, &compared, &origins);
+    context.result("\nFills");
+    fills::print(context, model);
     print_values(context, &bundle.plan, &values);
     if let Some(published) = &published {
         context.result("\nLinked");
@@ -466,6 +479,8 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
     }
     let mut json = report_json(&report, &not_proved);
     json["bundle"] = json!(args.bundle);
+    json["values"] = fills::counts_json(&counts);
+    json["fills"] = fills::json(model);
     json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
     json["beacon_values"] = values
         .iter()
@@ -695,7 +710,13 @@ fn not_proved(
     report.not_proved.iter().copied().filter(open).collect()
 }
 
-fn print(context: &Context, report: &Report, compared: &Compared, origins: &[KeyOrigin]) {
+fn print(
+    context: &Context,
+    report: &Report,
+    counts: &FillCounts,
+    compared: &Compared,
+    origins: &[KeyOrigin],
+) {
     let line = |text: &str| context.result(text);
     line(if report.development_srs {
         "PROOFS HOLD, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
@@ -705,12 +726,8 @@ fn print(context: &Context, report: &Report, compared: &Compared, origins: &[Key
         "ACCEPTED, if the verifying keys are honest (see below)"
     });
     line("\nAbout");
-    line(&format!(
-        "  model        {} ({} weights sampled, {} constant)",
-        report.model,
-        count(report.sampled_weights),
-        count(report.constant_weights)
-    ));
+    line(&format!("  model        {}", report.model));
+    line(&format!("  values       {}", fills::counts(counts)));
     line(&format!(
         "  digest       {}",
         hex::encode(report.model_digest)
@@ -832,6 +849,9 @@ pub fn report_json(report: &Report, not_proved: &[NotProved]) -> Value {
         "proof_bytes": report.proof_bytes,
         "sampled_weights": report.sampled_weights,
         "constant_weights": report.constant_weights,
+        "inherited_weights": report.inherited_weights,
+        "kept_values": report.kept_values,
+        "kept_floats": report.kept_floats,
         "weight_commitments": hex::encode(report.weight_commitments),
         "weight_digest": report.weight_digest.map(hex::encode),
         "proved": proved.collect::<Vec<_>>(),

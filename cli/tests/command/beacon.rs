@@ -4,6 +4,7 @@ use crate::support::{Folder, world};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Beacon, BeaconSource, InitBundle};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::OnceLock;
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 const DRAND: &str = "drand:network=quicknet,round=123";
 const ETHEREUM: &str = "ethereum:number=19449567";
 const BLOCK_HASH: &str = "85cdcbe36217fd57bf2c33731d8460657a7ce512401f49c9f6392c82a7ccf7ac";
+const VRF_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 const VRF: &str = "vrf:key=d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a,alpha=";
 const SOURCES: [&str; 3] = [DRAND, ETHEREUM, VRF];
 
@@ -99,20 +101,35 @@ fn the_whole_way() {
         .iter()
         .map(|value| value["established"].as_bool().expect("a truth value"))
         .collect();
-    assert_eq!(established, [true, false, true]);
+    // Whose the VRF's key is, its proof does not say: the publisher could have made it.
+    assert_eq!(established, [true, false, false]);
+    assert!(json["beacon_values"][2]["established_by"].is_null());
     assert!(names(&json["not_proved"]).contains(&"BeaconEvidence"));
-    // With the block's hash from a chain one trusts nothing of it stays open.
+    // With the block's hash from a chain one trusts, and the key of a holder, nothing stays open.
     let hash = ["--block-hash", BLOCK_HASH];
     let json = folder.json(&[&verify[..], &hash].concat()).exits(0).json();
+    assert!(names(&json["not_proved"]).contains(&"BeaconEvidence"));
+    let key = ["--vrf-key", VRF_KEY];
+    let json = folder.json(&[&verify[..], &hash, &key].concat());
+    let json = json.exits(0).json();
     let open = names(&json["not_proved"]);
     assert!(!open.contains(&"BeaconEvidence") && open.contains(&"PlanTime"));
     assert_eq!(json["beacon_values"][1]["established"], true);
+    let by = json["beacon_values"][2]["established_by"].as_str();
+    assert_eq!(by, Some("the VRF's key is one that you gave"));
+    let other = "11".repeat(32);
+    let failure = folder.json(&[&verify[..], &["--vrf-key", &other]].concat());
+    let failure = failure.failure(1, "refused");
+    assert!(failure.contains(VRF_KEY), "{failure}");
 
     let words = folder.run(&verify).exits(0).stdout;
     for expected in [
         "Beacon value 3",
         "prevrandao of Ethereum block 19449567",
         "not shown    that the block is on the chain, and final",
+        "so it is     established: a signature under the key of a public drand network",
+        "so it is     NOT ESTABLISHED: not shown that the block is on the chain",
+        "so it is     NOT ESTABLISHED: not shown whose key it is",
         "by its own date the plan was made after this value was out",
     ] {
         assert!(words.contains(expected), "{expected}: {words}");
@@ -153,6 +170,22 @@ fn a_bundle_whose_evidence_does_not_hold() {
     assert!(failure.contains("VRF"), "{failure}");
     let failure = refused(&|bundle| value(bundle, 0).value[0] ^= 1);
     assert!(failure.contains("another value"), "{failure}");
+    // A network of one's own.
+    let own = |bundle: &mut InitBundle| {
+        if let BeaconSource::Drand { chain, .. } = &mut value(bundle, 0).source {
+            chain[0] ^= 1;
+        }
+        let sources = bundle.beacon.values().iter();
+        bundle.plan.beacon = sources
+            .map(|of| of.source.clone())
+            .collect::<Vec<_>>()
+            .into();
+    };
+    let failure = refused(&own);
+    assert!(
+        failure.contains("no network with the chain hash"),
+        "{failure}"
+    );
     // A plan edited once the value was known, value and evidence honest.
     let sources = |sources: Vec<BeaconSource>| {
         move |bundle: &mut InitBundle| bundle.plan.beacon = sources.clone().into()
@@ -172,6 +205,76 @@ fn a_bundle_whose_evidence_does_not_hold() {
         bundle.beacon = honest.beacon.values()[..1].to_vec().into();
     });
     assert!(failure.contains("tile 0"), "{failure}");
+}
+
+/// Headers that the publisher mined on the first blocks' anchor, under a target of his plan's choice.
+fn mined(headers: usize) -> Vec<u8> {
+    let mut evidence = Vec::new();
+    let mut tip = hex::decode(GENESIS).expect("digits");
+    tip.reverse();
+    for _ in 0..headers {
+        let mut header = [0; 80];
+        header[4..36].copy_from_slice(&tip);
+        header[72..76].copy_from_slice(&0x207f_ffff_u32.to_le_bytes());
+        tip = loop {
+            let hash = Sha256::digest(Sha256::digest(header)).to_vec();
+            if hash[31] < 0x7f {
+                break hash;
+            }
+            header[76] += 1;
+        };
+        evidence.extend(header);
+    }
+    evidence
+}
+
+const GENESIS: &str = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
+
+/// A plan whose target anyone meets: the evidence holds, and the value is nobody's but its maker's.
+#[test]
+fn a_beacon_that_its_publisher_mined() {
+    let folder = Folder::new();
+    let source = format!("bitcoin:anchor=0/{GENESIS},height=100,confirmations=6,bits=207fffff");
+    let world = world();
+    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
+    let plan = [
+        "plan",
+        &model,
+        "--rules",
+        &rules,
+        "--public-seed",
+        "-o",
+        "p",
+    ];
+    let run = folder.run(&[&plan[..], &["--source", &source]].concat());
+    let said = run.exits(0).stderr;
+    assert!(said.contains("below the floor of 2^75 hashes"), "{said}");
+    folder.write("headers", &mined(105));
+    let packed = pack(&folder, &source, "headers", "b").exits(0).json();
+    assert_eq!(packed["established"], false);
+    let prove = [
+        "prove",
+        "p",
+        "--evidence",
+        "b",
+        "--out",
+        "bundle",
+        "--k",
+        "8",
+    ];
+    folder
+        .json(&[&prove[..], &["--development-srs"]].concat())
+        .exits(0);
+    let verify = ["verify", "bundle", "--development-srs"];
+    let json = folder.json(&verify).exits(0).json();
+    let value = &json["beacon_values"][0];
+    assert_eq!(value["established"], false);
+    let verdict = value["verdict"].as_str().expect("words");
+    assert!(verdict.contains("NOT ESTABLISHED"), "{verdict}");
+    assert!(verdict.contains("below the floor"), "{verdict}");
+    assert!(names(&json["not_proved"]).contains(&"BeaconEvidence"));
+    let words = folder.run(&verify).exits(0).stdout;
+    assert!(words.contains("so it is     NOT ESTABLISHED"), "{words}");
 }
 
 #[test]

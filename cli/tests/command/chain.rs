@@ -1,6 +1,8 @@
 //! What goes well.
 
-use crate::support::{BEACON, Folder, key_name, world};
+use crate::support::{BEACON, Folder, RULES, example, key_name, world};
+use nascent_verifier::codec::Format;
+use nascent_verifier::{Fill, InitBundle};
 use serde_json::Value;
 
 #[track_caller]
@@ -64,7 +66,7 @@ fn a_plan_says_what_it_keeps_and_warns_of_small_limbs() {
         "{}",
         run.stderr
     );
-    assert!(!run.stdout.contains("kept"), "{}", run.stdout);
+    assert!(run.stdout.contains("0 kept"), "{}", run.stdout);
     let run = folder
         .run(&[&["plan", &model][..], &more].concat())
         .exits(0);
@@ -83,6 +85,94 @@ fn a_plan_says_what_it_keeps_and_warns_of_small_limbs() {
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
     assert_eq!(digits, kept.to_string(), "{line}");
 }
+
+/// A model that keeps all its matrices but one bias, and one whose samples are a constant.
+#[test]
+fn values_that_the_publisher_chose_are_counted_and_shown() {
+    let folder = Folder::new();
+    let model = example("lenet5-average.onnx");
+    let plan = |rules: &str| {
+        folder.write("rules.toml", format!("{RULES}{rules}").as_bytes());
+        let plan = ["plan", &model, "--rules", "rules.toml", "--public-seed"];
+        folder.json(&[&plan[..], &["--beacon", "x", "-o", "p", "--force"]].concat())
+    };
+    let json = plan(KEEP).exits(0).json();
+    let values = &json["plan"]["model"]["values"];
+    let all = json["plan"]["model"]["fills"].as_array().expect("a list");
+    assert_eq!(values["sampled"], 6);
+    assert_eq!(values["kept_floats"], 61_700);
+    assert_eq!(all[0]["fill"], "kept");
+    let prove = ["prove", "p", "--beacon-value", BEACON, "--k", "8"];
+    let prove = [&prove[..], &["--development-srs", "--out", "b"]].concat();
+    folder.json(&prove).exits(0);
+    let verify = ["verify", "b", "--development-srs"];
+    let json = folder.json(&verify).exits(0).json();
+    assert_eq!(json["values"], *values);
+    assert_eq!(
+        (&json["sampled_weights"], &json["kept_floats"]),
+        (&6.into(), &61_700.into())
+    );
+    let mut open = json["not_proved"].as_array().expect("a list").iter();
+    assert!(open.any(|item| item["name"] == "Kept"));
+    for command in [&verify[..], &["inspect", "b"], &["inspect", "p"]] {
+        let words = folder.run(command).exits(0).stdout;
+        assert!(words.contains("6 of 61,7"), "{words}");
+        assert!(words.contains("(61,700 floats)"), "{words}");
+        let mut lines = words.lines();
+        let largest = lines.find(|line| line.trim_start().starts_with("kept "));
+        let largest = largest.expect("a row");
+        assert!(
+            largest.contains("floats of the model file's own"),
+            "{words}"
+        );
+        assert!(words.contains("normal, mean 0.000000, std "), "{words}");
+    }
+    // A list of kept tensors that says less is another model's than the proofs'.
+    let bundle = InitBundle::decode(&std::fs::read(folder.path("b")).expect("read"));
+    let mut bundle = bundle.expect("a bundle");
+    bundle.plan.model.kept.clear();
+    folder.write("b", &bundle.encode().expect("valid"));
+    folder.json(&verify).failure(1, "refused");
+
+    // Every weight 0.7: a constant, and counted as one.
+    let json = plan(GONE).exits(0).json();
+    let values = &json["plan"]["model"]["values"];
+    assert!(values["constant"].as_u64() > Some(50_000), "{values}");
+    let words = json["tensors"].to_string();
+    assert!(words.contains("its spread vanishes in f32"), "{words}");
+    // All but a few in a thousand; values that are infinite.
+    let failure = plan(&GONE.replace("1e-30", "1e-8")).failure(3, "input");
+    assert!(failure.contains("spread is lost"), "{failure}");
+    let failure = plan(&GONE.replace("1e-30", "3e38")).failure(3, "input");
+    assert!(failure.contains("beyond the largest f32"), "{failure}");
+    // The same in a bundle that no `plan` wrote is no bundle.
+    let mut bundle = world().bundle();
+    for tensor in &mut bundle.plan.model.tensors {
+        if let Fill::Sampled { mean_bits, .. } = &mut tensor.fill {
+            *mean_bits = 1e30_f32.to_bits();
+        }
+    }
+    let error = bundle.encode().expect_err("no spread");
+    assert!(error.to_string().contains("its spread is lost"), "{error}");
+}
+
+const KEEP: &str = r#"
+[[rule]]
+name = "conv1.bias"
+init = "normal"
+std = 0.1
+[[rule]]
+name = "*"
+init = "keep"
+"#;
+
+const GONE: &str = r#"
+[[rule]]
+role = "linear"
+init = "normal"
+mean = 0.7
+std = 1e-30
+"#;
 
 #[test]
 fn verify_says_what_was_proved_and_what_not() {

@@ -32,6 +32,35 @@ fn tiles_that_do_not_cover_the_model() {
     assert!(refused(far).contains("not part of the model"));
 }
 
+/// No tile, no stream, no sampled weight: nothing is left to be false, and nothing is shown.
+#[test]
+fn a_bundle_that_proves_nothing() {
+    let failure = refused(|bundle| {
+        for tensor in &mut bundle.plan.model.tensors {
+            tensor.fill = Fill::Constant { bits: 0 };
+        }
+        bundle.plan.model.streams.clear();
+        bundle.streams.clear();
+        bundle.tiles.clear();
+    });
+    assert!(failure.contains("samples no weight"), "{failure}");
+    // Nor is there a plan for it.
+    let folder = Folder::new();
+    folder.write("zeros.toml", ZEROS.as_bytes());
+    let model = world().file("tiny.toml");
+    let plan = ["plan", &model, "--rules", "zeros.toml", "--public-seed"];
+    let plan = [&plan[..], &["--beacon", "x", "--out", "p"]].concat();
+    let failure = folder.json(&plan).failure(2, "usage");
+    assert!(failure.contains("sample no weight"), "{failure}");
+}
+
+const ZEROS: &str = r#"
+version = 1
+[[rule]]
+name = "*"
+init = "zeros"
+"#;
+
 #[test]
 fn proofs_of_something_else() {
     refused(|bundle| bundle.tiles[1].proof = bundle.tiles[0].proof.clone());

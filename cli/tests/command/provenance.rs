@@ -2,8 +2,9 @@
 
 use crate::support::{BEACON, Folder, RULES, Run, example, run};
 use nascent_verifier::codec::Format;
+use nascent_verifier::link::{CommittedTo, Link};
 use nascent_verifier::provenance::Attachments;
-use nascent_verifier::{InferenceBundle, Provenance};
+use nascent_verifier::{CommitmentData, InferenceBundle, Provenance};
 use std::fs;
 
 /// A plan, its weights as ONNX, and the compiled model.
@@ -136,6 +137,49 @@ fn a_chain_is_made_verified_and_drawn() {
         "other.c",
     ];
     run(&folder, &alone, &[]).failure(1, "refused");
+    // Tiles of the plan that was given, and of one plan.
+    let of_plan = |commitment: &str, plan: &str| {
+        let given = ["--commitment", commitment, "--links", "r.links"];
+        let verify = ["verify", "r", "--development-srs", "--plan", plan];
+        run(&folder, &[&verify[..], &given].concat(), &[])
+    };
+    let linked = of_plan("deviates.c", "tiles").exits(0).json();
+    assert_eq!(linked["linked_plan"].as_str().map(str::len), Some(64));
+    let other = ["plan", &example("lenet5-average.onnx"), "--public-seed"];
+    let rules = ["--rules", "rules.toml", "--beacon", "y", "-o", "other"];
+    run(&folder, &other, &rules).exits(0);
+    let refused = of_plan("deviates.c", "other").failure(1, "refused");
+    assert!(
+        refused.contains("its tiles are another plan's"),
+        "{refused}"
+    );
+    let bytes = fs::read(folder.path("deviates.c")).expect("read");
+    let mut mixed = CommitmentData::decode(&bytes).expect("a commitment");
+    let mut another = mixed.parts[0].clone();
+    if let CommittedTo::Tile { plan, .. } = &mut another.subject {
+        plan[0] ^= 1;
+    }
+    mixed.parts.push(another);
+    folder.write("mixed.c", &mixed.encode().expect("valid"));
+    let refused = of_plan("mixed.c", "plan").failure(1, "refused");
+    assert!(refused.contains("several plans"), "{refused}");
+    // An answer that stands twice would make up the number of a link that nothing looks at.
+    let honest = fs::read(folder.path("chain")).expect("read");
+    let mut padded = Provenance::decode(&honest).expect("a chain");
+    padded.answers.push(padded.answers[0].clone());
+    padded.links.links.push(Link {
+        proof: [1; 32],
+        other: [2; 32],
+        bytes: vec![3; 544],
+    });
+    assert!(padded.encode().is_err());
+    folder.write("chain", &unchecked(&honest, &padded));
+    let refused = verify(&folder, &[]).failure(3, "input");
+    assert!(
+        refused.contains("has the proof of an earlier answer"),
+        "{refused}"
+    );
+    folder.write("chain", &honest);
     // Derived keys are the ones that came with it.
     let derived = verify(&folder, &["--rederive-key"]).exits(0).json();
     for key in derived["keys"].as_array().expect("a list") {
@@ -191,6 +235,11 @@ fn a_chain_is_made_verified_and_drawn() {
     attached(&|files| files.architectures[0].0.truncate(100));
     attached(&|files| files.origins[0].0.truncate(20));
     attached(&|files| files.origins.clear());
+}
+
+/// A file that its format would refuse to write, as a cheat writes it.
+fn unchecked(like: &[u8], chain: &Provenance) -> Vec<u8> {
+    [&like[..10], &postcard::to_allocvec(chain).expect("encoded")].concat()
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn derived_weights_are_compiled_and_tied_to_their_tiles() {
     folder.json(&other).exits(0);
     let elsewhere = ["--plan", "other", "--architecture", "m/model.graph"];
     let elsewhere = [&elsewhere[..], &["--origins", "m/model.origins"]].concat();
-    let message = verify(&folder, &elsewhere).failure(3, "input");
+    let message = verify(&folder, &elsewhere).failure(1, "refused");
     assert!(message.contains("another model"), "{message}");
     let mut bytes = fs::read(folder.path("r")).expect("read");
     let middle = bytes.len() / 2;

@@ -244,3 +244,55 @@ fn the_order_of_protobuf_fields_does_not_count() {
         .unwrap();
     assert_eq!(model.spec.graph_digest, digest(&net));
 }
+
+/// Whatever form the values have that the publisher chose: the specification lists them.
+#[test]
+fn kept_values_of_every_kind_are_listed() {
+    let floats = |name: &str, values: &[f32]| AttributeProto {
+        name: name.to_owned(),
+        r#type: 6,
+        floats: values.to_vec(),
+        ..AttributeProto::default()
+    };
+    let net = |constant: &str| {
+        Net::new()
+            .weight("w", &[4, 4])
+            .ints("table", &[1, 2, 3, 4])
+            .ints("unused", &[5, 6])
+            .node_with("Constant", "", constant, vec![ints("value_ints", &[7; 9])])
+            .node_with("Constant", "", "e", vec![floats("value_floats", &[0.5; 3])])
+            .node("MatMul", "x w", "h")
+            .node_with("Elu", "h", "f", vec![floats("hidden", &[0.25; 5])])
+            .node("Cast", "table", "t")
+            .node("Add", "f t", "y")
+            .output("y")
+    };
+    let model = net("c").compile().unwrap();
+    let kept: Vec<_> = model
+        .spec
+        .kept
+        .iter()
+        .map(|kept| (kept.name.as_str(), kept.elements(), kept.floats))
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            ("Constant.value_floats", Some(3), true),
+            ("Constant.value_ints", Some(9), false),
+            ("Elu.hidden", Some(5), true),
+            ("table", Some(4), false),
+        ]
+    );
+    assert_eq!(
+        (model.spec.kept_elements(), model.spec.kept_floats()),
+        (21, 8)
+    );
+    // Names of what nodes compute are in no digest, nor is the order of the file.
+    let mut other = net("d");
+    other.graph().initializer.reverse();
+    let other = other.compile().unwrap();
+    assert_eq!(other.spec, model.spec);
+    let mut more = net("c");
+    more.graph().node[0].attribute[0].ints.push(7);
+    assert_ne!(more.compile().unwrap().spec.kept, model.spec.kept);
+}

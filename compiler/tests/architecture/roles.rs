@@ -185,6 +185,8 @@ fn layer_norm_written_out() {
     assert_eq!(roles, [Role::Linear, Role::NormScale, Role::NormBias]);
     let names: Vec<_> = model.untouched.iter().map(|u| u.name.as_str()).collect();
     assert_eq!(names, ["eps", "two"]);
+    let kept: Vec<_> = model.spec.kept.iter().map(|k| k.name.as_str()).collect();
+    assert_eq!(kept, ["eps", "two"]);
 }
 
 #[test]
@@ -312,6 +314,11 @@ fn what_cannot_be_filled_is_refused() {
     assert_eq!(filled.spec.tensors[1].name, "m");
 
     assert_eq!(kept.kept_floats(), 16);
+    assert_eq!(
+        (kept.spec.kept_floats(), kept.spec.kept_elements()),
+        (16, 16)
+    );
+    assert_eq!(kept.spec.kept[0].name, "m");
 
     let quantized = Net::new()
         .ints("w", &[1, 2, 3])

@@ -62,6 +62,7 @@ fn model(kinds: &[(Distribution, Precision)], tensors: &[(&str, &[u64], Fill)]) 
         rows,
     });
     ModelSpec {
+        kept: Vec::new(),
         name: "test".into(),
         graph_digest: [1; 32],
         rules_digest: [2; 32],

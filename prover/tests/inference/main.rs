@@ -14,7 +14,7 @@ use nascent_params::Srs;
 use nascent_prover::inference::{InferenceKeys, InferenceProof, Seal};
 use nascent_verifier::inference::{HiddenCounts, prefix};
 use nascent_verifier::{
-    Hidden, InferenceBundle, InferenceError, InferenceReport, verify_inference,
+    Hidden, InferenceBundle, InferenceError, InferenceReport, VerifyingKey, verify_inference,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -104,6 +104,42 @@ fn change(values: &mut [i64], hidden: Option<&mut Hidden>) {
     match hidden {
         Some(hidden) => hidden.digest[0] ^= 1,
         None => values[0] ^= 1,
+    }
+}
+
+/// The most openings of a column and of a weight column, and the random rows that hide them: the
+/// openings, the commitment, and two more.
+#[track_caller]
+fn hiding(vk: &VerifyingKey) -> (usize, usize, u64) {
+    let data = vk.data();
+    let columns = 0..u32::try_from(data.advice_phases.len()).expect("few");
+    let openings: Vec<usize> = columns.map(|column| data.openings_of(column)).collect();
+    for (column, &openings) in openings.iter().enumerate() {
+        let said = openings as u64 + 1;
+        assert!(
+            said + 2 <= data.random_rows(),
+            "column {column}: {openings}"
+        );
+    }
+    let lists = (0..).map_while(|list| vk.weights(list));
+    let weights = lists.flat_map(|list| list.columns.clone());
+    let of_weights = weights.map(|column| openings[column as usize]);
+    let most = openings.iter().copied().max().expect("columns");
+    (most, of_weights.max().unwrap_or(0), data.random_rows())
+}
+
+/// In the book's table of what hiding rests on.
+#[test]
+fn every_column_has_random_rows_left() {
+    for case in cases() {
+        let setting = Setting::new(&case);
+        let most = if case.hidden.inputs || case.hidden.outputs {
+            3
+        } else {
+            2
+        };
+        let counted = hiding(setting.keys.verifying_key());
+        assert_eq!(counted, (most, 1, 6), "{}", case.name);
     }
 }
 

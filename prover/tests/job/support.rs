@@ -83,6 +83,7 @@ pub fn plan(publisher_key: Option<[u8; 32]>) -> Plan {
     };
     let lanes = precision(0).lanes();
     let model = ModelSpec {
+        kept: Vec::new(),
         name: "toy".into(),
         graph_digest: [1; 32],
         rules_digest: [2; 32],

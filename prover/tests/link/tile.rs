@@ -38,6 +38,7 @@ impl Setting {
             mean_bits: 0,
         };
         let model = ModelSpec {
+            kept: Vec::new(),
             name: "two tiles".into(),
             graph_digest: [1; 32],
             rules_digest: [2; 32],

@@ -15,7 +15,7 @@ use nascent_prover::keys::TileKeys;
 use nascent_prover::link::{Blinding, Columns, Committer, Opening, Proved};
 use nascent_prover::tile::Subject;
 use nascent_verifier::bundle::{StreamProofs, TileProof};
-use nascent_verifier::link::{CommittedTo, Link, LinkError, PartData, TAIL, tail_rows};
+use nascent_verifier::link::{CommittedTo, Link, LinkError, LinksError, PartData, TAIL, tail_rows};
 use nascent_verifier::provenance::{
     Answer, Attachments, Initialization, Linked, Origin, OriginReport, ProvenanceFileError, Step,
     StepError, Version,
@@ -333,6 +333,36 @@ impl World {
     }
 }
 
+/// The most openings of a column and of a weight column, and the random rows that hide them: the
+/// openings, the commitment, and two more.
+#[track_caller]
+fn hiding(vk: &VerifyingKey) -> (usize, usize, u64) {
+    let data = vk.data();
+    let columns = 0..u32::try_from(data.advice_phases.len()).expect("few");
+    let openings: Vec<usize> = columns.map(|column| data.openings_of(column)).collect();
+    for (column, &openings) in openings.iter().enumerate() {
+        let said = openings as u64 + 1;
+        assert!(
+            said + 2 <= data.random_rows(),
+            "column {column}: {openings}"
+        );
+    }
+    let lists = (0..).map_while(|list| vk.weights(list));
+    let weights = lists.flat_map(|list| list.columns.clone());
+    let of_weights = weights.map(|column| openings[column as usize]);
+    let most = openings.iter().copied().max().expect("columns");
+    (most, of_weights.max().unwrap_or(0), data.random_rows())
+}
+
+/// In the book's table of what hiding rests on.
+#[test]
+fn every_column_has_random_rows_left() {
+    let publisher = &World::get().publisher;
+    assert_eq!(hiding(publisher.tile.verifying_key()), (9, 1, 12));
+    assert_eq!(hiding(publisher.inference.verifying_key()), (2, 1, 6));
+    assert_eq!(hiding(publisher.setting.keys.verifying_key()), (2, 1, 6));
+}
+
 /// The link that a step asks for, taken out of the file.
 fn without(links: &mut Links, from: &Provenance, position: usize) {
     let gone = from.links.links[position].clone();
@@ -518,15 +548,60 @@ fn links_are_about_their_proofs_and_commitments() {
         ]
     );
     // One of no step, and one twice.
-    for extra in [&world.other.links.links[0], &world.chain.links.links[0]] {
-        let (step, error) = world.refused(|chain| chain.links.links.push(extra.clone()));
-        assert_eq!(step, Step::Whole);
-        let expected = StepError::ExtraLinks {
-            expected: 5,
-            got: 6,
-        };
-        assert_eq!(error, expected);
-    }
+    let (step, error) = world.refused(|chain| {
+        chain.links.links.push(world.other.links.links[0].clone());
+    });
+    assert_eq!(step, Step::Whole);
+    let extra = StepError::ExtraLinks {
+        expected: 5,
+        got: 6,
+    };
+    assert_eq!(error, extra);
+    let (step, error) = world.refused(|chain| {
+        let mut twice = chain.links.links[0].clone();
+        twice.bytes = vec![7; twice.bytes.len()];
+        chain.links.links.insert(0, twice);
+    });
+    assert_eq!(step, Step::Whole);
+    let repeated = ProvenanceFileError::Links(LinksError::Repeated { link: 1 });
+    assert_eq!(error, StepError::File(repeated));
+}
+
+/// A step that stands twice makes up the number of links, and hides one that nothing looks at.
+#[test]
+fn a_proof_stands_once_and_every_link_is_looked_at() {
+    let world = World::get();
+    let garbage = Link {
+        proof: [1; 32],
+        other: [2; 32],
+        bytes: vec![3; 544],
+    };
+    let (step, error) = world.refused(|chain| {
+        chain.answers.insert(1, chain.answers[0].clone());
+        chain.links.links.push(garbage.clone());
+    });
+    assert_eq!(step, Step::Whole);
+    let repeated = ProvenanceFileError::RepeatedAnswer { answer: 1 };
+    assert_eq!(error, StepError::File(repeated));
+    // A version under a second name, with the same relayout.
+    let (step, error) = world.refused(|chain| {
+        let mut again = chain.versions[0].clone();
+        again.name = "again".into();
+        chain.versions.push(again);
+        chain.links.links.extend([
+            garbage.clone(),
+            Link {
+                proof: [4; 32],
+                ..garbage.clone()
+            },
+        ]);
+    });
+    assert_eq!(step, Step::Version("again".into()));
+    let what = Linked::Lanes {
+        stream: 0,
+        index: 0,
+    };
+    assert_eq!(error, StepError::UsedLink { what });
 }
 
 #[test]
@@ -601,8 +676,11 @@ fn steps_are_neither_missing_nor_reordered() {
         chain.versions[1].origin = chain.versions[0].origin.clone();
     });
     assert_eq!(step, Step::Version("trained".into()));
-    let what = Linked::Weights;
-    assert_eq!(error, StepError::MissingLink { what });
+    let what = Linked::Lanes {
+        stream: 0,
+        index: 0,
+    };
+    assert_eq!(error, StepError::UsedLink { what });
     // Unknown keys.
     let srs = world.publisher.setting.srs.verifier_srs();
     for missing in world.keys.keys() {

@@ -38,6 +38,7 @@ pub fn spec() -> ModelSpec {
         },
     };
     ModelSpec {
+        kept: Vec::new(),
         name: "m".into(),
         graph_digest: [0; 32],
         rules_digest: [0; 32],

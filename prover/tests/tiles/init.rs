@@ -96,6 +96,7 @@ fn plan(keys: &[Keys; 2]) -> Plan {
     // One row more than a tile: two tiles.
     let rows = keys[0].params.weight_rows() as u64 + 1;
     let model = ModelSpec {
+        kept: Vec::new(),
         name: "toy".into(),
         graph_digest: [1; 32],
         rules_digest: [2; 32],

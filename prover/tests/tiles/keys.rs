@@ -139,6 +139,7 @@ fn small_models_get_small_tiles_and_memory_bounds_large_ones() {
         };
         let fill = Fill::Constant { bits: 0 };
         let model = ModelSpec {
+            kept: Vec::new(),
             name: "m".into(),
             graph_digest: [0; 32],
             rules_digest: [0; 32],
@@ -172,6 +173,41 @@ fn a_tiny_proof_scales_times_and_nothing_else() {
     assert!((ratio / here.factor - 1.0).abs() < 1e-9);
     assert_eq!(here.peak_memory(&tile, 1), reference.peak_memory(&tile, 1));
     assert!(here.peak_memory(&tile, 3) > here.peak_memory(&tile, 1));
+}
+
+/// The most openings of a column and of a weight column, and the random rows that hide them: the
+/// openings, the commitment, and two more.
+#[track_caller]
+fn hiding(vk: &VerifyingKey) -> (usize, usize, u64) {
+    let data = vk.data();
+    let columns = 0..u32::try_from(data.advice_phases.len()).expect("few");
+    let openings: Vec<usize> = columns.map(|column| data.openings_of(column)).collect();
+    for (column, &openings) in openings.iter().enumerate() {
+        let said = openings as u64 + 1;
+        assert!(
+            said + 2 <= data.random_rows(),
+            "column {column}: {openings}"
+        );
+    }
+    let lists = (0..).map_while(|list| vk.weights(list));
+    let weights = lists.flat_map(|list| list.columns.clone());
+    let of_weights = weights.map(|column| openings[column as usize]);
+    let most = openings.iter().copied().max().expect("columns");
+    (most, of_weights.max().unwrap_or(0), data.random_rows())
+}
+
+/// In the book's table of what hiding rests on.
+#[test]
+fn every_column_has_random_rows_left() {
+    let precision = params(9, 5).precision;
+    for distribution in [Distribution::Normal, Distribution::Uniform] {
+        for weight_digest in [false, true] {
+            let params = TileParams::new(9, distribution, precision).unwrap();
+            let params = params.with_weight_digest(weight_digest);
+            let keys = TileKeys::generate(params, &srs(9)).unwrap();
+            assert_eq!(hiding(keys.verifying_key()), (9, 1, 12));
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::weights::ProvedWeights;
 use crate::codec::Format;
 use crate::digest::Digest32;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,7 @@ pub struct Link {
 /// A file of links.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Links {
-    /// The links, in any order.
+    /// The links, in any order; no two between the same sides.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_LINKS>")]
     pub links: Vec<Link>,
 }
@@ -48,7 +49,11 @@ impl Format for Links {
     type Error = LinksError;
 
     fn validate(&self) -> Result<(), LinksError> {
+        let mut sides = BTreeSet::new();
         for (link, of) in self.links.iter().enumerate() {
+            if !sides.insert((of.proof, of.other)) {
+                return Err(LinksError::Repeated { link });
+            }
             if of.bytes.len() > MAX_LINK_BYTES {
                 return Err(LinksError::TooLarge {
                     link,
@@ -65,6 +70,12 @@ impl Format for Links {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinksError {
+    /// A second link between a proof and another side: only one of them would be looked at.
+    #[error("link {link} is between the same proof and commitment as an earlier one")]
+    Repeated {
+        /// Position.
+        link: usize,
+    },
     /// A link longer than any tail allows.
     #[error("link {link} has {got} bytes, limit {limit}")]
     TooLarge {

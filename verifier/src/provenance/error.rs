@@ -119,6 +119,12 @@ pub enum StepError {
         /// The proof, or the part of it.
         what: Linked,
     },
+    /// The link that this step needs is an earlier step's: the same proof stands in both.
+    #[error("the link of {what} belongs to an earlier step: a proof stands twice in the chain")]
+    UsedLink {
+        /// The proof, or the part of it.
+        what: Linked,
+    },
     /// A link does not hold.
     #[error("link of {what}: {source}")]
     Link {

@@ -124,7 +124,7 @@ impl Provenance {
 
 impl Format for Provenance {
     const MAGIC: [u8; 8] = *b"nsc.chan";
-    const VERSION: u16 = 3;
+    const VERSION: u16 = 4;
     const MAX_BYTES: usize = 512 << 20;
     type Error = ProvenanceFileError;
 
@@ -148,6 +148,7 @@ impl Format for Provenance {
             }
         }
         let mut last = 0;
+        let mut proofs = BTreeSet::new();
         for (answer, of) in self.answers.iter().enumerate() {
             let invalid = |source| ProvenanceFileError::Answer { answer, source };
             of.inference.validate().map_err(invalid)?;
@@ -158,6 +159,9 @@ impl Format for Provenance {
                 return Err(ProvenanceFileError::AnswerOrder { answer });
             }
             last = of.version;
+            if !proofs.insert(of.inference.proof.as_slice()) {
+                return Err(ProvenanceFileError::RepeatedAnswer { answer });
+            }
         }
         self.links.validate()?;
         let attached = &self.attachments;
@@ -285,6 +289,12 @@ pub enum ProvenanceFileError {
     /// Answers that do not stand in the order of their versions.
     #[error("answer {answer} does not stand in the order of the versions")]
     AnswerOrder {
+        /// Position.
+        answer: usize,
+    },
+    /// An answer with the proof of one before it.
+    #[error("answer {answer} has the proof of an earlier answer: each stands in a chain once")]
+    RepeatedAnswer {
         /// Position.
         answer: usize,
     },

@@ -109,8 +109,8 @@ struct Follower<'a, F> {
     chain: &'a Provenance,
     key: F,
     srs: &'a Srs,
-    /// By context of the proof, and digest of the part.
-    links: BTreeMap<(Digest32, Digest32), &'a [u8]>,
+    /// By context of the proof, and digest of the part; nothing is left of one that a step used.
+    links: BTreeMap<(Digest32, Digest32), Option<&'a [u8]>>,
     used: u64,
     proofs: u64,
 }
@@ -118,7 +118,8 @@ struct Follower<'a, F> {
 impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
     fn new(chain: &'a Provenance, key: F, srs: &'a Srs) -> Self {
         let links = chain.links.links.iter();
-        let links = links.map(|link| ((link.proof, link.other), link.bytes.as_slice()));
+        // `validate` has seen that no two are between the same sides.
+        let links = links.map(|link| ((link.proof, link.other), Some(link.bytes.as_slice())));
         Self {
             chain,
             key,
@@ -134,7 +135,7 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         (self.key)(digest).ok_or(missing)
     }
 
-    /// Takes the link between a proof and a part, and checks it by `check`.
+    /// Takes the link between a proof and a part, and checks it by `check`. No other step gets it.
     fn link(
         &mut self,
         what: Linked,
@@ -142,8 +143,9 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         part: &Part,
         check: impl Fn(&ProvedWeights, &Part, &[u8]) -> Result<(), LinkError>,
     ) -> Result<(), StepError> {
-        let link = self.links.get(&(*weights.context(), *part.digest()));
+        let link = self.links.get_mut(&(*weights.context(), *part.digest()));
         let link = link.ok_or(StepError::MissingLink { what })?;
+        let link = link.take().ok_or(StepError::UsedLink { what })?;
         check(weights, part, link).map_err(|source| StepError::Link { what, source })?;
         self.used = self.used.saturating_add(1);
         Ok(())
@@ -211,11 +213,8 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
             Origin::Initial(bundles) => {
                 let mut relayouts: Vec<RelayoutSummary> = Vec::new();
                 for bundle in bundles {
-                    let relayout = self.relayout(bundle, started, &architecture, part)?;
                     let last = relayouts.last().map(|of| of.initialization);
-                    if last.is_some_and(|last| last >= relayout.initialization) {
-                        return Err(StepError::RelayoutOrder);
-                    }
+                    let relayout = self.relayout(bundle, started, last, &architecture, part)?;
                     relayouts.push(relayout);
                 }
                 OriginReport::Initial(relayouts)
@@ -239,11 +238,13 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         Ok((report, commitment))
     }
 
-    /// The deviates behind the one commitment are the weights behind the other.
+    /// The deviates behind the one commitment are the weights behind the other. It stands behind that of
+    /// an earlier initialization.
     fn relayout(
         &mut self,
         bundle: &RelayoutBundle,
         started: &[Started<'_>],
+        last: Option<usize>,
         architecture: &Digest32,
         part: &Part,
     ) -> Result<RelayoutSummary, StepError> {
@@ -251,6 +252,9 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         let mut all = started.iter().enumerate();
         let of_model = all.find(|(_, of)| of.init.model_digest == statement.model);
         let (initialization, started) = of_model.ok_or(StepError::UnknownModel)?;
+        if last.is_some_and(|last| last >= initialization) {
+            return Err(StepError::RelayoutOrder);
+        }
         if statement.architecture != *architecture {
             return Err(StepError::Differs {
                 what: "the relayout's architecture",
@@ -305,12 +309,12 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         })
     }
 
-    /// Every link of the file belongs to a step.
+    /// Every link of the file was checked by a step.
     fn no_other_links(&self) -> Result<(), StepError> {
-        let got = u64::try_from(self.chain.links.links.len()).unwrap_or(u64::MAX);
-        if got == self.used {
+        if self.links.values().all(Option::is_none) {
             return Ok(());
         }
+        let got = u64::try_from(self.chain.links.links.len()).unwrap_or(u64::MAX);
         Err(StepError::ExtraLinks {
             expected: self.used,
             got,

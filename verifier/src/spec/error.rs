@@ -74,8 +74,8 @@ pub enum SpecError {
         /// Index of the tensor.
         tensor: usize,
     },
-    /// A scale that is not finite and positive.
-    #[error("tensor {tensor} has a scale that is not finite and positive (bits {got:#010x})")]
+    /// A scale that is not a positive normal number.
+    #[error("tensor {tensor} has a scale that is not a positive normal f32 (bits {got:#010x})")]
     Scale {
         /// Index of the tensor.
         tensor: usize,
@@ -89,6 +89,37 @@ pub enum SpecError {
         tensor: usize,
         /// Bits found.
         got: u32,
+    },
+    /// A sampled tensor with values that are infinite.
+    #[error("tensor {tensor} has values beyond the largest f32")]
+    Overflow {
+        /// Index of the tensor.
+        tensor: usize,
+    },
+    /// A sampled tensor of which nothing random is left in `f32`.
+    #[error(
+        "tensor {tensor} is sampled, but has at most {got} values of f32 where {expected} are needed: \
+         its spread is lost beside its mean, so it is a constant"
+    )]
+    NoSpread {
+        /// Index of the tensor.
+        tensor: usize,
+        /// Fewest values.
+        expected: u64,
+        /// Values at most.
+        got: u64,
+    },
+    /// Kept tensors that are not sorted.
+    #[error("kept tensor {tensor} does not stand in the order of names, shapes and kinds")]
+    KeptOrder {
+        /// Index of the tensor.
+        tensor: usize,
+    },
+    /// A kept tensor with more elements than supported, or none.
+    #[error("kept tensor {tensor} has no elements, or more than 2^48")]
+    KeptSize {
+        /// Index of the tensor.
+        tensor: usize,
     },
     /// A stream index past the list.
     #[error("tensor {tensor} samples stream {stream}, which does not exist")]

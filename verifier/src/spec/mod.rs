@@ -1,14 +1,18 @@
 //! What the sampling rules of a model are: streams, tensors, and their digest.
 
 mod error;
+mod fills;
 mod model;
+mod spread;
 mod stream;
 mod tensor;
 
 pub use error::SpecError;
+pub use fills::{FillCounts, FillGroup, FillKind};
 pub use model::ModelSpec;
+pub use spread::{MIN_VALUES, Spread};
 pub use stream::{Distribution, Precision, StreamSpec};
-pub use tensor::{Fill, TensorSpec};
+pub use tensor::{Fill, KeptTensor, TensorSpec};
 
 /// Stream outputs of one block: the rate lanes of one permutation.
 pub const ROWS_PER_BLOCK: u64 = 15;

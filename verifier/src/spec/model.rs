@@ -1,8 +1,8 @@
 //! A model's specification: what makes it valid, and its digest.
 
 use super::{
-    Fill, MAX_ELEMENTS, MAX_NAME, MAX_RANK, MAX_STREAMS, MAX_TENSORS, SpecError, StreamSpec,
-    TensorSpec,
+    Fill, KeptTensor, MAX_ELEMENTS, MAX_NAME, MAX_RANK, MAX_STREAMS, MAX_TENSORS, SpecError,
+    Spread, StreamSpec, TensorSpec,
 };
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged};
@@ -29,11 +29,15 @@ pub struct ModelSpec {
     /// Tensors in canonical order.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_TENSORS>")]
     pub tensors: Vec<TensorSpec>,
+    /// Tensors that keep the values of the model file, sorted. Their values are in the graph's
+    /// digest; the list is what a reader sees of them.
+    #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_TENSORS>")]
+    pub kept: Vec<KeptTensor>,
 }
 
 impl Format for ModelSpec {
     const MAGIC: [u8; 8] = *b"nsc.modl";
-    const VERSION: u16 = 1;
+    const VERSION: u16 = 2;
     const MAX_BYTES: usize = 4 << 20;
     type Error = SpecError;
 
@@ -55,14 +59,15 @@ impl Format for ModelSpec {
                 return Err(SpecError::DuplicateStream { stream: index });
             }
         }
-        self.check_tensors()
+        self.check_tensors()?;
+        self.check_kept()
     }
 }
 
 impl ModelSpec {
     /// Digest of the canonical bytes: the model digest `A`.
     pub fn digest(&self) -> Result<Digest32, FormatError<SpecError>> {
-        Ok(tagged("nascent model v1", &[&self.encode()?]))
+        Ok(tagged("nascent model v2", &[&self.encode()?]))
     }
 
     /// Total number of sampled weights.
@@ -78,6 +83,22 @@ impl ModelSpec {
     /// Total number of weights that earlier plans sample.
     pub fn inherited_elements(&self) -> u64 {
         self.elements_where(|fill| matches!(fill, Fill::Inherited { .. }))
+    }
+
+    /// Total number of values that the model file keeps.
+    pub fn kept_elements(&self) -> u64 {
+        self.kept_where(|_| true)
+    }
+
+    /// Those of them that are floating-point numbers.
+    pub fn kept_floats(&self) -> u64 {
+        self.kept_where(|tensor| tensor.floats)
+    }
+
+    fn kept_where(&self, keep: impl Fn(&KeptTensor) -> bool) -> u64 {
+        let kept = self.kept.iter().filter(|tensor| keep(tensor));
+        kept.filter_map(KeptTensor::elements)
+            .fold(0, u64::saturating_add)
     }
 
     /// Digests of the plans that weights are inherited from.
@@ -120,6 +141,27 @@ impl ModelSpec {
             .fold(0, u64::saturating_add)
     }
 
+    fn check_kept(&self) -> Result<(), SpecError> {
+        bounded("kept tensors", MAX_TENSORS, self.kept.len())?;
+        for (tensor, kept) in self.kept.iter().enumerate() {
+            check_name(&kept.name)?;
+            bounded("dimensions", MAX_RANK, kept.dims.len())?;
+            if kept.elements().is_none_or(|elements| elements == 0) {
+                return Err(SpecError::KeptSize { tensor });
+            }
+        }
+        let rising = self.kept.windows(2).position(|pair| match pair {
+            [a, b] => a > b,
+            _ => false,
+        });
+        match rising {
+            Some(tensor) => Err(SpecError::KeptOrder {
+                tensor: tensor.saturating_add(1),
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn check_tensors(&self) -> Result<(), SpecError> {
         let mut names = BTreeSet::new();
         let mut next_row: Vec<u64> = Vec::new();
@@ -151,6 +193,7 @@ impl ModelSpec {
                         tensor: index,
                         stream,
                     })?;
+                    check_spread(index, spec, scale_bits, mean_bits)?;
                     if elements == 0 {
                         return Err(SpecError::EmptySample { tensor: index });
                     }
@@ -171,6 +214,28 @@ impl ModelSpec {
         }
         Ok(())
     }
+}
+
+/// Something random is left of a sample once its values are `f32`.
+fn check_spread(
+    tensor: usize,
+    stream: &StreamSpec,
+    scale_bits: u32,
+    mean_bits: u32,
+) -> Result<(), SpecError> {
+    let (scale, mean) = (f32::from_bits(scale_bits), f32::from_bits(mean_bits));
+    let spread = Spread::new(stream.distribution, stream.precision, scale, mean);
+    if !spread.is_finite() {
+        return Err(SpecError::Overflow { tensor });
+    }
+    if !spread.is_enough() {
+        return Err(SpecError::NoSpread {
+            tensor,
+            expected: spread.needed(),
+            got: spread.values,
+        });
+    }
+    Ok(())
 }
 
 /// Takes the next `rows` rows of `stream`; a new stream must be the next index.
@@ -202,7 +267,7 @@ fn take_rows(
 
 fn check_affine(tensor: usize, scale_bits: u32, mean_bits: u32) -> Result<(), SpecError> {
     let scale = f32::from_bits(scale_bits);
-    if !(scale.is_finite() && scale > 0.0) {
+    if !(scale.is_normal() && scale > 0.0) {
         return Err(SpecError::Scale {
             tensor,
             got: scale_bits,
@@ -258,6 +323,14 @@ mod tests {
         }
     }
 
+    fn kept(name: &str, dims: &[u64], floats: bool) -> KeptTensor {
+        KeptTensor {
+            name: name.into(),
+            dims: dims.to_vec(),
+            floats,
+        }
+    }
+
     fn model() -> ModelSpec {
         let stream = |distribution, rows| StreamSpec {
             distribution,
@@ -281,6 +354,7 @@ mod tests {
                 tensor("w2", &[15, 3], sampled(0, 2)),
                 tensor("w3", &[], sampled(1, 0)),
             ],
+            kept: vec![kept("scale", &[3, 5], true), kept("shape", &[2], false)],
         }
     }
 
@@ -291,6 +365,10 @@ mod tests {
         assert_eq!(ModelSpec::decode(&bytes), Ok(model.clone()));
         assert_eq!(model.sampled_elements(), 16 + 45 + 1);
         assert_eq!(model.constant_elements(), 4);
+        assert_eq!((model.kept_elements(), model.kept_floats()), (17, 15));
+        let mut other = model.clone();
+        other.kept.pop();
+        assert_ne!(other.digest(), model.digest());
         let mut other = model.clone();
         other.rules_digest[0] = 1;
         assert_ne!(other.digest(), model.digest());
@@ -368,7 +446,7 @@ mod tests {
             scale_bits: scale.to_bits(),
             mean_bits: mean.to_bits(),
         };
-        for scale in [0.0, -0.0, -1.0, f32::NAN, f32::INFINITY] {
+        for scale in [0.0, -0.0, -1.0, f32::NAN, f32::INFINITY, 1e-40] {
             let error = refused(&|m| m.tensors[0].fill = affine(scale, 0.0));
             assert!(matches!(error, SpecError::Scale { tensor: 0, .. }));
         }
@@ -392,6 +470,25 @@ mod tests {
             refused(&|m| m.streams[0].precision.limb_bits = 0),
             SpecError::LimbBits { got: 0 }
         );
+        let gone = refused(&|m| m.tensors[0].fill = affine(1e-34, 0.7));
+        assert_eq!(
+            gone,
+            SpecError::NoSpread {
+                tensor: 0,
+                expected: 256,
+                got: 1
+            }
+        );
+        let infinite = refused(&|m| m.tensors[0].fill = affine(1e36, 0.0));
+        assert_eq!(infinite, SpecError::Overflow { tensor: 0 });
+        assert_eq!(
+            refused(&|m| m.kept.reverse()),
+            SpecError::KeptOrder { tensor: 1 }
+        );
+        for dims in [vec![0], vec![1 << 40, 1 << 40]] {
+            let error = refused(&|m| m.kept[1].dims = dims.clone());
+            assert_eq!(error, SpecError::KeptSize { tensor: 1 });
+        }
         let cut = Distribution::TruncatedNormal { lo: 2, hi: 2 };
         assert_eq!(
             refused(&|m| m.streams[1].distribution = cut),
@@ -443,8 +540,10 @@ mod tests {
 
     #[test]
     fn a_long_form_of_a_number_is_no_second_encoding() {
-        let bytes = model().encode().unwrap();
-        // The last byte is the mean, zero, in one byte; write it in two.
+        let mut model = model();
+        model.kept.clear();
+        let bytes = model.encode().unwrap();
+        // The last byte is the number of kept tensors, zero, in one byte; write it in two.
         let mut longer = bytes[..bytes.len() - 1].to_vec();
         longer.extend([0x80, 0x00]);
         assert_eq!(ModelSpec::decode(&longer), Err(FormatError::NotCanonical));

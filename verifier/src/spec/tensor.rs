@@ -21,7 +21,7 @@ pub enum Fill {
         stream: u16,
         /// First row of the stream.
         first_row: u64,
-        /// Bits of the `f32` scale: finite and positive.
+        /// Bits of the `f32` scale: positive and normal.
         scale_bits: u32,
         /// Bits of the `f32` mean: finite, zero as `+0`.
         mean_bits: u32,
@@ -32,6 +32,26 @@ pub enum Fill {
         /// Digest of that plan.
         plan: Digest32,
     },
+}
+
+/// A tensor of the model file that no rule fills: its values are part of the computation graph, and
+/// no seed explains them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct KeptTensor {
+    /// Its name, or where it stands if it is no tensor of its own: 1 to
+    /// [`MAX_NAME`](super::MAX_NAME) bytes.
+    pub name: String,
+    /// Dimensions; none for a scalar.
+    pub dims: Vec<u64>,
+    /// Whether its elements are floating-point numbers of 16, 32 or 64 bits.
+    pub floats: bool,
+}
+
+impl KeptTensor {
+    /// Number of elements, or `None` past [`MAX_ELEMENTS`].
+    pub fn elements(&self) -> Option<u64> {
+        elements(&self.dims)
+    }
 }
 
 /// A tensor of the model.
@@ -48,10 +68,14 @@ pub struct TensorSpec {
 impl TensorSpec {
     /// Number of elements, or `None` past [`MAX_ELEMENTS`].
     pub fn elements(&self) -> Option<u64> {
-        let mut product = 1_u64;
-        for &dim in &self.dims {
-            product = product.checked_mul(dim)?;
-        }
-        (product <= MAX_ELEMENTS).then_some(product)
+        elements(&self.dims)
     }
+}
+
+fn elements(dims: &[u64]) -> Option<u64> {
+    let mut product = 1_u64;
+    for &dim in dims {
+        product = product.checked_mul(dim)?;
+    }
+    (product <= MAX_ELEMENTS).then_some(product)
 }

@@ -146,3 +146,17 @@ pub struct VkData {
     /// What the circuit is.
     pub kind: CircuitKind,
 }
+
+impl VkData {
+    /// At how many points a proof opens an advice column.
+    pub fn openings_of(&self, column: u32) -> usize {
+        let queries = self.advice_queries.iter();
+        queries.filter(|query| query.column == column).count()
+    }
+
+    /// Random rows at the end of each advice column: a column is hidden if they are more than its
+    /// openings, and one more for its commitment.
+    pub fn random_rows(&self) -> u64 {
+        u64::from(self.blinding_factors).saturating_add(1)
+    }
+}

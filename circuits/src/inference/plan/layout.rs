@@ -106,7 +106,7 @@ impl ContractionPlan {
 }
 
 /// One element of a matrix parameter: where it stands and which element of which tensor it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightPlan {
     /// The tensor.
     pub tensor: nascent_ir::TensorId,
@@ -241,6 +241,14 @@ impl Layout {
     /// The hidden inputs or outputs.
     pub fn seal(&self, role: Role) -> Option<&SealPlan> {
         self.seals.iter().find(|seal| seal.role == role)
+    }
+
+    /// Whether every parameter stands in the cell in which `other` has it. Only then does a link
+    /// between columns of the two circuits say that their parameters are the same: it compares cells,
+    /// and equal numbers of columns do not make equal layouts.
+    pub fn has_cells_of(&self, other: &Self) -> bool {
+        let lanes = |of: &Self| (of.lanes.weights, of.lanes.params);
+        lanes(self) == lanes(other) && self.weights == other.weights && self.params == other.params
     }
 
     /// Rows that carry parameters.

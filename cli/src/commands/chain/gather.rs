@@ -278,7 +278,8 @@ impl Gathered {
             .cloned()
             .collect();
         links.sort_by_key(|link| (link.proof, link.other));
-        links.dedup();
+        // Of several links between the same sides one is enough.
+        links.dedup_by_key(|link| (link.proof, link.other));
         let chain = Provenance {
             initializations,
             versions,

@@ -5,6 +5,7 @@ use crate::commands::structure::Structure;
 use crate::commands::verify::{Compared, KeyOrigin};
 use crate::evidence::Checked;
 use crate::failure::{Classify, Explain, Kind, Result};
+use crate::fills;
 use crate::output::count;
 use nascent_ir::TensorId;
 use nascent_ir::origins::{Coverage, List, coverage};
@@ -144,6 +145,9 @@ pub fn tell(
             key.origin.words()
         ));
     }
+    if report.answers.is_empty() {
+        open.push("any answer: the chain has none".to_owned());
+    }
     open.push("anything about training, data, or how good the answers are".to_owned());
     Ok(Story { steps, open })
 }
@@ -177,6 +181,10 @@ impl Start<'_> {
             ("model", hex::encode(init.model_digest)),
             ("seed", seed),
             ("beacon", self.bundle.plan.beacon.to_string()),
+            (
+                "values",
+                fills::counts(&self.bundle.plan.model.fill_counts()),
+            ),
         ];
         let mut shown =
             vec!["model, rules, seed's owner and beacon are what this digest fixes".to_owned()];
@@ -193,6 +201,9 @@ impl Start<'_> {
                 "that the choice of what to keep of the earlier plan was made without a look at its weights"
                     .to_owned(),
             );
+        }
+        if init.kept_values > 0 {
+            open.push(NotProved::Kept.to_string());
         }
         if compared.plan {
             shown.push("the plan is the one you gave".to_owned());
@@ -219,6 +230,7 @@ impl Start<'_> {
             facts.push(("source", value.value.source.to_string()));
             facts.push(("value", hex::encode(&value.value.value)));
             shown.push(value.shown());
+            facts.push(("so it is", value.verdict()));
             open.extend(
                 value
                     .leaves_open(Some(&self.bundle.plan))
@@ -237,7 +249,12 @@ impl Start<'_> {
             open.push(NotProved::BeaconOrigin.to_string());
         }
         StepStory {
-            nature: Nature::Public,
+            // Evidence that its publisher could have made shows no more than words.
+            nature: if self.compared.beacon || values.iter().all(Checked::is_established) {
+                Nature::Public
+            } else {
+                Nature::Declared
+            },
             name: self.named("beacon"),
             title: self.named("BEACON"),
             facts,
@@ -367,6 +384,18 @@ impl Weights<'_> {
             ),
         }
         self.graph(&mut shown, &mut open);
+        if has_hidden_answers(self.chain, self.version)
+            && !self
+                .material
+                .graphs
+                .contains_key(&self.version.architecture)
+        {
+            open.push(
+                "that the circuit of hidden values has the weights in the relayout's cells: the \
+                 architecture is not attached"
+                    .to_owned(),
+            );
+        }
         if !self.knows_keys {
             open.push(
                 "where in the commitment each number stands: the verifying keys are not known to be \
@@ -411,6 +440,17 @@ impl Weights<'_> {
             open,
         }
     }
+}
+
+/// Whether an answer of a version hides its input or output: it is then of another circuit than the
+/// one whose cells the relayout is about.
+fn has_hidden_answers(chain: &Provenance, version: &VersionReport) -> bool {
+    chain.answers.iter().any(|answer| {
+        let of = chain.versions.get(usize::from(answer.version));
+        let bundle = &answer.inference;
+        of.is_some_and(|of| of.name == version.name)
+            && (bundle.hidden_inputs.is_some() || bundle.hidden_outputs.is_some())
+    })
 }
 
 /// What a version's numbers are.

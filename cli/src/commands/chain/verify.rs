@@ -15,12 +15,16 @@ use crate::commands::verify::{self, Args};
 use crate::evidence;
 use crate::failure::{Explain, Failure, Kind, Result};
 use crate::files;
+use crate::fills;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
+use nascent_circuits::inference::plan::Hidden;
+use nascent_verifier::provenance::Origin;
 use nascent_verifier::{
     CommitmentData, Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance,
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -56,7 +60,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         None => Compared::default(),
     };
     let values = chain.initializations.iter().map(|of| {
-        evidence::check(&of.bundle.beacon, args.known_blocks())
+        evidence::check(&of.bundle.beacon, &args.known())
             .map_err(|failure| failure.context("beacon").context(refused()))
     });
     let values = values.collect::<Result<Vec<_>>>()?;
@@ -67,6 +71,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     let material = Material::read(&chain).doing(refused())?;
     let keys = ChainKeys::find(context, &chain, &material, &given, args.rederives())?;
     check_public(&chain, &material).doing(refused())?;
+    check_cells(&chain, &material).doing(refused())?;
     let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
     let model = args.model().map(ModelFile::read).transpose()?;
     let structures =
@@ -84,6 +89,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         files::write(picture, svg(&story).as_bytes())?;
     }
     print(context, &report, &story, known);
+    print_fills(context, &chain);
     if let Some(whose) = &published {
         context.result(format!(
             "\nThe commitment that you gave is that of {whose}."
@@ -108,6 +114,11 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     json["development_srs"] = report.development_srs.into();
     json["checked"] =
         json!({ "plan": compared.plan, "beacon_value": compared.beacon, "model": compared.model });
+    json["fills"] = chain
+        .initializations
+        .iter()
+        .map(|of| fills::json(&of.bundle.plan.model))
+        .collect();
     json["keys"] = keys.uses().iter().map(key_json).collect();
     json["verify_seconds"] = time.as_secs_f64().into();
     let mut open: Vec<String> = args.open_keys(known).into_iter().collect();
@@ -154,6 +165,49 @@ fn check_public(chain: &Provenance, material: &Material) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Parameters of an answer with hidden values stand where the relayout of its version has them: the
+/// circuits are two, and the links between them compare cells.
+fn check_cells(chain: &Provenance, material: &Material) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for (number, answer) in (1_u64..).zip(&chain.answers) {
+        let bundle = &answer.inference;
+        let hidden = Hidden {
+            inputs: bundle.hidden_inputs.is_some(),
+            outputs: bundle.hidden_outputs.is_some(),
+        };
+        let version = chain.versions.get(usize::from(answer.version));
+        let initial = version.is_some_and(|of| matches!(of.origin, Origin::Initial(_)));
+        let Some(graph) = material.graphs.get(&bundle.architecture) else {
+            continue;
+        };
+        let which = (bundle.architecture, hidden.inputs, hidden.outputs);
+        if !initial || hidden == Hidden::default() || !seen.insert(which) {
+            continue;
+        }
+        let (own, _) = inference::lay_out(graph, hidden)?;
+        let (relaid, _) = inference::lay_out(graph, Hidden::default())?;
+        if !own.has_cells_of(&relaid) {
+            let message = format!(
+                "answer {number}: its circuit has the parameters in other cells than the relayout"
+            );
+            return Err(Failure::new(Kind::Refused, message));
+        }
+    }
+    Ok(())
+}
+
+/// How the values of each plan's model come about.
+fn print_fills(context: &Context, chain: &Provenance) {
+    for (number, of) in (1..).zip(&chain.initializations) {
+        let model = &of.bundle.plan.model;
+        context.result(format!(
+            "\nFills of plan {number}: {}",
+            fills::counts(&model.fill_counts())
+        ));
+        fills::print(context, model);
+    }
 }
 
 fn print(context: &Context, report: &ProvenanceReport, story: &Story, known: bool) {

@@ -1,6 +1,6 @@
 //! Chains that claim what is not so. Each must be refused.
 
-use crate::evidence;
+use crate::evidence::{self, Known};
 use crate::failure::{Failure, Kind, Result};
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, Provenance};
@@ -123,7 +123,7 @@ pub fn other_round(beacon: &Beacon) -> Result<String> {
             *round += 1;
         }
     }
-    match evidence::check(&Beacon::Sources(values), &[]) {
+    match evidence::check(&Beacon::Sources(values), &Known::default()) {
         Err(failure) => Ok(failure.messages().join(": ")),
         Ok(_) => Err(
             Failure::new(Kind::Internal, "a signature on another round was ACCEPTED")

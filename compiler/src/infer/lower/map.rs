@@ -43,7 +43,7 @@ impl Lower<'_> {
             if slopes.is_some_and(|(_, _, gain)| gain == 1.0) {
                 target.scale = target.scale.max(x.scale);
             }
-            let table = self.table(&program, self.range(x), x.scale, target);
+            let table = self.table(id, &program, self.range(x), x.scale, target)?;
             let pre = linear(x.id, 1, None);
             let id = self.push_map(&name, pre, Multiplier::One, table)?;
             (id, 0.0)
@@ -79,7 +79,7 @@ impl Lower<'_> {
             }
             let table = match slopes {
                 Some((p, n, _)) => self.slopes_table(&program, (p, n), step / wanted, target),
-                None => self.table(&program, self.domain(), step, target),
+                None => self.table(id, &program, self.domain(), step, target)?,
             };
             (
                 self.push_map(&name, argument.pre, argument.multiplier, table)?,
@@ -230,15 +230,32 @@ impl Lower<'_> {
         })
     }
 
-    fn table(&self, program: &Program, domain: Range, step: f64, target: Target) -> Table {
-        Table::real(
+    ///
+    /// A range that begins at 0 is for a function that is never negative: below a step, it would be cut.
+    fn table(
+        &self,
+        id: ValueId,
+        program: &Program,
+        domain: Range,
+        step: f64,
+        target: Target,
+    ) -> Result<Table> {
+        let negative = |q: i64| program.at(q as f64 * step) < -target.scale;
+        if target.range.lo == 0 && (domain.lo..=domain.hi).any(negative) {
+            return Err(InferError::Range {
+                layer: self.flow.node(id).to_string(),
+                reason: "its function is negative somewhere, where no sample was".to_owned(),
+                advice: "give samples with such values",
+            });
+        }
+        Ok(Table::real(
             &program.name(),
             domain,
             step,
             target.scale,
             target.range,
             |x| program.at(x),
-        )
+        ))
     }
 
     /// Makes the nodes of an argument so that `q` counts steps of at least `step`.
