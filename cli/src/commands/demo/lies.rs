@@ -1,9 +1,15 @@
 //! Chains that claim what is not so. Each must be refused.
 
+use crate::commands::compile::{GRAPH, ORIGINS, PARAMS, PROFILE};
 use crate::evidence::{self, Known};
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::{Classify, Failure, Kind, Result};
+use crate::files;
+use nascent_compiler::infer::Profile;
+use nascent_ir::{CheckedGraph, Graph, Origins, Params};
+use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, Provenance};
+use std::path::Path;
 
 /// A lie, and the chain that tells it.
 pub struct Lie {
@@ -129,5 +135,60 @@ pub fn other_round(beacon: &Beacon) -> Result<String> {
             Failure::new(Kind::Internal, "a signature on another round was ACCEPTED")
                 .help("please report this"),
         ),
+    }
+}
+
+/// A compiled model whose first table is another function, with profile and list of origins in
+/// agreement: what a publisher would write who wants other answers from the same weights.
+pub fn other_graph(model: &Path, other: &Path) -> Result<()> {
+    let mut graph: Graph = files::read(&model.join(GRAPH))?;
+    if let Some(table) = graph.tables.first_mut() {
+        let least = table.values.iter().copied().min().unwrap_or(0);
+        let half = table.values.len() / 2;
+        // Its range stays what it was.
+        for value in table.values.iter_mut().take(half) {
+            *value = least + i32::from(*value == least);
+        }
+    }
+    let graph: CheckedGraph = graph.check().or_fail(Kind::Internal)?;
+    let architecture = graph.digest().or_fail(Kind::Internal)?;
+    let mut profile: Profile = files::read(&model.join(PROFILE))?;
+    profile.architecture = architecture;
+    let mut origins: Origins = files::read(&model.join(ORIGINS))?;
+    origins.architecture = architecture;
+    let params: Params = files::read(&model.join(PARAMS))?;
+    std::fs::create_dir_all(other).or_fail(Kind::Environment)?;
+    for (name, bytes) in [
+        (GRAPH, graph.encode().or_fail(Kind::Internal)?),
+        (PARAMS, params.encode().or_fail(Kind::Internal)?),
+        (PROFILE, profile.encode().or_fail(Kind::Internal)?),
+        (ORIGINS, origins.encode().or_fail(Kind::Internal)?),
+    ] {
+        files::write(&other.join(name), &bytes)?;
+    }
+    Ok(())
+}
+
+/// A version's name that would print as a line of the verifier's; gives the reason of the refusal.
+pub fn written_verdict(honest: &Provenance) -> Result<String> {
+    let mut chain = honest.clone();
+    let words = "x' has the initial weights _9. MODEL 'x'";
+    if let Some(version) = chain.versions.first_mut() {
+        words.clone_into(&mut version.name);
+    }
+    let mut bytes = chain.encode().or_fail(Kind::Internal)?;
+    let found = bytes
+        .windows(words.len())
+        .position(|part| part == words.as_bytes());
+    let line = found.map_or(0, |at| at + words.find('_').unwrap_or(0));
+    if let Some(byte) = bytes.get_mut(line) {
+        *byte = b'\n';
+    }
+    match Provenance::decode(&bytes) {
+        Err(error) => Ok(error.to_string()),
+        Ok(_) => {
+            let failure = Failure::new(Kind::Internal, "a name of two lines was ACCEPTED");
+            Err(failure.help("please report this"))
+        }
     }
 }

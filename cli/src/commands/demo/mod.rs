@@ -401,7 +401,44 @@ impl Demo<'_> {
             refuse("another round's signature", other_round(&of.bundle.beacon)?);
         }
         refuse("one bit of one weight changed", self.changed_weight()?);
+        refuse(
+            "a verdict written by the file",
+            lies::written_verdict(&honest)?,
+        );
+        refuse("a graph that is not the model", self.other_graph()?);
         Ok(refused.into())
+    }
+
+    /// A chain about an integer graph of the publisher's own: every proof and link of it holds, and each
+    /// deviate is in its place; gives what the verifier says who has the model's file.
+    fn other_graph(&self) -> Result<String> {
+        lies::other_graph(&self.folder.join("model"), &self.folder.join("other"))?;
+        self.command(
+            "commit @other --out @other.commitment --opening @opening --development-srs --force",
+        )?;
+        self.command(
+            "prove relayout @other --plan @plan.nsc --evidence @beacon.nsc --secret @secret \
+             --commitment @weights.commitment --commitment @other.commitment --opening @opening \
+             --development-srs --out @other.relayout --force",
+        )?;
+        self.command(
+            "chain @initial.proofs @weights.commitment @other.commitment @other.relayout @other \
+             --out @other.chain --force",
+        )?;
+        match self.run_command(
+            "verify @other.chain --development-srs --rederive-key --plan @plan.nsc --model @onnx \
+             --rules @rules.toml",
+        ) {
+            Err(failure) if failure.kind() == Kind::Refused => {
+                Ok(failure.messages().last().cloned().unwrap_or_default())
+            }
+            Err(failure) => Err(failure),
+            Ok(_) => Err(Failure::new(
+                Kind::Internal,
+                "a graph that is not the model was ACCEPTED",
+            )
+            .help("please report this")),
+        }
     }
 
     /// Flips a bit of the last weight in the file; gives what the audit says.
