@@ -4,7 +4,7 @@ use nascent_ir::CheckedGraph;
 
 use super::layout::Layout;
 use super::rows::Lanes;
-use super::{Hidden, PlanError, plan_hidden};
+use super::{Budget, Hidden, PlanError, plan_within};
 use crate::inference::fraction::GROUP;
 use crate::inference::shape::Shape;
 use crate::poseidon2::GROUP as BLOCK_GROUP;
@@ -100,8 +100,21 @@ pub fn choose(graph: &CheckedGraph) -> Result<Lanes, PlanError> {
 ///
 /// As [`super::plan_hidden`].
 pub fn choose_hidden(graph: &CheckedGraph, hidden: Hidden) -> Result<Lanes, PlanError> {
+    choose_within(graph, hidden, Budget::DEFAULT)
+}
+
+/// The same, if layouts take no more memory than the budget has.
+///
+/// # Errors
+///
+/// As [`super::plan_within`].
+pub fn choose_within(
+    graph: &CheckedGraph,
+    hidden: Hidden,
+    budget: Budget,
+) -> Result<Lanes, PlanError> {
     let mut best: Option<((bool, u64), Lanes)> = None;
-    let first = plan_hidden(graph, lanes(4, 16, 2), hidden)?;
+    let first = plan_within(graph, lanes(4, 16, 2), hidden, budget)?;
     // Cells hardly depend on the lanes: so many rows are needed with other lanes.
     let cells = Cells::of(&first);
     for k in 8..=24 {

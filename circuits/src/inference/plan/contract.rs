@@ -64,16 +64,19 @@ impl Planner<'_> {
 
     /// A tensor in the outputs of units with its last axis along the columns.
     fn plain(&mut self, node: &Node, id: TensorId) -> Result<Matrix, PlanError> {
-        let cells = Cells::plain(&self.graph.tensor(id).shape);
+        let shape = &self.graph.tensor(id).shape;
+        let columns = shape.last().map_or(1, |&dim| dim as usize);
+        let rows = self.graph.tensor(id).elements() / columns.max(1);
         let stored = self.tensors[id.index()].stored.iter().find(|stored| {
             stored.arrangement == Arrangement::Plain
-                && stored.matrix.rows == cells.rows
-                && stored.matrix.columns == cells.columns
+                && (stored.matrix.rows, stored.matrix.columns) == (rows, columns)
         });
-        match stored {
-            Some(stored) => Ok(stored.matrix),
-            None => self.copy(node, id, &cells),
+        if let Some(stored) = stored {
+            return Ok(stored.matrix);
         }
+        self.spend_units(node, rows as u128, columns as u128)?;
+        let cells = Cells::plain(&self.graph.tensor(id).shape);
+        self.copy(node, id, &cells)
     }
 
     /// Where the right operand stands; a parameter is placed at its first use.
@@ -179,6 +182,7 @@ impl Planner<'_> {
         {
             return Err(unsupported(node, USED_TWICE));
         }
+        self.spend_weights(node, rows, columns)?;
         let matrix = Matrix {
             first: self.layout.weight_rows,
             rows,

@@ -20,6 +20,7 @@ use nascent_ir::{Conv, Node, Op};
 use super::elementwise::Cells;
 use super::layout::{ContractionPlan, Left, Section};
 use super::rows::Matrix;
+use super::budget::countable;
 use super::{Arrangement, Pending, PlanError, Planner, claim, unsupported};
 use crate::inference::claim::Axis;
 
@@ -67,6 +68,22 @@ impl Kernel {
         self.pads.map(|(before, after)| before.max(after))
     }
 
+    /// Refuses rasters and products beyond what can be counted: dimensions, paddings and dilations have
+    /// 32 bits each.
+    fn countable(&self, node: &Node, dims: [usize; 4], row_step: Option<usize>) -> Result<(), PlanError> {
+        let [images, _, height, width] = dims.map(|dim| dim as u128);
+        let [below, beside] = self.margins().map(|margin| margin as u128);
+        let row_step = row_step.map_or(width + beside, |step| step as u128);
+        let image_step = (height + below).saturating_mul(row_step);
+        let [rows, columns] = self.size.map(|size| size.saturating_sub(1) as u128);
+        let [down, across] = self.dilation.map(|dilation| dilation as u128);
+        let degree = (rows * down)
+            .saturating_mul(row_step)
+            .saturating_add(columns * across);
+        let raster = images.saturating_mul(image_step);
+        countable(node, &[row_step, image_step, raster, degree, raster.saturating_add(degree)])
+    }
+
     /// The raster in which the convolution takes images that have to be laid out for it, and its
     /// length.
     fn raster(&self, [images, _, height, width]: [usize; 4]) -> (Arrangement, usize) {
@@ -107,14 +124,22 @@ impl Kernel {
     }
 }
 
-/// The cells in which a convolution takes its input when it has to be laid out for it.
-pub(super) fn operand_cells(shape: &[u32], op: &Conv) -> Cells {
-    // The raster does not depend on the kernel's size.
-    let (arrangement, columns) = Kernel::new(op, &[]).raster(images(shape));
-    Cells::raster(shape, arrangement, columns)
-}
-
 impl Planner<'_> {
+    /// The cells in which a convolution takes its input when it has to be laid out for it.
+    pub(super) fn operand_cells(
+        &mut self,
+        node: &Node,
+        shape: &[u32],
+        op: &Conv,
+    ) -> Result<Cells, PlanError> {
+        // The raster does not depend on the kernel's size.
+        let (kernel, dims) = (Kernel::new(op, &[]), images(shape));
+        kernel.countable(node, dims, None)?;
+        let (arrangement, columns) = kernel.raster(dims);
+        self.spend_units(node, dims[1] as u128, columns as u128)?;
+        Ok(Cells::raster(shape, arrangement, columns))
+    }
+
     pub(super) fn convolution(&mut self, node: &Node, op: &Conv) -> Result<(), PlanError> {
         let shape = self.graph.tensor(op.x).shape.clone();
         let weights = self.graph.tensor(op.w).shape.clone();
@@ -124,7 +149,12 @@ impl Planner<'_> {
         }
         let kernel = Kernel::new(op, &weights);
         let dims = images(&shape);
+        kernel.countable(node, dims, None)?;
         let (x, [image_step, row_step, base]) = self.raster(node, op, &kernel, dims)?;
+        kernel.countable(node, dims, Some(row_step))?;
+        let taps = kernel.size[0] as u128 * kernel.size[1] as u128;
+        countable(node, &[taps, image_step as u128 * dims[0] as u128])?;
+        self.spend_elements(node, kernel.size[0] * kernel.size[1])?;
         let degree = kernel.degree(row_step);
         let top = kernel.pads[0].0 * row_step + kernel.pads[1].0;
         let (shift, result_base) = match (base + degree).checked_sub(top) {
@@ -217,7 +247,8 @@ impl Planner<'_> {
                 return Ok((stored.matrix, [image_step, row_step, base]));
             }
         }
-        let cells = operand_cells(&self.graph.tensor(op.x).shape, op);
+        let shape = self.graph.tensor(op.x).shape.clone();
+        let cells = self.operand_cells(node, &shape, op)?;
         let Arrangement::Raster {
             image_step,
             row_step,

@@ -64,6 +64,13 @@ impl Cells {
     }
 }
 
+/// Rows and columns of a tensor with its last axis along the columns.
+fn matrix_of(shape: &[u32]) -> [u128; 2] {
+    let columns = shape.last().map_or(1, |&dim| u128::from(dim));
+    let rows = shape.iter().rev().skip(1);
+    [rows.map(|&dim| u128::from(dim)).product(), columns]
+}
+
 fn pixels(
     channels: usize,
     height: usize,
@@ -210,8 +217,11 @@ impl Planner<'_> {
             },
             table: self.function(map.table),
         };
+        let elements = info.elements();
         let reader =
             |planner: &mut Self, id: TensorId| -> Result<(Vec<Wire>, Vec<usize>), PlanError> {
+                planner.spend_elements(node, planner.graph.tensor(id).elements())?;
+                planner.spend_elements(node, elements)?;
                 let wires = planner.wires(node, id)?;
                 Ok((wires, broadcast(&planner.graph.tensor(id).shape, &shape)))
             };
@@ -234,6 +244,14 @@ impl Planner<'_> {
                 let what = "a product of matrices cannot be broadcast";
                 return Err(unsupported(node, what));
             }
+            let [rows, columns] = match pending.arrangement {
+                Arrangement::Plain => matrix_of(&shape),
+                Arrangement::Raster { .. } => {
+                    let [_, channels, ..] = super::convolve::images(&shape);
+                    [channels, pending.columns].map(|count| count as u128)
+                }
+            };
+            self.spend_units(node, rows, columns)?;
             let cells = self.pending_cells(&pending, &shape);
             let contract = |element| (None, pick(&second, element));
             let laid = self.lay_units(node, &cells, &op, multipliers, &contract)?;
@@ -242,7 +260,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let first = Some(reader(self, a)?);
-        let cells = self.wanted(node.output, &shape);
+        let cells = self.wanted(node, &shape)?;
         let operands = |element| (pick(&first, element), pick(&second, element));
         let laid = self.lay_units(node, &cells, &op, multipliers, &operands)?;
         self.set(node.output, &cells, laid);
@@ -273,6 +291,9 @@ impl Planner<'_> {
         let info = self.graph.tensor(node.output);
         self.fits(node, info.range)?;
         let shape = info.shape.clone();
+        for id in [op.num, op.den, node.output, node.output] {
+            self.spend_elements(node, self.graph.tensor(id).elements())?;
+        }
         let (num, den) = (self.wires(node, op.num)?, self.wires(node, op.den)?);
         let num_at = broadcast(&self.graph.tensor(op.num).shape, &shape);
         let den_at = broadcast(&self.graph.tensor(op.den).shape, &shape);
@@ -281,7 +302,7 @@ impl Planner<'_> {
             factor_a: op.factor,
             ..self.copy_op()
         };
-        let cells = self.wanted(node.output, &shape);
+        let cells = self.wanted(node, &shape)?;
         let operands = |element: usize| (Some(num[num_at[element]]), Some(den[den_at[element]]));
         let laid = self.lay_units(node, &cells, &|_| unit, None, &operands)?;
         self.set(node.output, &cells, laid);
@@ -289,7 +310,8 @@ impl Planner<'_> {
     }
 
     /// The arrangement that the first contraction of a tensor will take, or one row.
-    fn wanted(&self, id: TensorId, shape: &[u32]) -> Cells {
+    fn wanted(&mut self, node: &Node, shape: &[u32]) -> Result<Cells, PlanError> {
+        let (id, count) = (node.output, self.graph.tensor(node.output).elements());
         let users = self
             .graph
             .nodes
@@ -297,28 +319,30 @@ impl Planner<'_> {
             .filter(|n| n.op.operands().contains(&id));
         for user in users {
             match &user.op {
-                nascent_ir::Op::MatMul(_) => return Cells::plain(shape),
+                nascent_ir::Op::MatMul(_) => {
+                    let [rows, columns] = matrix_of(shape);
+                    self.spend_units(node, rows, columns)?;
+                    return Ok(Cells::plain(shape));
+                }
                 nascent_ir::Op::Conv(op) if op.x == id => {
-                    return super::convolve::operand_cells(shape, op);
+                    return self.operand_cells(node, shape, op);
                 }
                 _ => {}
             }
         }
-        let count = shape.iter().map(|&dim| dim as usize).product();
-        Cells::flat(count)
+        self.spend_units(node, 1, count as u128)?;
+        Ok(Cells::flat(count))
     }
 
     pub(super) fn fold(&mut self, node: &Node, x: TensorId, fold: Fold) -> Result<(), PlanError> {
         if fold == Fold::Max {
             self.fits(node, self.graph.tensor(x).range)?;
         }
+        let info = self.graph.tensor(x);
+        let window = info.shape.last().map_or(1, |&dim| dim as usize);
+        let windows = info.elements() / window.max(1);
+        self.spend_folds(node, windows, window)?;
         let wires = self.wires(node, x)?;
-        let window = self
-            .graph
-            .tensor(x)
-            .shape
-            .last()
-            .map_or(1, |&dim| dim as usize);
         let lanes = self.lanes.folds;
         let mut totals = Vec::with_capacity(wires.len() / window);
         let mut rows = Vec::new();

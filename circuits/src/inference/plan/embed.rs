@@ -16,6 +16,7 @@ impl Planner<'_> {
             [rows, width] => [rows, width].map(|dim| dim as usize),
             _ => [1, 1],
         };
+        self.spend_elements(node, self.graph.tensor(op.ids).elements())?;
         let wires = self.wires(node, op.ids)?;
         let read = wires.into_iter().map(|wire| self.read(node, wire));
         let indices = read.collect::<Result<Vec<Address>, _>>()?;
@@ -60,6 +61,7 @@ impl Planner<'_> {
             self.tensors[node.output.index()].pending = Some(pending);
             return Ok(());
         }
+        self.spend_units(node, result.rows as u128, width as u128)?;
         let (cells, copy) = (Cells::plain(&shape), self.copy_op());
         let laid = self.lay_units(node, &cells, &|_| copy, None, &|_| (None, None))?;
         self.settle(&pending, laid.0);

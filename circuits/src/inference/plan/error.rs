@@ -25,6 +25,29 @@ pub enum PlanError {
         /// Bits of the largest integer.
         bits: u32,
     },
+    /// A graph whose layout takes more memory than the caller is willing to spend.
+    #[error(
+        "node '{node}': up to here the layout takes about {needed} bytes of memory, the limit is {limit}; \
+         allow more (--max-memory) if you trust the graph"
+    )]
+    TooLarge {
+        /// Name of the node.
+        node: String,
+        /// Bytes needed, those of the nodes before it included.
+        needed: u128,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// Rows or columns beyond any circuit.
+    #[error("node '{node}': {needed} rows or columns, at most {limit} can be laid out")]
+    Count {
+        /// Name of the node.
+        node: String,
+        /// How many.
+        needed: u128,
+        /// Most.
+        limit: u128,
+    },
     /// Values that do not fit the cells.
     #[error("node '{node}': values in {range}, but the circuit takes {bits} bits, signed, here")]
     Range {

@@ -9,9 +9,11 @@
 //! - `contract`: products of matrices; `convolve`: convolutions and their rasters; `embed`: rows
 //!   chosen by indices;
 //! - `elementwise`: maps, divisions, folds;
+//! - `budget`: what a layout may take, before it is taken;
 //! - `bounds`: how large values can be, whatever a prover commits to.
 
 mod bounds;
+mod budget;
 mod choose;
 mod contract;
 mod convolve;
@@ -27,7 +29,8 @@ use std::collections::BTreeMap;
 
 use nascent_ir::{CheckedGraph, IndexMap, Node, Op, Range, Source, TableId, TensorId};
 
-pub use choose::{Columns, choose, choose_hidden};
+pub use budget::Budget;
+pub use choose::{Columns, choose, choose_hidden, choose_within};
 pub use error::PlanError;
 use layout::{ClaimPlan, ContractionPlan, Layout, Section, Step};
 use rows::{
@@ -117,8 +120,22 @@ pub fn plan_hidden(
     lanes: Lanes,
     hidden: Hidden,
 ) -> Result<Layout, PlanError> {
+    plan_within(graph, lanes, hidden, Budget::DEFAULT)
+}
+
+/// Lays out a graph, if that takes no more memory than the budget has.
+///
+/// # Errors
+///
+/// As [`plan_hidden`]; a layout beyond the budget, before the memory is taken.
+pub fn plan_within(
+    graph: &CheckedGraph,
+    lanes: Lanes,
+    hidden: Hidden,
+    budget: Budget,
+) -> Result<Layout, PlanError> {
     bounds::check(graph, hidden)?;
-    let mut planner = Planner::new(graph, lanes, hidden);
+    let mut planner = Planner::new(graph, lanes, hidden, budget);
     planner.inputs()?;
     for node in &graph.nodes {
         planner.node(node)?;
@@ -140,10 +157,13 @@ struct Planner<'a> {
     weight_channels: Vec<u32>,
     identity: i64,
     wide: u64,
+    /// Bytes that the layout may take, and those that are left of them.
+    budget: u64,
+    left: u64,
 }
 
 impl<'a> Planner<'a> {
-    fn new(graph: &'a CheckedGraph, lanes: Lanes, hidden: Hidden) -> Self {
+    fn new(graph: &'a CheckedGraph, lanes: Lanes, hidden: Hidden, budget: Budget) -> Self {
         let bits = u32::from(graph.table_bits);
         let half = 1i64 << (bits - 1);
         let mut functions: Vec<(i64, Vec<i64>)> = Vec::new();
@@ -187,6 +207,8 @@ impl<'a> Planner<'a> {
             weight_channels: Vec::new(),
             identity,
             wide: 1 << bits,
+            budget: budget.0,
+            left: budget.0,
         }
     }
 
@@ -216,6 +238,7 @@ impl<'a> Planner<'a> {
         let mut outputs = Vec::new();
         for (output, _) in self.graph.output_places() {
             let node = self.graph.node(output);
+            self.spend_elements(node, self.graph.tensor(output).elements())?;
             for wire in self.wires(node, output)? {
                 outputs.push(self.read(node, wire)?);
             }
@@ -234,6 +257,7 @@ impl<'a> Planner<'a> {
     /// nodes.
     fn inputs(&mut self) -> Result<(), PlanError> {
         for (id, rows) in self.graph.input_places() {
+            self.spend_elements(self.graph.node(id), rows.len())?;
             if self.hidden.inputs {
                 self.hidden_input(self.graph.node(id), rows)?;
                 continue;
@@ -249,8 +273,10 @@ impl<'a> Planner<'a> {
         let Op::View(view) = &node.op else {
             return Ok(());
         };
+        self.spend_elements(node, self.graph.tensor(node.output).elements())?;
         let mut sources = BTreeMap::new();
         for id in view.operands() {
+            self.spend_elements(node, self.graph.tensor(id).elements())?;
             sources.insert(id, self.wires(node, id)?);
         }
         let map = IndexMap::new(self.graph, view);
@@ -291,7 +317,9 @@ impl<'a> Planner<'a> {
             return Err(PlanError::Range { node, range, bits });
         }
         let first = self.layout.params.len();
-        let elements = 0..info.elements() as u32;
+        let count = info.elements();
+        self.spend_vector(node, count)?;
+        let elements = 0..count as u32;
         let params = &mut self.layout.params;
         params.extend(elements.map(|element| (node.output, element)));
         let wires = (first..params.len()).map(|index| {
