@@ -129,7 +129,7 @@ fn files_of_other_kinds_and_versions_are_named() {
         InitBundle::decode(UNIFORM),
         Err(FormatError::Magic { .. })
     ));
-    for got in [1, 9] {
+    for got in [1_u16, 9] {
         let mut bytes = BUNDLE.to_vec();
         bytes[8] = got.to_le_bytes()[0];
         let error = FormatError::Version { expected: 2, got };
