@@ -129,13 +129,13 @@ fn files_of_other_kinds_and_versions_are_named() {
         InitBundle::decode(UNIFORM),
         Err(FormatError::Magic { .. })
     ));
-    let mut bytes = BUNDLE.to_vec();
-    bytes[8] = 9;
-    let error = FormatError::Version {
-        expected: 1,
-        got: 9,
-    };
-    assert_eq!(InitBundle::decode(&bytes), Err(error));
+    for got in [1_u16, 9] {
+        let mut bytes = BUNDLE.to_vec();
+        bytes[8] = got.to_le_bytes()[0];
+        let error = FormatError::Version { expected: 2, got };
+        assert!(error.to_string().contains("make it again with this one"));
+        assert_eq!(InitBundle::decode(&bytes), Err(error));
+    }
     let error = FormatError::TooLarge {
         limit: 256,
         got: 257,
