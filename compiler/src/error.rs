@@ -1,5 +1,7 @@
 //! What can go wrong between a file and a model specification.
 
+use nascent_verifier::text::Quoted;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// A node of the graph, as errors name it.
@@ -18,8 +20,20 @@ impl std::fmt::Display for NodeRef {
         write!(
             out,
             "node {:?} ({}, opset {})",
-            self.name, self.op, self.opset
+            self.name,
+            operator(&self.op),
+            self.opset
         )
+    }
+}
+
+/// An operator's name as it is, where it is one; else in quotes.
+fn operator(op: &str) -> Cow<'_, str> {
+    let name = |c: char| c.is_ascii_alphanumeric() || "._:".contains(c);
+    if op.chars().all(name) {
+        op.into()
+    } else {
+        Quoted(op).to_string().into()
     }
 }
 
