@@ -6,8 +6,8 @@ use super::lower::Lowered;
 use super::samples::Sample;
 use super::{Port, Tensor, Values};
 use nascent_ir::{CheckedGraph, Op as Node, eval};
-use serde::Serialize;
 use nascent_verifier::text::one_line;
+use serde::Serialize;
 use std::fmt;
 
 /// Most samples on which the integer model is compared with the float model.

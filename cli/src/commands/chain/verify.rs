@@ -201,8 +201,8 @@ fn check_cells(chain: &Provenance, material: &Material) -> Result<()> {
 fn print_fills(context: &Context, chain: &Provenance) {
     for (number, of) in (1..).zip(&chain.initializations) {
         let model = &of.bundle.plan.model;
-        context.result(format!(
-            "\nFills of plan {number}: {}",
+        context.section(format!(
+            "Fills of plan {number}: {}",
             fills::counts(&model.fill_counts())
         ));
         fills::print(context, model);
