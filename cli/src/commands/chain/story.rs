@@ -426,13 +426,19 @@ impl Weights<'_> {
         })
     }
 
-    fn declared(&self, from: &str, words: &str, facts: Vec<(&'static str, String)>) -> StepStory {
+    fn declared(
+        &self,
+        from: &str,
+        words: &str,
+        mut facts: Vec<(&'static str, String)>,
+    ) -> StepStory {
         let name = &self.version.name;
         let (mut shown, mut open) = (Vec::new(), Vec::new());
-        open.push(format!(
-            "where its weights come from; its publisher says: {}",
-            Quoted(words)
-        ));
+        // A fact, not a sentence: no line of the picture is broken at the publisher's spaces.
+        facts.push(("declared", Quoted(words).to_string()));
+        open.push(
+            "where its weights come from: that is declared, and proved by nothing".to_owned(),
+        );
         self.graph(&mut shown, &mut open);
         StepStory {
             nature: Nature::Declared,
