@@ -27,6 +27,8 @@ Exit codes:
   3  an input file is not what it should be
   4  the machine lacks something: a file, a permission, memory, an SRS, a key
   5  a fault of this program, please report it
+  6  every check held, but something that the result depends on, or that was asked for,
+     was not shown: keys that came with the proofs, a model that is not the plan's
   130  stopped by Ctrl-C or SIGTERM; a second one ends the program at once
 
 With --json, standard output is one JSON object in every case:

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nascent_verifier::text::{is_plain, one_line};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 /// Exit code of a verification in which every check held, but not everything that it depends on, or
 /// that was asked for, was shown.
 pub const NOT_SHOWN: u8 = 6;
+
+/// Most characters of an error message.
+const MAX_MESSAGE: usize = 2_000;
 
 /// How a command talks, and where it keeps things.
 #[derive(Debug)]
@@ -73,25 +77,39 @@ impl Outcome {
 }
 
 impl Context {
-    /// A line of the result.
+    /// A line of the result. It is one line, whatever names from files stand in it: those are data,
+    /// and nothing in them moves the cursor or begins a line. Quoting them is the caller's.
     pub fn result(&self, line: impl AsRef<str>) {
         if !self.json {
             // A closed pipe is the reader's choice.
-            let _ = writeln!(std::io::stdout(), "{}", line.as_ref());
+            let _ = writeln!(std::io::stdout(), "{}", one_line(line.as_ref()));
         }
+    }
+
+    /// As [`Context::result`], below an empty line.
+    pub fn section(&self, line: impl AsRef<str>) {
+        self.result("");
+        self.result(line);
     }
 
     /// A line about what is going on.
     pub fn note(&self, line: impl AsRef<str>) {
         if !self.json && !self.quiet {
-            let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
+            let _ = writeln!(std::io::stderr(), "{}", one_line(line.as_ref()));
         }
     }
 
     /// A warning, which `--quiet` does not hide.
     pub fn warn(&self, line: impl AsRef<str>) {
         if !self.json {
-            let _ = writeln!(std::io::stderr(), "warning: {}", line.as_ref());
+            let _ = writeln!(std::io::stderr(), "warning: {}", one_line(line.as_ref()));
+        }
+    }
+
+    /// A warning of our own, of several lines.
+    pub fn notice(&self, lines: &'static str) {
+        if !self.json {
+            let _ = writeln!(std::io::stderr(), "warning: {lines}");
         }
     }
 
@@ -150,7 +168,7 @@ impl Context {
         if let Some(style) = style {
             bar.set_style(style);
         }
-        bar.set_message(what.to_owned());
+        bar.set_message(one_line(what));
         Bar {
             bar,
             step: Mutex::new(None),
@@ -179,7 +197,7 @@ impl Bar {
             && current.as_deref() != Some(step)
         {
             self.bar.reset();
-            self.bar.set_message(step.to_owned());
+            self.bar.set_message(one_line(step));
             *current = Some(step.to_owned());
         }
         self.set(done, total);
@@ -187,7 +205,7 @@ impl Bar {
 
     /// What is being done now.
     pub fn say(&self, what: String) {
-        self.bar.set_message(what);
+        self.bar.set_message(one_line(&what));
     }
 
     /// How long it will still take.
@@ -254,7 +272,7 @@ pub fn conclude(json: bool, command: &str, result: Result<Outcome, Failure>) -> 
                     "\nNOT ACCEPTED as it stands (exit code {code}): not shown"
                 );
                 for what in &outcome.open {
-                    let _ = writeln!(err, "  - {what}");
+                    let _ = writeln!(err, "  - {}", one_line(what));
                 }
             }
             code
@@ -278,7 +296,7 @@ fn failure_json(command: &str, failure: &Failure) -> Value {
         "exit_code": failure.kind().code(),
         "error": {
             "kind": failure.kind().name(),
-            "messages": failure.messages(),
+            "messages": failure.messages().iter().map(|of| bounded(of)).collect::<Vec<_>>(),
             "help": failure.advice(),
         },
     })
@@ -288,15 +306,42 @@ fn print_failure(failure: &Failure) {
     let mut err = std::io::stderr().lock();
     for (position, message) in failure.messages().iter().enumerate() {
         let label = if position == 0 { "error" } else { "  because" };
-        let _ = writeln!(err, "{label}: {message}");
+        let _ = writeln!(err, "{label}: {}", bounded(message));
     }
     if let Some(help) = failure.advice() {
-        let _ = writeln!(err, "help: {help}");
+        let _ = writeln!(err, "help: {}", one_line(help));
     }
 }
 
 fn print_json(value: &Value) {
-    let _ = writeln!(std::io::stdout(), "{value:#}");
+    let _ = writeln!(std::io::stdout(), "{}", shown(&format!("{value:#}")));
+}
+
+/// JSON whose text shows itself: what is not plain can only stand inside of strings, and is escaped
+/// there. The line breaks between values stay.
+fn shown(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut buffer = [0; 4];
+    for c in json.chars() {
+        if c == '\n' || is_plain(c.encode_utf8(&mut buffer)) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
+/// A message on one line, cut where it goes on without end: other makers' parsers quote what they do
+/// not understand.
+fn bounded(message: &str) -> String {
+    let mut line: String = message.chars().take(MAX_MESSAGE).collect();
+    if line.len() < message.len() {
+        line.push_str(" ..");
+    }
+    one_line(&line)
 }
 
 /// `1.5 MiB`.

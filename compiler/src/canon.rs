@@ -57,3 +57,13 @@ impl Canon {
         nascent_verifier::digest::tagged(domain, &[&self.0])
     }
 }
+
+/// What a TOML parser says, on one line and in quotes: it repeats words of the file.
+pub(crate) fn toml_reason(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    format!(
+        "line {line}: {}",
+        nascent_verifier::text::Quoted(error.message())
+    )
+}

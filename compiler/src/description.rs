@@ -46,7 +46,8 @@ impl Description {
             what: "description",
             reason,
         };
-        let file: File = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| fail(crate::canon::toml_reason(text, &error)))?;
         if file.version != 1 {
             return Err(fail(format!("version {}, expected 1", file.version)));
         }

@@ -1,5 +1,7 @@
 //! What can go wrong between a file and a model specification.
 
+use nascent_verifier::text::Quoted;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// A node of the graph, as errors name it.
@@ -17,9 +19,21 @@ impl std::fmt::Display for NodeRef {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             out,
-            "node `{}` ({}, opset {})",
-            self.name, self.op, self.opset
+            "node {:?} ({}, opset {})",
+            self.name,
+            operator(&self.op),
+            self.opset
         )
+    }
+}
+
+/// An operator's name as it is, where it is one; else in quotes.
+fn operator(op: &str) -> Cow<'_, str> {
+    let name = |c: char| c.is_ascii_alphanumeric() || "._:".contains(c);
+    if op.chars().all(name) {
+        op.into()
+    } else {
+        Quoted(op).to_string().into()
     }
 }
 
@@ -74,7 +88,7 @@ pub enum CompileError {
         advice: &'static str,
     },
     /// Two values, initializers, attributes or operator sets with one name.
-    #[error("{what} `{name}` is defined twice")]
+    #[error("{what} {name:?} is defined twice")]
     Duplicate {
         /// Kind of thing.
         what: &'static str,
@@ -93,7 +107,7 @@ pub enum CompileError {
     },
     /// A node reads a value that no earlier node, input or initializer defines.
     #[error(
-        "{node} reads `{value}` before anything defines it (unknown name, cycle, or nodes out of order)"
+        "{node} reads {value:?} before anything defines it (unknown name, cycle, or nodes out of order)"
     )]
     Undefined {
         /// The reading node.
@@ -102,13 +116,13 @@ pub enum CompileError {
         value: String,
     },
     /// A graph output that nothing defines.
-    #[error("graph output `{value}` is not defined")]
+    #[error("graph output {value:?} is not defined")]
     UndefinedOutput {
         /// The output.
         value: String,
     },
     /// An attribute with a wrong type or value.
-    #[error("{node}: attribute `{attribute}`: {reason}")]
+    #[error("{node}: attribute {attribute:?}: {reason}")]
     Attribute {
         /// The node.
         node: Box<NodeRef>,
@@ -118,7 +132,7 @@ pub enum CompileError {
         reason: String,
     },
     /// A tensor with a wrong type, shape or length.
-    #[error("tensor `{name}`: {reason}")]
+    #[error("tensor {name:?}: {reason}")]
     Tensor {
         /// The tensor.
         name: String,
@@ -127,14 +141,14 @@ pub enum CompileError {
     },
     /// A constant whose values are in another file.
     #[error(
-        "tensor `{name}` is a constant with external data: its values are part of the graph, store them in the ONNX file"
+        "tensor {name:?} is a constant with external data: its values are part of the graph, store them in the ONNX file"
     )]
     ExternalData {
         /// The tensor.
         name: String,
     },
     /// Values in another file that cannot be read.
-    #[error("tensor `{name}`, whose values are in another file: {reason}")]
+    #[error("tensor {name:?}, whose values are in another file: {reason}")]
     External {
         /// The tensor.
         name: String,
@@ -142,7 +156,7 @@ pub enum CompileError {
         reason: String,
     },
     /// A weight whose shape does not fit its operator.
-    #[error("{node}: weight `{tensor}` of shape {dims:?}: {reason}")]
+    #[error("{node}: weight {tensor:?} of shape {dims:?}: {reason}")]
     WeightShape {
         /// The node.
         node: Box<NodeRef>,
@@ -154,7 +168,7 @@ pub enum CompileError {
         reason: String,
     },
     /// A weight that is stored in a form that cannot be filled.
-    #[error("{node}: weight `{tensor}` is {form}: {advice}")]
+    #[error("{node}: weight {tensor:?} is {form}: {advice}")]
     WeightForm {
         /// The node.
         node: Box<NodeRef>,
@@ -167,7 +181,7 @@ pub enum CompileError {
     },
     /// A matrix of floats that no operator's rule covers.
     #[error(
-        "{node} reads the tensor `{tensor}` of shape {dims:?}, for which no rule is known: add a rule for its name (init = \"keep\" leaves it as it is)"
+        "{node} reads the tensor {tensor:?} of shape {dims:?}, for which no rule is known: add a rule for its name (init = \"keep\" leaves it as it is)"
     )]
     NoRole {
         /// The node.
@@ -179,7 +193,7 @@ pub enum CompileError {
     },
     /// A rule that needs a fan on a tensor that has none.
     #[error(
-        "tensor `{tensor}` (shape {dims:?}) has no fan-in and fan-out, which `{init}` needs: give `fan_in` and `fan_out` in the rule, or use another fill"
+        "tensor {tensor:?} (shape {dims:?}) has no fan-in and fan-out, which {init:?} needs: give `fan_in` and `fan_out` in the rule, or use another fill"
     )]
     NoFan {
         /// The tensor.
@@ -190,7 +204,7 @@ pub enum CompileError {
         init: &'static str,
     },
     /// A fill with parameters out of range.
-    #[error("tensor `{tensor}`: {reason}")]
+    #[error("tensor {tensor:?}: {reason}")]
     Fill {
         /// The tensor.
         tensor: String,
@@ -206,19 +220,19 @@ pub enum CompileError {
         pattern: String,
     },
     /// A name in `inputs` that the graph does not have.
-    #[error("`{name}` is not an input of the graph")]
+    #[error("{name:?} is not an input of the graph")]
     NoSuchInput {
         /// The name.
         name: String,
     },
     /// A pattern of tensors to sample anew that matches none.
-    #[error("no tensor's name matches `{pattern}`")]
+    #[error("no tensor's name matches {pattern:?}")]
     NothingToRedraw {
         /// The pattern.
         pattern: String,
     },
     /// A `keep` on a tensor without values.
-    #[error("tensor `{tensor}` has no values to keep: give it a fill, or list it under `inputs`")]
+    #[error("tensor {tensor:?} has no values to keep: give it a fill, or list it under `inputs`")]
     NothingToKeep {
         /// The tensor.
         tensor: String,
@@ -232,7 +246,7 @@ pub enum CompileError {
         reason: String,
     },
     /// A description's layer that makes no sense.
-    #[error("layer `{layer}`: {reason}")]
+    #[error("layer {layer:?}: {reason}")]
     Layer {
         /// The layer.
         layer: String,
@@ -252,7 +266,7 @@ pub enum CompileError {
         reason: String,
     },
     /// The source of the weights failed.
-    #[error("weights of tensor `{tensor}`: {source}")]
+    #[error("weights of tensor {tensor:?}: {source}")]
     Source {
         /// The tensor.
         tensor: String,

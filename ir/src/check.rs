@@ -8,6 +8,7 @@ use crate::op::Op;
 use crate::range::Range;
 use crate::shape;
 use crate::table::Table;
+use nascent_verifier::text::is_plain;
 use std::collections::BTreeSet;
 
 /// Size of a graph.
@@ -59,12 +60,27 @@ impl Graph {
                 got: self.tensors.len(),
             });
         }
+        self.check_names()?;
         for (index, table) in self.tables.iter().enumerate() {
             check_table(self.table_bits, index, table)?;
         }
         self.cost()?;
         self.check_inputs()?;
         self.check_outputs()
+    }
+
+    /// Names are for people: they show themselves, and are no longer than is read.
+    fn check_names(&self) -> Result<(), GraphError> {
+        let tensors = self.tensors.iter().map(|tensor| &tensor.name);
+        let nodes = self.nodes.iter().map(|node| &node.name);
+        let tables = self.tables.iter().map(|table| &table.name);
+        let own = std::iter::once(&self.name);
+        for name in own.chain(tensors).chain(nodes).chain(tables) {
+            if !is_plain(name) {
+                return Err(GraphError::Name { name: name.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Checks the nodes and adds up their sizes.

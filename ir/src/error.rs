@@ -3,6 +3,7 @@
 use crate::graph::{Node, TensorId};
 use crate::range::Range;
 use nascent_verifier::digest::{Digest32, Hex};
+use nascent_verifier::text::Quoted;
 use std::fmt;
 
 /// A node, as errors name it.
@@ -31,7 +32,7 @@ impl fmt::Display for NodeRef {
         let Self { index, name, op } = self;
         match name.as_str() {
             "" => write!(out, "node #{index} ({op})"),
-            _ => write!(out, "node `{name}` (#{index}, {op})"),
+            _ => write!(out, "node {name:?} (#{index}, {op})"),
         }
     }
 }
@@ -49,6 +50,15 @@ pub enum GraphError {
         limit: u64,
         /// The number.
         got: u64,
+    },
+    /// A name with characters that do not show themselves.
+    #[error(
+        "the name {} has control characters, marks of direction or characters that take no place",
+        Quoted(name)
+    )]
+    Name {
+        /// The name.
+        name: String,
     },
     /// `table_bits` out of bounds.
     #[error("tables of {got} bits, between 2 and 16 are supported")]
@@ -318,7 +328,7 @@ pub enum Fault {
 #[non_exhaustive]
 pub enum ParamsError {
     /// No values for a `Param`.
-    #[error("no values for parameter {tensor} `{name}`")]
+    #[error("no values for parameter {tensor} {name:?}")]
     Missing {
         /// The tensor.
         tensor: TensorId,
@@ -332,7 +342,7 @@ pub enum ParamsError {
         tensor: TensorId,
     },
     /// A wrong number of values.
-    #[error("parameter {tensor} `{name}` has {got} values, expected {expected}")]
+    #[error("parameter {tensor} {name:?} has {got} values, expected {expected}")]
     Length {
         /// The tensor.
         tensor: TensorId,
@@ -344,7 +354,7 @@ pub enum ParamsError {
         got: usize,
     },
     /// A value outside of the declared range.
-    #[error("parameter {tensor} `{name}`: value {got} at {index}, declared {expected}")]
+    #[error("parameter {tensor} {name:?}: value {got} at {index}, declared {expected}")]
     Value {
         /// The tensor.
         tensor: TensorId,
@@ -381,7 +391,7 @@ pub enum EvalError {
         got: usize,
     },
     /// An input of the wrong length.
-    #[error("input #{input} `{name}` has {got} values, expected {expected}")]
+    #[error("input #{input} {name:?} has {got} values, expected {expected}")]
     InputLength {
         /// Position.
         input: usize,
@@ -393,7 +403,7 @@ pub enum EvalError {
         got: usize,
     },
     /// An input outside of its range.
-    #[error("input #{input} `{name}`: value {got} at {index}, declared {expected}")]
+    #[error("input #{input} {name:?}: value {got} at {index}, declared {expected}")]
     InputValue {
         /// Position.
         input: usize,

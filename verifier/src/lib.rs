@@ -63,6 +63,7 @@ pub mod report;
 pub mod spec;
 pub mod srs;
 pub mod statement;
+pub mod text;
 pub mod transcript;
 mod verify;
 pub mod vk;

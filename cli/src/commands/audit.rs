@@ -7,6 +7,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
 use nascent_prover::derive::{AuditError, AuditReport, SafetensorsError, SafetensorsFile, audit};
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{Beacon, weight_digest};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -169,17 +170,17 @@ fn print(context: &Context, report: &AuditReport, elements: u64, path: &Path) {
         });
         context.result(format!(
             "{}: {} of {} elements differ{first}",
-            tensor.name,
+            Quoted(&tensor.name),
             count(tensor.mismatches),
             count(tensor.elements)
         ));
     }
     for name in &report.unexpected {
-        context.result(format!("{name}: not a tensor of the model"));
+        context.result(format!("{}: not a tensor of the model", Quoted(name)));
     }
     if report.is_match() {
         context.result(format!(
-            "MATCH: all {} weights of {} are the ones that plan and beacon value give, bit for bit.\n\
+            "MATCH: all {} weights of {} are the ones that plan and beacon value give, bit for bit. \
              Not checked: that the plan was published before the beacon value was known, and whose value it is, unless it says so here.",
             count(elements),
             path.display()

@@ -287,7 +287,7 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     ));
     let development = common::is_development(&identity);
     if development {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
         "commitment": args.out,
@@ -330,7 +330,7 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
     ));
     context.result(format!("checked in {}", output::duration(time)));
     if common::is_development(&identity) {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
         "commitment": path,

@@ -9,6 +9,7 @@ use nascent_compiler::{Architecture, Earlier, Limits, Model, Preset, Rules};
 use nascent_prover::derive::{DeriveError, Deriver, SafetensorsFile};
 use nascent_verifier::beacon::MAX_BEACON;
 use nascent_verifier::codec::Format;
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     Beacon, Distribution, Fill, InitBundle, ModelSpec, Plan, Precision, StreamSpec, TensorSpec,
     weight_digest,
@@ -334,7 +335,7 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
     let model = &plan.model;
     let line = |name: &str, value: &str| context.result(format!("{name:<18}{value}"));
     line("plan", &hex::encode(plan.digest().or_fail(Kind::Input)?));
-    line("model", &model.name);
+    line("model", &Quoted(&model.name).to_string());
     line(
         "model digest",
         &hex::encode(model.digest().or_fail(Kind::Input)?),

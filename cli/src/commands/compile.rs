@@ -373,7 +373,9 @@ fn derived_weights(origins: &Origins, compiled: &Compiled) -> u64 {
 const MAX_MODEL: usize = 2 << 30;
 
 fn print(context: &Context, compiled: &Compiled, digest: &[u8; 32]) {
-    context.result(compiled.report.to_string());
+    for line in compiled.report.to_string().lines() {
+        context.result(line);
+    }
     context.result(format!("architecture      {}", hex::encode(digest)));
     let params: usize = compiled.params.values.values().map(Vec::len).sum();
     context.result(format!("parameters        {}", count(params as u64)));

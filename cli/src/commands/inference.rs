@@ -26,6 +26,7 @@ use nascent_prover::link::{Blinding, Proved};
 use nascent_verifier::codec::Format;
 use nascent_verifier::inference::{HiddenCounts, prefix};
 use nascent_verifier::link::CommittedTo;
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, WeightCommitment,
     verify_inference_by, verify_inference_with,
@@ -128,7 +129,7 @@ fn read_inputs(path: &Path, ports: &[Port], most: usize) -> Result<(Vec<Vec<Vec<
         let array = named.or(only).ok_or_else(|| {
             Failure::new(
                 Kind::Input,
-                format!("no array for the input '{}'", port.name),
+                format!("no array for the input {}", Quoted(&port.name)),
             )
             .help("name the arrays of an .npz or .json file like the inputs")
         })?;
@@ -304,7 +305,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         }
     ));
     if common::is_development(&identity) {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
         "inference": args.out,
@@ -568,7 +569,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     }
     context.result(format!("verified in {}", output::duration(time)));
     if report.development_srs {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     let json = json!({
         "inference": args.file,
@@ -698,7 +699,8 @@ fn check_inputs(file: &Path, graph: &CheckedGraph, inputs: &[i64]) -> Result<()>
             if !info.range.contains(*value) {
                 let (name, range) = (&info.name, info.range);
                 return Err(refused(format!(
-                    "input {value} of '{name}' is not in {range}"
+                    "input {value} of {} is not in {range}",
+                    Quoted(name)
                 )));
             }
         }

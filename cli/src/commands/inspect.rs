@@ -16,6 +16,7 @@ use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::provenance::Origin;
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     BeaconValue, CommitmentData, InitBundle, Links, ModelSpec, Plan, Provenance, RelayoutBundle,
     Srs, VerifyingKey, weight_digest,
@@ -446,9 +447,9 @@ fn chain(context: &Context, path: &Path) -> Result<Value> {
     for version in &chain.versions {
         let origin = match &version.origin {
             Origin::Initial(_) => "initial".to_owned(),
-            Origin::Declared { words, .. } => format!("declared: {words}"),
+            Origin::Declared { words, .. } => format!("declared: {}", Quoted(words)),
         };
-        line("weights", format!("'{}', {origin}", version.name));
+        line("weights", format!("{}, {origin}", Quoted(&version.name)));
         versions.push(json!({ "name": version.name, "origin": origin }));
     }
     line("answers", count(chain.answers.len() as u64));
@@ -510,7 +511,7 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
             ))?;
         line("safetensors");
         for (name, value) in file.metadata() {
-            context.result(format!("{name:<18}  {value}"));
+            context.result(format!("{}  {}", Quoted(name), Quoted(value)));
         }
         return Ok(("safetensors", json!({ "metadata": file.metadata() })));
     }

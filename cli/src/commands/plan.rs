@@ -12,6 +12,7 @@ use nascent_circuits::sampling::row_distance;
 use nascent_compiler::init::Init;
 use nascent_compiler::{Model, TensorReport};
 use nascent_verifier::codec::Format;
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{Announcement, BeaconSource, Fill, Plan, StreamSpec};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -139,8 +140,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         }
         warn_of_past(context, source, plan.created);
     }
+    context.note("");
     context.note(format!(
-        "\nPublish {} where its date can be checked, before the beacon value is known:\n\
+        "Publish {} where its date can be checked, before the beacon value is known: \
          a plan shown later proves nothing about who chose what. Then: nascent init",
         args.out.display()
     ));
@@ -225,7 +227,7 @@ fn print_tensors(context: &Context, model: &Model) {
         let parameter = &tensor.parameter;
         context.result(format!(
             "{:<28} {:>12}  {:<12} {:<38} {}",
-            parameter.name,
+            Quoted(&parameter.name).to_string(),
             count(parameter.elements()),
             parameter.role.name(),
             tensor.init.to_string(),
@@ -235,7 +237,9 @@ fn print_tensors(context: &Context, model: &Model) {
     for kept in &model.untouched {
         context.result(format!(
             "{:<28} {:>12}  kept: {}",
-            kept.name, kept.dtype, kept.why
+            Quoted(&kept.name).to_string(),
+            kept.dtype,
+            kept.why
         ));
     }
 }

@@ -173,7 +173,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let rate = (finished.resumed == 0)
         .then(|| finished.report.sampled_weights as f64 / elapsed.as_secs_f64().max(1e-9));
     if finished.report.development_srs {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
         "bundle": out,

@@ -148,7 +148,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         )),
     }
     if common::is_development(&identity) {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = statement_json(&bundle);
     json["relayout"] = json!(args.out);
@@ -340,7 +340,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     }
     context.result(format!("verified in {}", output::duration(time)));
     if report.development_srs {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = statement_json(&bundle);
     json["relayout"] = json!(args.file);

@@ -5,6 +5,7 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_compiler::infer::{Named, Port, Tensor, samples};
+use nascent_verifier::text::Quoted;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -95,7 +96,10 @@ fn arrays(loaded: &Loaded, outputs: &[Vec<i64>], all: bool) -> Result<Vec<Named>
             false => Tensor::float(&shape, port.dequantize(integers.iter().copied())),
         };
         let tensor = tensor.ok_or_else(|| {
-            let message = format!("the output '{}' has another shape than declared", port.name);
+            let message = format!(
+                "the output {} has another shape than declared",
+                Quoted(&port.name)
+            );
             Failure::new(Kind::Input, message).help("compile the model again")
         })?;
         let name = Some(port.name.clone());

@@ -301,7 +301,7 @@ fn report(context: &Context, srs: &Srs, path: &Path) -> Result<Outcome> {
     context.result(format!("from   {}", origin(srs.provenance())));
     context.result(format!("file   {}", path.display()));
     if srs.is_development() {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     } else {
         context.note("compare the BLAKE2b hash with the one that the ceremony published");
     }

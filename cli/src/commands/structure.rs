@@ -9,6 +9,7 @@ use nascent_compiler::Earlier;
 use nascent_compiler::infer::{Lowering, Model, Planned, Profile, lower};
 use nascent_ir::CheckedGraph;
 use nascent_verifier::provenance::{OriginReport, Provenance, VersionReport};
+use nascent_verifier::text::Quoted;
 use std::path::{Path, PathBuf};
 
 use super::chain::Material;
@@ -152,7 +153,7 @@ fn of_version(
     let Some(own) = spec(own) else {
         return Ok(Structure::Open("its plan is not there".to_owned()));
     };
-    let doing = || format!("weights '{}'", version.name);
+    let doing = || format!("weights {}", Quoted(&version.name));
     let planned = Planned {
         spec: own,
         earlier: plans.get(..last).unwrap_or(&[]),

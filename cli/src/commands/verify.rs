@@ -21,6 +21,7 @@ use nascent_compiler::Earlier;
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::spec::FillCounts;
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     Fill, InferenceBundle, InitBundle, NotProved, Plan, Provenance, RelayoutBundle, Report, Seed,
     Srs, StreamReport, VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
@@ -458,24 +459,24 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
     let model = &bundle.plan.model;
     let counts = model.fill_counts();
     print(context, &report, &counts, &compared, &origins);
-    context.result("\nFills");
+    context.section("Fills");
     fills::print(context, model);
     print_values(context, &bundle.plan, &values);
     if let Some(published) = &published {
-        context.result("\nLinked");
+        context.section("Linked");
         context.result(format!(
             "  - the weights of every tile are the ones committed in {}",
             hex::encode(published.digest())
         ));
     }
     print_open(context, &not_proved);
-    context.result(format!(
-        "\n{} proofs verified in {}.",
+    context.section(format!(
+        "{} proofs verified in {}.",
         count(report.proofs),
         output::duration(time)
     ));
     if report.development_srs {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = report_json(&report, &not_proved);
     json["bundle"] = json!(args.bundle);
@@ -725,8 +726,8 @@ fn print(
     } else {
         "ACCEPTED, if the verifying keys are honest (see below)"
     });
-    line("\nAbout");
-    line(&format!("  model        {}", report.model));
+    context.section("About");
+    line(&format!("  model        {}", Quoted(&report.model)));
     line(&format!("  values       {}", fills::counts(counts)));
     line(&format!(
         "  digest       {}",
@@ -769,7 +770,7 @@ fn print(
             origin.words()
         ));
     }
-    line("\nProved");
+    context.section("Proved");
     for item in &report.proved {
         line(&format!("  - {item}"));
     }
@@ -785,7 +786,7 @@ fn print(
     .filter_map(|(done, what)| done.then_some(*what))
     .collect();
     if !compared.is_empty() {
-        line("\nCompared");
+        context.section("Compared");
     }
     for what in compared {
         line(&format!("  - {what}"));
@@ -795,13 +796,13 @@ fn print(
 /// What the evidence of the beacon values shows, one by one.
 fn print_values(context: &Context, plan: &Plan, values: &[Checked<'_>]) {
     for (position, value) in (1..).zip(values) {
-        context.result(format!("\nBeacon value {position}"));
+        context.section(format!("Beacon value {position}"));
         value.print(context, Some(plan));
     }
 }
 
 fn print_open(context: &Context, not_proved: &[NotProved]) {
-    context.result("\nNot proved");
+    context.section("Not proved");
     for item in not_proved {
         context.result(format!("  - {item}"));
     }

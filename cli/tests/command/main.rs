@@ -6,6 +6,7 @@ mod bad_files;
 mod beacon;
 mod chain;
 mod digest;
+mod foreign;
 mod inference;
 mod inherited;
 mod keygen;

@@ -106,13 +106,13 @@ impl FileLayer {
             return Err(self.fail("it has no name"));
         }
         let known = known_keys(&self.kind)
-            .ok_or_else(|| self.fail(format!("unknown kind `{}`", self.kind)))?;
+            .ok_or_else(|| self.fail(format!("unknown kind {:?}", self.kind)))?;
         let stray = self
             .keys()
             .into_iter()
             .find(|(key, there)| *there && !known.contains(key));
         if let Some((key, _)) = stray {
-            return Err(self.fail(format!("`{key}` does not belong to {}", self.kind)));
+            return Err(self.fail(format!("{key:?} does not belong to {}", self.kind)));
         }
         let name = format!("{prefix}{}", self.name);
         match self.kind.as_str() {
@@ -139,9 +139,9 @@ impl FileLayer {
     /// A value that must be there and not be zero.
     fn size(&self, key: &str, value: Option<u64>) -> Result<u64> {
         match value {
-            Some(0) => Err(self.fail(format!("`{key}` is zero"))),
+            Some(0) => Err(self.fail(format!("{key:?} is zero"))),
             Some(value) => Ok(value),
-            None => Err(self.fail(format!("`{key}` is missing"))),
+            None => Err(self.fail(format!("{key:?} is missing"))),
         }
     }
 
@@ -155,7 +155,7 @@ impl FileLayer {
             (Some("prelu"), None) => Ok(Activation::Rectifier { slope: 0.25 }),
             (_, Some(_)) => Err(self.fail("`slope` goes with activation = \"leaky_relu\"")),
             (Some("gelu" | "silu" | "tanh" | "sigmoid" | "softmax"), None) => Ok(Activation::Other),
-            (Some(other), None) => Err(self.fail(format!("unknown activation `{other}`"))),
+            (Some(other), None) => Err(self.fail(format!("unknown activation {other:?}"))),
         }
     }
 
@@ -290,7 +290,7 @@ impl FileLayer {
         let role = match self.role.as_deref() {
             None => Role::Other,
             Some(role) => {
-                Role::parse(role).ok_or_else(|| self.fail(format!("unknown role `{role}`")))?
+                Role::parse(role).ok_or_else(|| self.fail(format!("unknown role {role:?}")))?
             }
         };
         let fans = pytorch_fans(&dims);

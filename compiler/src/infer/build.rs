@@ -318,7 +318,7 @@ fn input(value: &graph::Value, options: &Options) -> Result<Input> {
             Dim::Symbol(_) | Dim::Unknown if axis == 0 => options.batch,
             Dim::Symbol(name) => {
                 return Err(fail(format!(
-                    "its dimension {axis} is free: give a size for `{name}`"
+                    "its dimension {axis} is free: give a size for {name:?}"
                 )));
             }
             Dim::Unknown => {

@@ -38,7 +38,7 @@ pub enum InferError {
         reason: String,
     },
     /// An attribute is unknown, or has a wrong type or value.
-    #[error("{node}: attribute `{attribute}`: {reason}")]
+    #[error("{node}: attribute {attribute:?}: {reason}")]
     Attribute {
         /// The node.
         node: Box<NodeRef>,
@@ -76,7 +76,7 @@ pub enum InferError {
         tensors: Vec<String>,
     },
     /// A tensor without values, with values that are no finite numbers, or of a wrong type.
-    #[error("tensor `{name}`: {reason}")]
+    #[error("tensor {name:?}: {reason}")]
     Tensor {
         /// The tensor.
         name: String,
@@ -84,7 +84,7 @@ pub enum InferError {
         reason: String,
     },
     /// An input of the model whose shape or type cannot be used.
-    #[error("input `{name}`: {reason}")]
+    #[error("input {name:?}: {reason}")]
     Input {
         /// The input.
         name: String,

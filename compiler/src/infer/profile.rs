@@ -13,6 +13,7 @@ use super::error::{InferError, Result};
 use super::options::Options;
 use nascent_verifier::codec::{Format, FormatError, bounded};
 use nascent_verifier::digest::{Digest32, tagged};
+use nascent_verifier::text::is_plain;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -67,6 +68,9 @@ pub enum ProfileError {
         /// What was found.
         got: u64,
     },
+    /// A name of a free dimension with characters that do not show themselves.
+    #[error("a name with control characters, marks of direction or characters that take no place")]
+    NotPlain,
     /// Names of free dimensions not in order, or twice.
     #[error("the names of free dimensions are not in order")]
     Order,
@@ -178,6 +182,9 @@ impl Format for Profile {
                 option: "batch or dims",
                 got,
             });
+        }
+        if !self.dims.iter().all(|(name, _)| is_plain(name)) {
+            return Err(ProfileError::NotPlain);
         }
         if self.dims.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
             return Err(ProfileError::Order);

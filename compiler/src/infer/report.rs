@@ -6,6 +6,7 @@ use super::lower::Lowered;
 use super::samples::Sample;
 use super::{Port, Tensor, Values};
 use nascent_ir::{CheckedGraph, Op as Node, eval};
+use nascent_verifier::text::one_line;
 use serde::Serialize;
 use std::fmt;
 
@@ -69,7 +70,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for warning in &self.warnings {
-            writeln!(out, "WARNING: {warning}")?;
+            writeln!(out, "WARNING: {}", one_line(warning))?;
         }
         writeln!(
             out,
@@ -91,7 +92,7 @@ impl fmt::Display for Report {
             writeln!(
                 out,
                 "{:<28} {:<34} {:>10.3e} {:>10.3e} {:>10.3e} {:>8.2}% {:>8.2}%",
-                layer.name,
+                one_line(&layer.name),
                 layer.operators.join(" "),
                 layer.scale,
                 layer.max_error,

@@ -84,7 +84,7 @@ pub fn open(paths: &[&Path]) -> Result<Samples> {
             return Err(InferError::Sample {
                 sample: name,
                 reason: format!(
-                    "array `{}` holds a number that is not finite",
+                    "array {:?} holds a number that is not finite",
                     bad.name.as_deref().unwrap_or("")
                 ),
             });

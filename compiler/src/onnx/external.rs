@@ -18,7 +18,7 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
         let mut entries = proto.external_data.iter().filter(|entry| entry.key == key);
         let found = entries.next().map(|entry| entry.value.as_str());
         if entries.next().is_some() {
-            return Err(fail(format!("`{key}` is given twice")));
+            return Err(fail(format!("{key:?} is given twice")));
         }
         Ok(found)
     };
@@ -26,7 +26,7 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
         None => Ok(None),
         Some(text) => match text.parse::<u64>() {
             Ok(number) => Ok(Some(number)),
-            Err(_) => Err(fail(format!("`{key}` is `{text}`, expected a number"))),
+            Err(_) => Err(fail(format!("{key:?} is {text:?}, expected a number"))),
         },
     };
     let location = entry("location")?.ok_or_else(|| fail("it names no file".to_owned()))?;
@@ -43,7 +43,7 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
     let mut file = File::open(&path).map_err(io)?;
     let data = file.metadata().map_err(io)?;
     if !data.is_file() {
-        return Err(fail(format!("`{location}` is not a file")));
+        return Err(fail(format!("{location:?} is not a file")));
     }
     // Before memory is spent on it.
     if offset
@@ -51,7 +51,7 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
         .is_none_or(|end| end > data.len())
     {
         return Err(fail(format!(
-            "bytes {offset} to {offset} + {expected} of `{location}`, which has {}",
+            "bytes {offset} to {offset} + {expected} of {location:?}, which has {}",
             data.len()
         )));
     }
@@ -60,7 +60,7 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
     file.take(expected).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 != expected {
         return Err(fail(format!(
-            "`{location}` became shorter while it was read"
+            "{location:?} became shorter while it was read"
         )));
     }
     Ok(bytes)
@@ -68,7 +68,7 @@ pub(super) fn read(proto: &TensorProto, folder: &Path, expected: u64) -> Result<
 
 /// The path of a file in `folder`, or why there is none.
 fn inside(folder: &Path, location: &str) -> std::result::Result<PathBuf, String> {
-    let escape = || format!("`{location}` is not a path inside of the model's folder");
+    let escape = || format!("{location:?} is not a path inside of the model's folder");
     let relative = Path::new(location);
     let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if location.is_empty() || !relative.components().all(plain) || location.contains(['\\', '\0']) {
@@ -83,7 +83,7 @@ fn inside(folder: &Path, location: &str) -> std::result::Result<PathBuf, String>
         .canonicalize()
         .map_err(|error| format!("the model's folder: {error}"))?;
     let path = base.join(relative).canonicalize();
-    let path = path.map_err(|error| format!("`{location}`: {error}"))?;
+    let path = path.map_err(|error| format!("{location:?}: {error}"))?;
     if !path.starts_with(&base) {
         return Err(escape());
     }

@@ -133,7 +133,7 @@ impl<'a> Plan<'a> {
             .zip(found)
             .find(|(_, found)| !found);
         match missing {
-            Some((tensor, _)) => Err(mismatch(format!("it has no tensor `{}`", tensor.name))),
+            Some((tensor, _)) => Err(mismatch(format!("it has no tensor {:?}", tensor.name))),
             None => Ok(()),
         }
     }
@@ -200,7 +200,7 @@ impl<'a> Plan<'a> {
         };
         if spec.dims != dims {
             return Err(mismatch(format!(
-                "tensor `{}` has shape {dims:?}, the specification {:?}",
+                "tensor {:?} has shape {dims:?}, the specification {:?}",
                 spec.name, spec.dims
             )));
         }
@@ -208,7 +208,7 @@ impl<'a> Plan<'a> {
             .ok()
             .and_then(DType::from_onnx)
             .filter(|dtype| dtype.is_weight())
-            .ok_or_else(|| mismatch(format!("tensor `{}` is not of a float type", spec.name)))?;
+            .ok_or_else(|| mismatch(format!("tensor {:?} is not of a float type", spec.name)))?;
         let bytes = elements(spec)?.saturating_mul(dtype.bits() / 8);
         let mut body = fields;
         put_len(&mut body, TENSOR_RAW, bytes);

@@ -162,7 +162,7 @@ pub(super) fn mismatch(reason: String) -> CompileError {
 pub(super) fn elements(tensor: &TensorSpec) -> Result<u64> {
     tensor
         .elements()
-        .ok_or_else(|| mismatch(format!("tensor `{}` is too large", tensor.name)))
+        .ok_or_else(|| mismatch(format!("tensor {:?} is too large", tensor.name)))
 }
 
 fn write_values(

@@ -65,7 +65,8 @@ impl Rules {
     /// [`CompileError::Toml`] with the line or the rule that is wrong.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self> {
         at_most("bytes of TOML", limits.toml_bytes, text.len() as u64)?;
-        let file: File = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| fail(crate::canon::toml_reason(text, &error)))?;
         if file.version != 1 {
             return Err(fail(format!("version {}, expected 1", file.version)));
         }
@@ -118,14 +119,14 @@ fn precision(file: Option<FilePrecision>) -> Parsed<Precision> {
 fn preset(name: &str) -> Parsed<Preset> {
     Preset::parse(name).ok_or_else(|| {
         let known: Vec<_> = Preset::NAMES.iter().map(|(_, name)| *name).collect();
-        format!("unknown preset `{name}`, known are {}", known.join(", "))
+        format!("unknown preset {name:?}, known are {}", known.join(", "))
     })
 }
 
 fn role(name: &str) -> Parsed<Role> {
     Role::parse(name).ok_or_else(|| {
         let known: Vec<_> = Role::NAMES.iter().map(|(_, name)| *name).collect();
-        format!("unknown role `{name}`, known are {}", known.join(", "))
+        format!("unknown role {name:?}, known are {}", known.join(", "))
     })
 }
 
@@ -208,7 +209,7 @@ impl FileRule {
             }
             "lecun_normal" => FillRule::LecunNormal,
             "lecun_uniform" => FillRule::LecunUniform,
-            other => return Err(format!("unknown init `{other}`")),
+            other => return Err(format!("unknown init {other:?}")),
         })
     }
 
@@ -220,7 +221,7 @@ impl FileRule {
         let mode = match self.mode.take().as_deref() {
             None | Some("fan_in") => Mode::FanIn,
             Some("fan_out") => Mode::FanOut,
-            Some(other) => return Err(format!("mode `{other}`, expected fan_in or fan_out")),
+            Some(other) => return Err(format!("mode {other:?}, expected fan_in or fan_out")),
         };
         let nonlinearity = match self.nonlinearity.take().as_deref() {
             None | Some("leaky_relu") => Nonlinearity::LeakyRelu,
@@ -228,7 +229,7 @@ impl FileRule {
             Some("tanh") => Nonlinearity::Tanh,
             Some("selu") => Nonlinearity::Selu,
             Some("linear" | "sigmoid" | "conv1d" | "conv2d" | "conv3d") => Nonlinearity::Linear,
-            Some(other) => return Err(format!("unknown nonlinearity `{other}`")),
+            Some(other) => return Err(format!("unknown nonlinearity {other:?}")),
         };
         let a = finite("a", self.a.take().unwrap_or(0.0))?;
         Ok((a, mode, nonlinearity))
@@ -247,7 +248,7 @@ impl FileRule {
             ("nonlinearity", self.nonlinearity.is_some()),
         ];
         match left.iter().find(|(_, there)| *there) {
-            Some((name, _)) => Err(format!("`{name}` is no parameter of {init}")),
+            Some((name, _)) => Err(format!("{name:?} is no parameter of {init}")),
             None => Ok(()),
         }
     }
@@ -258,6 +259,6 @@ fn finite(name: &str, value: f64) -> Parsed<f64> {
     if value.is_finite() {
         Ok(value + 0.0)
     } else {
-        Err(format!("`{name}` is {value}"))
+        Err(format!("{name:?} is {value}"))
     }
 }

@@ -115,7 +115,7 @@ fn graphs_that_do_not_hold_together() {
     let cycle = error(|net| net.graph().node[1].input[0] = "f".to_owned());
     let text = cycle.to_string();
     assert!(
-        text.starts_with("node `#1` (Relu, opset 17) reads `f` before"),
+        text.starts_with("node \"#1\" (Relu, opset 17) reads \"f\" before"),
         "{text}"
     );
     let missing = error(|net| net.graph().node[0].input[1] = "nothing".to_owned());

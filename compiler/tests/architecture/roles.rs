@@ -301,7 +301,7 @@ fn what_cannot_be_filled_is_refused() {
         .node("Sub", "h m", "y");
     let error = unknown.compile().unwrap_err().to_string();
     assert!(
-        error.contains("node `#1` (Sub, opset 17) reads the tensor `m`"),
+        error.contains("node \"#1\" (Sub, opset 17) reads the tensor \"m\""),
         "{error}"
     );
     let kept = unknown

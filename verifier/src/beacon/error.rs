@@ -14,6 +14,11 @@ pub enum BeaconError {
         /// Bytes found.
         got: usize,
     },
+    /// A description with characters that do not show themselves.
+    #[error(
+        "beacon description with control characters, marks of direction or characters that take no place"
+    )]
+    NotPlain,
     /// drand counts from one.
     #[error("drand has no round 0")]
     RoundZero,

@@ -2,6 +2,7 @@
 
 use super::{BeaconError, MAX_ALPHA, MAX_BEACON, MAX_HEADERS};
 use crate::digest::Digest32;
+use crate::text::{Quoted, is_plain};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -128,6 +129,7 @@ impl BeaconSource {
                     got: words.len(),
                 })
             }
+            Self::Words(words) if !is_plain(words) => Err(BeaconError::NotPlain),
             Self::Drand { round: 0, .. } => Err(BeaconError::RoundZero),
             Self::Bitcoin {
                 anchor_height,
@@ -154,7 +156,7 @@ impl BeaconSource {
 impl fmt::Display for BeaconSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Words(words) => f.write_str(words),
+            Self::Words(words) => write!(f, "{}", Quoted(words)),
             Self::Drand { chain, round } => {
                 write!(f, "round {round} of drand network {}", Hex(chain))
             }

@@ -7,6 +7,7 @@ use crate::init::VerifyError;
 use crate::link::{CommitmentError, LinkError};
 use crate::relayout::RelayoutError;
 use crate::spec::SpecError;
+use crate::text::Quoted;
 use alloc::string::String;
 use core::fmt;
 
@@ -42,8 +43,8 @@ impl fmt::Display for Step {
                 let number = position.saturating_add(1);
                 write!(f, "commitment to the deviates of initialization {number}")
             }
-            Self::Version(name) => write!(f, "weights '{name}'"),
-            Self::Answer { number, version } => write!(f, "answer {number} of '{version}'"),
+            Self::Version(name) => write!(f, "weights {}", Quoted(name)),
+            Self::Answer { number, version } => write!(f, "answer {number} of {}", Quoted(version)),
             Self::Whole => f.write_str("the chain"),
         }
     }

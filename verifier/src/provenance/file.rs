@@ -6,6 +6,7 @@ use crate::digest::Digest32;
 use crate::inference::{InferenceBundle, InferenceError};
 use crate::link::{CommitmentData, CommitmentError, Links, LinksError};
 use crate::relayout::{RelayoutBundle, RelayoutError};
+use crate::text::is_plain;
 use crate::vk::VkData;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -182,9 +183,8 @@ impl Format for Provenance {
 
 impl Version {
     fn validate(&self, version: usize) -> Result<(), ProvenanceFileError> {
-        let printable = |c: char| !c.is_control();
         let len = self.name.len();
-        if len == 0 || len > MAX_NAME || !self.name.chars().all(printable) {
+        if len == 0 || len > MAX_NAME || !is_plain(&self.name) {
             return Err(ProvenanceFileError::Name { version });
         }
         let invalid = |source| ProvenanceFileError::Commitment { version, source };
@@ -202,8 +202,7 @@ impl Version {
                 if usize::from(*from) >= version {
                     return Err(ProvenanceFileError::Lineage { version });
                 }
-                let lines = |c: char| printable(c) || c == '\n';
-                if words.is_empty() || words.len() > MAX_WORDS || !words.chars().all(lines) {
+                if words.is_empty() || words.len() > MAX_WORDS || !is_plain(words) {
                     return Err(ProvenanceFileError::Words { version });
                 }
                 Ok(())
@@ -233,7 +232,7 @@ pub enum ProvenanceFileError {
     #[error("no version of the weights")]
     NoVersions,
     /// A name that is empty, too long, not printable or another version's.
-    #[error("version {version}: its name is empty, too long, not printable or taken")]
+    #[error("version {version}: its name is empty, too long, not plain text or taken")]
     Name {
         /// Position.
         version: usize,
@@ -266,8 +265,8 @@ pub enum ProvenanceFileError {
         /// Position.
         version: usize,
     },
-    /// A declaration that is empty, too long or not printable.
-    #[error("version {version}: the declaration is empty, too long or not printable")]
+    /// A declaration that is empty, too long or not one line of plain text.
+    #[error("version {version}: the declaration is empty, too long or not one line of plain text")]
     Words {
         /// Position.
         version: usize,

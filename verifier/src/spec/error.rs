@@ -4,6 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
+    /// A name with characters that do not show themselves.
+    #[error("a name with control characters, marks of direction or characters that take no place")]
+    NotPlain,
     /// Limb width out of range.
     #[error("limbs of {got} bits, expected 1 to 20")]
     LimbBits {

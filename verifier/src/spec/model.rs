@@ -6,6 +6,7 @@ use super::{
 };
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, tagged};
+use crate::text::is_plain;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -289,6 +290,9 @@ fn check_name(name: &str) -> Result<(), SpecError> {
             limit: MAX_NAME,
             got: name.len(),
         });
+    }
+    if !is_plain(name) {
+        return Err(SpecError::NotPlain);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::inference::shape::MAX_EQUATION_BITS;
 #[non_exhaustive]
 pub enum PlanError {
     /// An operator, or a use of it, that the circuit lacks.
-    #[error("node '{node}': {what}")]
+    #[error("node {node:?}: {what}")]
     Unsupported {
         /// Name of the node.
         node: String,
@@ -16,7 +16,7 @@ pub enum PlanError {
     },
     /// Values that could wrap around the field, whatever parameters and inputs a prover takes.
     #[error(
-        "node '{node}': integers of {bits} bits in an equation, at most {MAX_EQUATION_BITS} are \
+        "node {node:?}: integers of {bits} bits in an equation, at most {MAX_EQUATION_BITS} are \
          safe: too many sums of sums"
     )]
     Wraps {
@@ -49,7 +49,7 @@ pub enum PlanError {
         limit: u128,
     },
     /// Values that do not fit the cells.
-    #[error("node '{node}': values in {range}, but the circuit takes {bits} bits, signed, here")]
+    #[error("node {node:?}: values in {range}, but the circuit takes {bits} bits, signed, here")]
     Range {
         /// Name of the node.
         node: String,

@@ -19,6 +19,7 @@ use nascent_verifier::link::{CommittedTo, Link};
 use nascent_verifier::provenance::{
     Answer, Attached, Attachments, Initialization, Origin, Provenance, ProvenanceError, Version,
 };
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     CommitmentData, InferenceBundle, InitBundle, Links, ProvenanceReport, RelayoutBundle, Srs,
     VerifyingKey, WeightCommitment, verify_inference_weights, verify_init_weights,
@@ -331,12 +332,19 @@ impl Gathered {
         }
         for of in declared {
             let (data, parts) = rest.remove(&of.name).ok_or_else(|| {
-                let message = format!("no commitment named '{}' whose origin is open", of.name);
+                let message = format!(
+                    "no commitment named {} whose origin is open",
+                    Quoted(&of.name)
+                );
                 Failure::new(Kind::Usage, message)
             })?;
             let from = versions.iter().position(|version| version.name == of.from);
             let from = from.ok_or_else(|| {
-                let message = format!("'{}' is no version before '{}'", of.from, of.name);
+                let message = format!(
+                    "{} is no version before {}",
+                    Quoted(&of.from),
+                    Quoted(&of.name)
+                );
                 Failure::new(Kind::Usage, message)
             })?;
             versions.push(Version {
@@ -350,7 +358,10 @@ impl Gathered {
             linked.push(parts);
         }
         if let Some(name) = rest.keys().next() {
-            let message = format!("nothing says where the weights of '{name}' come from");
+            let message = format!(
+                "nothing says where the weights of {} come from",
+                Quoted(name)
+            );
             return Err(Failure::new(Kind::Input, message).help(
                 "give the relayout that is linked to them (`nascent prove relayout --commitment`), \
                  or declare training: --trained NAME:FROM:WORDS",

@@ -10,6 +10,7 @@ use nascent_circuits::inference::Hidden;
 use nascent_circuits::tile::TileParams;
 use nascent_ir::CheckedGraph;
 use nascent_verifier::provenance::{Initialization, Origin, Provenance};
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{InferenceBundle, RelayoutBundle, VerifyingKey};
 
 /// A key for each digest that the chain's proofs name.
@@ -57,7 +58,7 @@ impl ChainKeys {
             for bundle in bundles {
                 let derive = || source.relayout(bundle);
                 let key = source.key(&bundle.vk_digest, derive);
-                let doing = format!("relayout of '{}'", version.name);
+                let doing = format!("relayout of {}", Quoted(&version.name));
                 found.take("relayout", key.doing(doing)?);
             }
         }

@@ -20,6 +20,7 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use nascent_verifier::codec::Format;
+use nascent_verifier::text::Quoted;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -74,7 +75,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         } else {
             "DECLARED, not proved"
         };
-        line("weights", format!("'{}': {proved}", version.name));
+        line("weights", format!("{}: {proved}", Quoted(&version.name)));
     }
     line("answers", count(report.answers.len() as u64));
     context.note(format!(
@@ -87,7 +88,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         }
     ));
     if report.development_srs {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
         "chain": args.out,

@@ -1,6 +1,7 @@
 //! A chain as a picture: SVG, without scripts, fonts or anything from elsewhere.
 
 use super::story::{Nature, StepStory, Story};
+use nascent_verifier::text::one_line;
 use std::fmt::Write;
 
 const WIDTH: usize = 940;
@@ -198,13 +199,12 @@ fn shortened(text: &str, letters: usize) -> String {
 
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in one_line(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }

@@ -10,6 +10,7 @@ use crate::output::count;
 use nascent_ir::TensorId;
 use nascent_ir::origins::{Coverage, List, coverage};
 use nascent_verifier::provenance::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{InitBundle, NotProved, Provenance, ProvenanceReport, Report, Seed};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -216,7 +217,7 @@ impl Start<'_> {
         StepStory {
             nature: Nature::Fixed,
             name: self.named("plan"),
-            title: format!("{} for '{}'", self.named("PLAN"), init.model),
+            title: format!("{} for {}", self.named("PLAN"), Quoted(&init.model)),
             facts,
             shown,
             open,
@@ -410,12 +411,13 @@ impl Weights<'_> {
             } else {
                 Nature::Partly
             },
-            name: format!("model '{name}'"),
+            name: format!("model {}", Quoted(name)),
             title: if whole {
-                format!("MODEL '{name}' has the initial weights")
+                format!("MODEL {} has the initial weights", Quoted(name))
             } else {
                 format!(
-                    "MODEL '{name}': linked to the initial weights, NOT SHOWN to be the plan's model"
+                    "MODEL {}: linked to the initial weights, NOT SHOWN to be the plan's model",
+                    Quoted(name)
                 )
             },
             facts,
@@ -424,17 +426,28 @@ impl Weights<'_> {
         })
     }
 
-    fn declared(&self, from: &str, words: &str, facts: Vec<(&'static str, String)>) -> StepStory {
+    fn declared(
+        &self,
+        from: &str,
+        words: &str,
+        mut facts: Vec<(&'static str, String)>,
+    ) -> StepStory {
         let name = &self.version.name;
         let (mut shown, mut open) = (Vec::new(), Vec::new());
-        open.push(format!(
-            "where its weights come from; its publisher says: {words}"
-        ));
+        // A fact, not a sentence: no line of the picture is broken at the publisher's spaces.
+        facts.push(("declared", Quoted(words).to_string()));
+        open.push(
+            "where its weights come from: that is declared, and proved by nothing".to_owned(),
+        );
         self.graph(&mut shown, &mut open);
         StepStory {
             nature: Nature::Declared,
-            name: format!("model '{name}'"),
-            title: format!("MODEL '{name}' is DECLARED to follow from '{from}'"),
+            name: format!("model {}", Quoted(name)),
+            title: format!(
+                "MODEL {} is DECLARED to follow from {}",
+                Quoted(name),
+                Quoted(from)
+            ),
             facts,
             shown,
             open,
@@ -503,7 +516,7 @@ impl Weights<'_> {
         let ordered: Vec<List<'_>> = lists.iter().map(|(.., list)| *list).collect();
         let coverage = coverage(&ordered, graph)
             .or_fail(Kind::Refused)
-            .doing(format!("weights '{}'", self.version.name))?;
+            .doing(format!("weights {}", Quoted(&self.version.name)))?;
         let mut by_relayout = vec![0; relayouts.len()];
         for ((_, position, _), own) in lists.iter().zip(&coverage.by_list) {
             if let Some(slot) = by_relayout.get_mut(*position) {
@@ -580,16 +593,22 @@ fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> Step
     let version = &answer.version;
     let mut open = vec!["that the integers are near a float model's".to_owned()];
     if !report.is_initial(version) {
-        open.push(format!("where the weights of '{version}' come from"));
+        open.push(format!(
+            "where the weights of {} come from",
+            Quoted(version)
+        ));
     }
     StepStory {
         nature: Nature::Proved,
         name: format!("answer {number}"),
-        title: format!("ANSWER {number} of '{version}'"),
+        title: format!("ANSWER {number} of {}", Quoted(version)),
         facts,
         shown: vec![
             "the outputs are what the architecture gives on the inputs, bit for bit".to_owned(),
-            format!("its parameters are those committed for '{version}': a link"),
+            format!(
+                "its parameters are those committed for {}: a link",
+                Quoted(version)
+            ),
         ],
         open,
     }

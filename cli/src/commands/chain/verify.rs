@@ -20,6 +20,7 @@ use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
 use nascent_circuits::inference::plan::Hidden;
 use nascent_verifier::provenance::Origin;
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     CommitmentData, Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance,
 };
@@ -91,18 +92,16 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     print(context, &report, &story, known);
     print_fills(context, &chain);
     if let Some(whose) = &published {
-        context.result(format!(
-            "\nThe commitment that you gave is that of {whose}."
-        ));
+        context.section(format!("The commitment that you gave is that of {whose}."));
     }
-    context.result(format!(
-        "\n{} proofs and {} links verified in {}.",
+    context.section(format!(
+        "{} proofs and {} links verified in {}.",
         count(report.proofs),
         count(report.links),
         output::duration(time)
     ));
     if report.development_srs {
-        context.warn(DEVELOPMENT_NOTICE);
+        context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = story.json();
     json["chain"] = json!(file);
@@ -126,8 +125,8 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         for (version, structure) in report.versions.iter().zip(&structures) {
             if let Structure::Open(why) = structure {
                 open.push(format!(
-                    "that the integer graph of '{}' is the model that you gave: {why}",
-                    version.name
+                    "that the integer graph of {} is the model that you gave: {why}",
+                    Quoted(&version.name)
                 ));
             }
         }
@@ -141,7 +140,7 @@ fn of_chain(chain: &Provenance, path: &Path) -> Result<String> {
     let deviates = (1..).zip(&chain.initializations);
     let deviates = deviates.map(|(number, of)| (&of.deviates, format!("initial weights {number}")));
     let versions = chain.versions.iter();
-    let versions = versions.map(|of| (&of.commitment, format!("model '{}'", of.name)));
+    let versions = versions.map(|of| (&of.commitment, format!("model {}", Quoted(&of.name))));
     let mut all = deviates.chain(versions);
     let found = all.find(|(commitment, _)| **commitment == given);
     let (_, whose) = found.ok_or_else(|| {
@@ -202,8 +201,8 @@ fn check_cells(chain: &Provenance, material: &Material) -> Result<()> {
 fn print_fills(context: &Context, chain: &Provenance) {
     for (number, of) in (1..).zip(&chain.initializations) {
         let model = &of.bundle.plan.model;
-        context.result(format!(
-            "\nFills of plan {number}: {}",
+        context.section(format!(
+            "Fills of plan {number}: {}",
             fills::counts(&model.fill_counts())
         ));
         fills::print(context, model);
@@ -219,7 +218,7 @@ fn print(context: &Context, report: &ProvenanceReport, story: &Story, known: boo
         "ACCEPTED, if the verifying keys are honest (see below)"
     });
     for (number, step) in (1..).zip(&story.steps) {
-        context.result(format!("\n{number}. {}", step.title));
+        context.section(format!("{number}. {}", step.title));
         for (name, text) in &step.facts {
             context.result(format!("     {name:<14}{text}"));
         }
@@ -230,7 +229,7 @@ fn print(context: &Context, report: &ProvenanceReport, story: &Story, known: boo
             context.result(format!("   - not shown: {text}"));
         }
     }
-    context.result("\nNot shown anywhere");
+    context.section("Not shown anywhere");
     for text in &story.open {
         context.result(format!("   - {text}"));
     }

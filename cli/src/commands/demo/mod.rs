@@ -119,7 +119,7 @@ impl Demo<'_> {
         };
         let total = started.elapsed();
         self.print_figures(&figures, total);
-        self.context.warn(DEVELOPMENT_NOTICE);
+        self.context.notice(DEVELOPMENT_NOTICE);
         let mut json = figures.json(total);
         json["refusals"] = refusals;
         Ok(Outcome::ok(json))
@@ -152,7 +152,7 @@ impl Demo<'_> {
     }
 
     fn step(&self, number: u32, text: &str) {
-        self.context.result(format!("\n{number}. {text}"));
+        self.context.section(format!("{number}. {text}"));
     }
 
     fn line(&self, name: &str, text: impl AsRef<str>) {
@@ -465,7 +465,7 @@ impl Demo<'_> {
     }
 
     fn print_figures(&self, figures: &Figures, total: Duration) {
-        self.context.result("\nFIGURES of this machine");
+        self.context.section("FIGURES of this machine");
         let prove = &figures.prove;
         self.line("derived", output::duration(figures.derive));
         self.line(

@@ -33,7 +33,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let (split, perm) = match cx.text("mode", "DCR")?.as_str() {
         "DCR" => ([n, block, block, depth, h, w], [0, 3, 4, 1, 5, 2]),
         "CRD" => ([n, depth, block, block, h, w], [0, 1, 4, 2, 5, 3]),
-        mode => return Fault::attribute("mode", format!("`{mode}`")),
+        mode => return Fault::attribute("mode", format!("{mode:?}")),
     };
     let x = cx.reshape(x, &split)?;
     let x = cx.transpose(x, &perm)?;

@@ -20,13 +20,13 @@ pub(super) const OP: Operator = Operator {
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let equation = cx.text("equation", "")?;
     let Some((operands, result)) = parse(&equation, cx.arity()) else {
-        return Fault::attribute("equation", format!("`{equation}` is not supported"));
+        return Fault::attribute("equation", format!("{equation:?} is not supported"));
     };
     let mut made = Vec::new();
     for (slot, labels) in operands.iter().enumerate() {
         let x = cx.x(slot)?;
         if cx.shape(x).len() != labels.len() {
-            return Fault::shape(format!("`{equation}` for {:?}", cx.shape(x)));
+            return Fault::shape(format!("{equation:?} for {:?}", cx.shape(x)));
         }
         // Labels that occur nowhere else are summed first.
         let others = operands.iter().enumerate().filter(|(at, _)| *at != slot);
@@ -54,7 +54,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         .map(|label| labels.iter().position(|other| other == label));
     match perm.collect::<Option<Vec<_>>>() {
         Some(perm) if perm.len() == labels.len() => Ok(vec![cx.transpose(out, &perm)?]),
-        _ => Fault::attribute("equation", format!("`{equation}` is not supported")),
+        _ => Fault::attribute("equation", format!("{equation:?} is not supported")),
     }
 }
 

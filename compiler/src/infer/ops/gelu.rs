@@ -19,7 +19,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let f = match cx.text("approximate", "none")?.as_str() {
         "none" => Unary::Gelu,
         "tanh" => Unary::GeluTanh,
-        other => return Fault::attribute("approximate", format!("`{other}`")),
+        other => return Fault::attribute("approximate", format!("{other:?}")),
     };
     Ok(vec![cx.unary(f, x)?])
 }

@@ -105,7 +105,7 @@ fn own_elements(
         _ => at,
     };
     if !["reflect", "edge", "wrap"].contains(&mode) {
-        return Fault::attribute("mode", format!("`{mode}`"));
+        return Fault::attribute("mode", format!("{mode:?}"));
     }
     if before + after + dim > 1 << 28 {
         return Fault::shape("pads that are too large");

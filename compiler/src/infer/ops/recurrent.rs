@@ -55,7 +55,7 @@ impl Recurrent {
             "forward" => vec![false],
             "reverse" => vec![true],
             "bidirectional" => vec![false, true],
-            other => return Fault::attribute("direction", format!("`{other}`")),
+            other => return Fault::attribute("direction", format!("{other:?}")),
         };
         let shape = cx.shape(x);
         let [steps, batch, width] = *shape.as_slice() else {

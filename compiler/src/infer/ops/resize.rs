@@ -56,7 +56,7 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
                 other => {
                     return Fault::attribute(
                         "coordinate_transformation_mode",
-                        format!("`{other}`"),
+                        format!("{other:?}"),
                     );
                 }
             };
@@ -106,14 +106,14 @@ impl Mode {
                 "round_prefer_ceil" => |place| (place + 0.5).floor(),
                 "floor" => f64::floor,
                 "ceil" => f64::ceil,
-                other => return Fault::attribute("nearest_mode", format!("`{other}`")),
+                other => return Fault::attribute("nearest_mode", format!("{other:?}")),
             })),
             "linear" => Ok(Self::Linear { inside }),
             "cubic" => Ok(Self::Cubic {
                 a: cx.float("cubic_coeff_a", -0.75)?,
                 inside,
             }),
-            other => Fault::attribute("mode", format!("`{other}`")),
+            other => Fault::attribute("mode", format!("{other:?}")),
         }
     }
 

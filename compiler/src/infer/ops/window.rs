@@ -234,7 +234,7 @@ fn pads(
         "VALID" => Ok(vec![(0, 0); rank]),
         "SAME_UPPER" => Ok(same(true)),
         "SAME_LOWER" => Ok(same(false)),
-        _ => Fault::attribute("auto_pad", format!("`{auto}`")),
+        _ => Fault::attribute("auto_pad", format!("{auto:?}")),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn read(bytes: &[u8]) -> Read<Vec<Named>> {
         Value::Object(entries) => entries
             .into_iter()
             .map(|(name, value)| {
-                let tensor = array(&value).map_err(|reason| format!("`{name}`: {reason}"))?;
+                let tensor = array(&value).map_err(|reason| format!("{name:?}: {reason}"))?;
                 let name = Some(name);
                 Ok(Named { name, tensor })
             })

@@ -36,7 +36,7 @@ pub(super) fn read(bytes: &[u8]) -> Read<Tensor> {
 
 /// What follows a key of the header.
 fn field<'a>(header: &'a str, key: &str) -> Read<&'a str> {
-    let missing = || format!("its header has no `{key}`");
+    let missing = || format!("its header has no {key:?}");
     let quoted = format!("'{key}'");
     let (_, rest) = header.split_once(&quoted).ok_or_else(missing)?;
     let rest = rest.trim_start().strip_prefix(':').ok_or_else(missing)?;
@@ -100,7 +100,7 @@ fn elements(kind: &str, shape: &[usize], data: &[u8]) -> Read<Tensor> {
             each(data, total, |b| i64::from(i32::from_le_bytes(b)))?,
         ),
         "<i8" => ints(shape, each(data, total, i64::from_le_bytes)?),
-        _ => return Err(format!("elements of type `{kind}` are not supported")),
+        _ => return Err(format!("elements of type {kind:?} are not supported")),
     };
     made.ok_or_else(|| "its elements do not fit its shape".to_owned())
 }

@@ -38,15 +38,15 @@ pub(super) fn read(bytes: &[u8]) -> Read<Vec<Named>> {
         let name = std::str::from_utf8(name).map_err(|_| "an array's name is not a text")?;
         at = at + 46 + name_length + skip;
         if flags & 1 != 0 || packed == u32::MAX || size == u32::MAX {
-            return Err(format!("`{name}` is encrypted or larger than 4 GiB"));
+            return Err(format!("{name:?} is encrypted or larger than 4 GiB"));
         }
         total += u64::from(size);
         if total > MOST_BYTES {
             return Err(format!("its arrays have more than {MOST_BYTES} bytes"));
         }
         let data = inflate(bytes, local, method, packed as usize, size as usize)
-            .map_err(|reason| format!("`{name}`: {reason}"))?;
-        let tensor = npy::read(&data).map_err(|reason| format!("`{name}`: {reason}"))?;
+            .map_err(|reason| format!("{name:?}: {reason}"))?;
+        let tensor = npy::read(&data).map_err(|reason| format!("{name:?}: {reason}"))?;
         let name = name.strip_suffix(".npy").unwrap_or(name).to_owned();
         arrays.push(Named {
             name: Some(name),

@@ -220,7 +220,7 @@ fn errors_name_the_node() {
     let error = refused(|graph| graph.nodes[5].output = TensorId(4));
     assert_eq!(
         error.to_string(),
-        "node `wide` (#5, MatMul): makes %4, expected %5"
+        "node \"wide\" (#5, MatMul): makes %4, expected %5"
     );
     let error = refused(|graph| {
         graph.nodes[5].output = TensorId(4);
