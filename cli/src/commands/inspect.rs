@@ -59,7 +59,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     ));
     let (kind, details) = describe(context, path, &start)?;
     let mut json =
-        json!({ "file": path, "bytes": metadata.len(), "kind": kind, "details": details });
+        json!({ "file": output::path(path), "bytes": metadata.len(), "kind": kind, "details": details });
     if metadata.len() <= MAX_BYTES as u64 {
         let digest = hex::encode(keccak256(&[&files::read_bounded(path, MAX_BYTES)?]));
         context.result(format!("{:<18}{digest}", "Keccak-256"));

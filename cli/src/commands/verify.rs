@@ -244,7 +244,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         context.warn(DEVELOPMENT_NOTICE);
     }
     let mut json = report_json(&report, &not_proved);
-    json["bundle"] = json!(args.bundle);
+    json["bundle"] = output::path(&args.bundle);
     json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
     json["beacon_values"] = values
         .iter()
