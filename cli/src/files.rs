@@ -67,7 +67,7 @@ where
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 17] = [
+const KINDS: [([u8; 8], &str); 20] = [
     (*b"nsc.chan", "chain"),
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
@@ -84,6 +84,9 @@ const KINDS: [([u8; 8], &str); 17] = [
     (*b"nsc.wcom", "weight commitment"),
     (*b"nsc.link", "file of links"),
     (*b"nsc.open", "SECRET opening of a commitment"),
+    (*b"nsc.job\0", "job of proofs"),
+    (*b"nsc.tile", "finished tile of a job"),
+    (*b"nsc.tlnk", "commitment to a tile of a job, with its link"),
     (*b"NASCSRS\0", "cached SRS"),
 ];
 

@@ -217,7 +217,7 @@ fn start(cli: &Cli) -> Result<Context> {
         json: global.json,
         quiet: global.quiet,
         cache,
-        temporary,
+        _temporary: temporary,
     })
 }
 

@@ -18,7 +18,7 @@ pub struct Context {
     /// Where SRS, keys and jobs are kept.
     pub cache: PathBuf,
     /// Keeps a cache that lasts for this run only.
-    pub temporary: Option<tempfile::TempDir>,
+    pub _temporary: Option<tempfile::TempDir>,
 }
 
 /// How a command ended.
@@ -238,7 +238,11 @@ pub fn conclude(json: bool, command: &str, result: Result<Outcome, Failure>) -> 
             let failure = Failure::from_error(Kind::Environment, error)
                 .context("standard output took not all of the result");
             print_failure(&failure);
-            if code == 0 { failure.kind().code() } else { code }
+            if code == 0 {
+                failure.kind().code()
+            } else {
+                code
+            }
         }
         _ => code,
     }

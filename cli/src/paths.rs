@@ -203,9 +203,8 @@ impl Paths {
     /// that the file system takes for one are found by making both.
     fn check_folders(&self) -> Result<()> {
         let written = self.declared.iter();
-        let written = written.filter(|of| {
-            matches!(of.role, Role::Output | Role::Secret | Role::Beside(_))
-        });
+        let written =
+            written.filter(|of| matches!(of.role, Role::Output | Role::Secret | Role::Beside(_)));
         let names: Vec<&Declared> = written.collect();
         let folders: BTreeSet<&Path> = names.iter().map(|of| folder_of(&of.path)).collect();
         for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
@@ -269,8 +268,10 @@ impl Declared {
             "{} exists already, and is not what this command puts there",
             self.path.display()
         );
-        Err(Failure::new(Kind::Environment, message)
-            .help(format!("move it away, or give another name: {} goes there", self.what)))
+        Err(Failure::new(Kind::Environment, message).help(format!(
+            "move it away, or give another name: {} goes there",
+            self.what
+        )))
     }
 
     /// A result goes to a folder that is there, and takes the place of nothing but a file.
@@ -326,9 +327,8 @@ impl Identity {
     }
 
     fn is(&self, other: &Self) -> bool {
-        let same = |one: &Option<(u64, u64)>, other: &Option<(u64, u64)>| {
-            one.is_some() && one == other
-        };
+        let same =
+            |one: &Option<(u64, u64)>, other: &Option<(u64, u64)>| one.is_some() && one == other;
         same(&self.file, &other.file)
             || (self.place.is_some() && self.place == other.place)
             || self.path == other.path

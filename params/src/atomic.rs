@@ -169,9 +169,8 @@ fn is_alive(process: u32) -> bool {
 fn is_unlocked(path: &Path) -> bool {
     // Only a file is opened: another thing of that name could wait for ever.
     let file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    file && File::open(path).is_ok_and(|file| {
-        !matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
-    })
+    file && File::open(path)
+        .is_ok_and(|file| !matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
 }
 
 fn is_stale(entry: &fs::DirEntry) -> bool {

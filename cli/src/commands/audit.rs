@@ -7,8 +7,8 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
 use nascent_prover::derive::{
-    AuditError, AuditReport, MODEL_KEY, PLAN_KEY, STAMP, SafetensorsError, SafetensorsFile, WEIGHTS_KEY,
-    audit,
+    AuditError, AuditReport, MODEL_KEY, PLAN_KEY, STAMP, SafetensorsError, SafetensorsFile,
+    WEIGHTS_KEY, audit,
 };
 use nascent_verifier::{Beacon, Plan, weight_digest};
 use serde_json::json;
@@ -96,10 +96,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "foreign_stamps": stamps,
         "seconds": started.elapsed().as_secs_f64(),
     });
-    Ok(Outcome::verdict(
-        matches,
-        json,
-    ))
+    Ok(Outcome::verdict(matches, json))
 }
 
 /// Stamps in the header of the weights that say something else than the plan: whoever reads the file
@@ -120,7 +117,9 @@ fn stamps(
         let digest = expected.and_then(|(_, digest)| *digest).map(hex::encode);
         digest.as_ref() != Some(*value)
     });
-    Ok(foreign.map(|(key, value)| format!("{key} = {value:?}")).collect())
+    Ok(foreign
+        .map(|(key, value)| format!("{key} = {value:?}"))
+        .collect())
 }
 
 /// The weight digest as it is, and as others say.

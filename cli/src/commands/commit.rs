@@ -65,10 +65,15 @@ impl CommitArgs {
         let paths = Paths::new(self.force);
         let paths = match &self.folder {
             Some(folder) => {
-                let paths = self.quantization.declare(paths.read("the model", [&self.model]));
+                let paths = self
+                    .quantization
+                    .declare(paths.read("the model", [&self.model]));
                 compile::declare_folder(paths, "--folder", folder)
             }
-            None => paths.read("the model", [GRAPH, PARAMS].map(|name| self.model.join(name))),
+            None => paths.read(
+                "the model",
+                [GRAPH, PARAMS].map(|name| self.model.join(name)),
+            ),
         };
         let previous = self.previous_model.iter().map(|folder| folder.join(PARAMS));
         paths

@@ -159,9 +159,9 @@ pub fn compile_after(
 /// What to do about a model that is refused; most errors say it themselves.
 fn model_help(error: &CompileError) -> Option<&'static str> {
     match error {
-        CompileError::Protobuf { .. } | CompileError::Missing { .. } => Some(
-            "a model is an ONNX file, or a TOML description whose name ends in .toml",
-        ),
+        CompileError::Protobuf { .. } | CompileError::Missing { .. } => {
+            Some("a model is an ONNX file, or a TOML description whose name ends in .toml")
+        }
         CompileError::Io { .. } => Some("see that the file is there, and that you can read it"),
         _ => None,
     }

@@ -383,7 +383,10 @@ fn stage_origins(
     compiled: &Compiled,
 ) -> Result<()> {
     let folder = &args.out;
-    for path in origins_files(folder).skip(origins.len()).collect::<Vec<_>>() {
+    for path in origins_files(folder)
+        .skip(origins.len())
+        .collect::<Vec<_>>()
+    {
         if !args.force {
             let message = format!("{} exists already, of another model", path.display());
             return Err(Failure::new(Kind::Environment, message)

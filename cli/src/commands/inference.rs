@@ -170,7 +170,10 @@ impl Parts {
         write().map_err(|failure| {
             let salts = self.salts.iter();
             let salts = salts.map(|(path, text)| (path.as_path(), text.as_bytes()));
-            let links = self.links.iter().map(|links| (beside.as_path(), &links[..]));
+            let links = self
+                .links
+                .iter()
+                .map(|links| (beside.as_path(), &links[..]));
             let parts = [(out, &self.proof[..]), (key, &self.key)];
             let parts: Vec<_> = parts.into_iter().chain(links).chain(salts).collect();
             rescue(context, failure, out, &parts)
@@ -208,7 +211,9 @@ impl Subject {
     /// The files that are read.
     pub fn declare(&self, paths: Paths) -> Paths {
         let model = [GRAPH, PARAMS, PORTS].map(|name| self.folder.join(name));
-        paths.read("the model", model).read("--input", [&self.input])
+        paths
+            .read("the model", model)
+            .read("--input", [&self.input])
     }
 
     /// The model, and the first inputs of the file, at most so many.
@@ -380,7 +385,9 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         },
         salts: seals
             .iter()
-            .filter_map(|(name, seal)| Some((salt_file(&args.out, name), salt_text(seal.as_ref()?)?)))
+            .filter_map(|(name, seal)| {
+                Some((salt_file(&args.out, name), salt_text(seal.as_ref()?)?))
+            })
             .collect(),
     };
     parts.write(context, &paths, &args.out, &key_path)?;

@@ -100,7 +100,9 @@ impl Args {
         if self.estimate {
             return paths;
         }
-        paths.write("--out", &self.out).write("--commit", &self.commit)
+        paths
+            .write("--out", &self.out)
+            .write("--commit", &self.commit)
     }
 }
 
@@ -179,9 +181,13 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let key_files = stage_keys(&mut results, &paths, &out, &finished)?;
     results.bytes(&out, Access::Umask, &bundle)?;
     let committed = match (&args.commit, &finished.committed) {
-        (Some(path), Some(committed)) => {
-            Some(stage_committed(context, &mut results, path, &out, committed)?)
-        }
+        (Some(path), Some(committed)) => Some(stage_committed(
+            context,
+            &mut results,
+            path,
+            &out,
+            committed,
+        )?),
         _ => None,
     };
     results.publish(&paths)?;

@@ -77,7 +77,11 @@ impl ProveArgs {
         let paths = self.secret.declare(self.beacon.declare(paths));
         let links = !self.commitment.is_empty();
         paths
-            .beside("the links", links.then(|| links_file(&self.out)), Links::MAGIC)
+            .beside(
+                "the links",
+                links.then(|| links_file(&self.out)),
+                Links::MAGIC,
+            )
             .write("--out", [&self.out])
     }
 }

@@ -372,7 +372,10 @@ fn what_a_kill_leaves_is_not_taken_for_a_file_and_goes_when_it_is_old() {
     let named = |name: &str| cache.directory().join(format!(".nascent-{name}.tmp"));
     let (fresh, stale) = (named("fresh"), named("stale"));
     // Of this process, which lives, and of one that no system gives a number to.
-    let (alive, dead) = (named(&format!("{}-x", std::process::id())), named("4294967295-x"));
+    let (alive, dead) = (
+        named(&format!("{}-x", std::process::id())),
+        named("4294967295-x"),
+    );
     let bytes = fs::read(&path).expect("stored");
     fs::write(&fresh, &bytes[..500]).expect("writing a temporary file");
     fs::write(&stale, &bytes[..500]).expect("writing a temporary file");

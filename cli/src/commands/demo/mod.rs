@@ -67,7 +67,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             json: true,
             quiet: true,
             cache: context.cache.clone(),
-            temporary: None,
+            _temporary: None,
         },
         folder,
         model: &bundled(&args.model, "lenet5.onnx", LENET5)?,
