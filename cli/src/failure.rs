@@ -134,6 +134,13 @@ impl<T> Explain<T> for Result<T> {
     }
 }
 
+/// Errors of the file system.
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::from_error(Kind::Environment, error)
+    }
+}
+
 /// Errors of the compiler: the file system's, or the file's.
 impl From<nascent_compiler::CompileError> for Failure {
     fn from(error: nascent_compiler::CompileError) -> Self {

@@ -1,7 +1,9 @@
 //! Files in and out: bounded reads, atomic writes, hexadecimal.
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
-use nascent_verifier::codec::Format;
+use crate::paths::Paths;
+use nascent_params::atomic::{Access, Staged};
+use nascent_verifier::codec::{Format, FormatError};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -51,14 +53,21 @@ where
         Some(name) if name != expected => format!("this is a {name}; `nascent inspect` tells more"),
         _ => "get the file again, whole, from where it was published".to_owned(),
     };
-    T::decode(bytes)
+    let decoded = T::decode(bytes);
+    let help = match &decoded {
+        Err(FormatError::Version { .. }) => {
+            "another version of nascent made it: make it again, or use that version".to_owned()
+        }
+        _ => help,
+    };
+    decoded
         .or_fail(Kind::Input)
         .doing(format!("{} is not a valid {expected}", path.display()))
         .help(help)
 }
 
 /// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 17] = [
+const KINDS: [([u8; 8], &str); 20] = [
     (*b"nsc.chan", "chain"),
     (*b"nsc.infr", "inference"),
     (*b"nsc.grph", "architecture"),
@@ -75,6 +84,9 @@ const KINDS: [([u8; 8], &str); 17] = [
     (*b"nsc.wcom", "weight commitment"),
     (*b"nsc.link", "file of links"),
     (*b"nsc.open", "SECRET opening of a commitment"),
+    (*b"nsc.job\0", "job of proofs"),
+    (*b"nsc.tile", "finished tile of a job"),
+    (*b"nsc.tlnk", "commitment to a tile of a job, with its link"),
     (*b"NASCSRS\0", "cached SRS"),
 ];
 
@@ -108,49 +120,79 @@ pub fn what_is(bytes: &[u8]) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// Writes a file that appears under its name only when it is whole and on disk.
+/// Writes a file that appears under its name only when it is whole and on disk. A secret is never
+/// replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = parent(path);
-    let write = || -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".nascent-").suffix(".tmp");
-        // Temporary files are their owner's alone unless asked; results are what the umask allows.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write()
+    refuse_secret(path)?;
+    stage(path, Access::Umask, |file| Ok(file.write_all(bytes)?))?
+        .publish()
         .or_fail(Kind::Environment)
-        .doing(format!("writing {}", path.display()))
+        .doing(writing(path))
 }
 
 /// Writes a new file that only its owner can read, whole or not at all. Never replaces one; `why` is
 /// said of one that exists.
 pub fn write_private(path: &Path, bytes: &[u8], why: &'static str) -> Result<()> {
-    let folder = parent(path);
-    let write = || -> std::io::Result<()> {
-        // Temporary files are their owner's alone.
-        let mut file = tempfile::Builder::new()
-            .prefix(".nascent-")
-            .suffix(".tmp")
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist_noclobber(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    let result = write();
+    let result = stage(path, Access::Owner, |file| Ok(file.write_all(bytes)?))?.publish_new();
     let exists = result
         .as_ref()
         .is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists);
-    let result = result
-        .or_fail(Kind::Environment)
-        .doing(format!("writing {}", path.display()));
+    let result = result.or_fail(Kind::Environment).doing(writing(path));
     if exists { result.help(why) } else { result }
+}
+
+/// A file that is written but not yet under its name.
+pub fn stage(
+    path: &Path,
+    access: Access,
+    write: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<Staged> {
+    let mut staged = Staged::new(path, access)
+        .or_fail(Kind::Environment)
+        .doing(writing(path))?;
+    write(staged.file()).doing(writing(path))?;
+    Ok(staged)
+}
+
+fn writing(path: &Path) -> String {
+    format!("writing {}", path.display())
+}
+
+/// How files begin that are never replaced: secrets, salts, openings.
+const SECRETS: [&[u8]; 4] = [
+    b"nascent secret v",
+    b"nascent salt v",
+    crate::secret::ENCRYPTED,
+    &nascent_prover::link::Opening::MAGIC,
+];
+
+/// Refuses to replace a secret, whatever the caller asks for.
+pub fn refuse_secret(path: &Path) -> Result<()> {
+    let regular = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    if !regular {
+        return Ok(());
+    }
+    let first = start(path, 16)?;
+    if SECRETS.iter().any(|secret| first.starts_with(secret)) {
+        let message = format!("{} is a secret", path.display());
+        return Err(Failure::new(Kind::Usage, message)
+            .help("a secret is never replaced, nor with --force: give another name"));
+    }
+    Ok(())
+}
+
+/// Whether only its owner can read a file, where the system has such a thing.
+pub fn is_private(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(path).is_ok_and(|of| of.permissions().mode() & 0o077 == 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// Refuses a file that others can read.
@@ -176,27 +218,8 @@ pub fn check_private(path: &Path) -> Result<()> {
 
 /// Refuses to replace a file unless asked to.
 pub fn check_output(path: &Path, force: bool) -> Result<()> {
-    if !parent(path).is_dir() {
-        let message = format!(
-            "{}: the folder {} does not exist",
-            path.display(),
-            parent(path).display()
-        );
-        return Err(Failure::new(Kind::Environment, message).help("create the folder first"));
-    }
-    if !force && path.exists() {
-        let message = format!("{} exists already", path.display());
-        return Err(Failure::new(Kind::Environment, message)
-            .help("give another name, or --force to replace it"));
-    }
+    Paths::new(force).write("the output", [path]).check()?;
     Ok(())
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// Parses a digest of 64 hexadecimal digits, with or without `0x`.

@@ -1,64 +1,111 @@
-//! Ctrl-C and SIGTERM: the first asks the work to stop where it can, the second ends the process.
+//! Ctrl-C and SIGTERM: the first stops the work, the second ends the process.
 //!
-//! A job of proofs looks at [`flag()`] between tiles. The other libraries report their progress and
-//! have no word for stopping; there [`checkpoint`] unwinds from the report, so that temporary files
-//! are removed on the way, and [`catch`] makes an ordinary failure of it.
+//! A thread waits for the first. Most commands end there and then, unless their results are being put
+//! under their names ([`defer`]). A command that [listens](listen) ends by itself: a job of proofs looks
+//! at [`flag()`] between tiles; the other libraries report their progress and have no word for stopping,
+//! so that [`checkpoint`] unwinds from the report, temporary files are removed on the way, and [`catch`]
+//! makes an ordinary failure of it.
 
 use crate::failure::{Failure, Kind, Result};
-use crate::output::Context;
+use crate::output::{self, Context};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::iterator::Signals;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Set by the first signal.
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Who answers the first signal.
-static ANSWERER: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
+/// Held while results are put under their names.
+static RESULTS: Mutex<()> = Mutex::new(());
 
-/// How soon the first signal is answered in words.
-const ANSWER: Duration = Duration::from_millis(50);
+/// How the command takes the first signal.
+static LISTENER: Mutex<Listener> = Mutex::new(Listener::Nobody);
+static ANSWERED: Condvar = Condvar::new();
+
+/// Longest wait for the words to be out.
+const WORDS: Duration = Duration::from_secs(1);
+
+enum Listener {
+    /// Not at all: the process ends.
+    Nobody,
+    /// It stops by itself, after these words.
+    Command(Option<&'static str>),
+    /// The same, and the words are said.
+    Answered,
+}
 
 /// What is unwound with.
 struct Stopped;
 
-/// Set by the first signal, once [`listen`] was called.
+/// Set by the first signal.
 pub fn flag() -> &'static AtomicBool {
     &STOP
 }
 
-/// From here on a signal stops the work instead of the process; `answer` is what is said then.
-pub fn listen(context: &Context, answer: &'static str) -> Result<()> {
+/// From here on a signal is answered: with JSON or in words, and with the exit code for it.
+pub fn watch(json: bool, command: &'static str) -> Result<()> {
+    let failed =
+        |error| Failure::from_error(Kind::Internal, error).context("listening for signals");
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag unset, the second finds it set.
         flag::register_conditional_shutdown(signal, i32::from(Kind::Interrupted.code()), &STOP)
             .and_then(|_| flag::register(signal, &STOP))
-            .map_err(|error| {
-                Failure::from_error(Kind::Internal, error).context("listening for signals")
-            })?;
+            .map_err(failed)?;
     }
-    if !context.json && !context.quiet {
-        let answerer = std::thread::spawn(move || {
-            while !STOP.load(Ordering::Relaxed) {
-                std::thread::sleep(ANSWER);
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            answer(json, command);
+        }
+    });
+    Ok(())
+}
+
+fn answer(json: bool, command: &str) {
+    let mut listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
+    match *listener {
+        Listener::Command(words) => {
+            if let Some(words) = words {
+                // After a progress bar, which leaves the cursor in its line.
+                let _ = writeln!(std::io::stderr(), "\n{words}");
             }
-            // After a progress bar, which leaves the cursor in its line.
-            let _ = writeln!(std::io::stderr(), "\n{answer}");
-        });
-        if let Ok(mut place) = ANSWERER.lock() {
-            *place = Some(answerer);
+            *listener = Listener::Answered;
+            ANSWERED.notify_all();
+        }
+        Listener::Answered => {}
+        Listener::Nobody => {
+            let _whole = defer();
+            let code = output::conclude(json, command, Err(stopped()));
+            std::process::exit(i32::from(code));
         }
     }
-    Ok(())
+}
+
+fn stopped() -> Failure {
+    Failure::new(Kind::Interrupted, "stopped by a signal")
+        .help("nothing was left half written; run the same command again")
+}
+
+/// From here on a signal stops the work instead of the process; `answer` is what is said then.
+pub fn listen(context: &Context, answer: &'static str) {
+    let mut listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
+    *listener = Listener::Command((!context.json && !context.quiet).then_some(answer));
+}
+
+/// While the guard lives no signal ends the process, but the second.
+pub fn defer() -> MutexGuard<'static, ()> {
+    RESULTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Unwinds to [`catch`] if a signal came.
 pub fn checkpoint() {
-    if STOP.load(Ordering::Relaxed) {
+    let listens = |listener: &Listener| !matches!(listener, Listener::Nobody);
+    if STOP.load(Ordering::Relaxed) && LISTENER.lock().is_ok_and(|it| listens(&it)) {
         // Without the hook that reports panics: this is none.
         resume_unwind(Box::new(Stopped));
     }
@@ -67,15 +114,15 @@ pub fn checkpoint() {
 /// Runs a command; a [`checkpoint`] that was hit is a failure of its own kind.
 pub fn catch<T>(command: impl FnOnce() -> Result<T>) -> Result<T> {
     let result = catch_unwind(AssertUnwindSafe(command));
-    // Work that stops at once does not overtake the answer.
-    let answerer = ANSWERER.lock().ok().and_then(|mut place| place.take());
-    if let Some(answerer) = answerer.filter(|_| STOP.load(Ordering::Relaxed)) {
-        let _ = answerer.join();
+    if STOP.load(Ordering::Relaxed) {
+        // Work that stops at once does not overtake the answer.
+        let listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |it: &mut Listener| matches!(it, Listener::Command(_));
+        let _ = ANSWERED.wait_timeout_while(listener, WORDS, waits);
     }
     result.unwrap_or_else(|payload| {
         if payload.is::<Stopped>() {
-            Err(Failure::new(Kind::Interrupted, "stopped by a signal")
-                .help("nothing was left half written; run the same command again"))
+            Err(stopped())
         } else {
             resume_unwind(payload)
         }

@@ -1,6 +1,8 @@
 //! What the command asks the machine: folders, memory, time.
 
 use crate::failure::{Failure, Kind, Result};
+use crate::output;
+use nascent_prover::estimate::available_memory;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,6 +35,20 @@ pub fn now() -> u64 {
 /// The most memory this process has held, in bytes, where the system tells.
 pub fn peak_memory() -> Option<u64> {
     field("/proc/self/status", "VmHWM:")
+}
+
+/// Refuses work that is known to take more memory than there is, unless `anyway`: to be ended by the
+/// system in the middle helps nobody.
+pub fn check_memory(what: &str, needed: u64, anyway: bool) -> Result<()> {
+    let Some(free) = available_memory().filter(|free| *free < needed && !anyway) else {
+        return Ok(());
+    };
+    let message = format!(
+        "memory is short: {} predicted for {what}, {} free",
+        output::bytes(needed),
+        output::bytes(free)
+    );
+    Err(Failure::new(Kind::Environment, message))
 }
 
 /// Which processor this is, where the system tells.

@@ -10,12 +10,16 @@ mod interrupt;
 mod machine;
 mod output;
 mod passphrase;
+mod paths;
 mod pool;
+mod results;
 mod secret;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use failure::{Failure, Kind, Result};
 use output::{Context, Outcome};
+use serde_json::json;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -125,6 +129,11 @@ impl Command {
         }
     }
 
+    /// Whether the work is of no use, or cannot go on, without what is kept between runs.
+    fn keeps(&self) -> bool {
+        matches!(self, Self::Prove(_) | Self::Srs(_) | Self::Keys(_))
+    }
+
     fn run(self, context: &Context) -> Result<Outcome> {
         match self {
             Self::Plan(args) => commands::plan::run(context, args),
@@ -150,35 +159,74 @@ impl Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(no_command(&arguments, error)),
+    };
     let name = cli.command.name();
     let json = cli.global.json;
-    let result =
-        start(&cli.global).and_then(|context| interrupt::catch(|| cli.command.run(&context)));
+    let result = interrupt::watch(json, name)
+        .and_then(|()| start(&cli))
+        .and_then(|context| interrupt::catch(|| cli.command.run(&context)));
     ExitCode::from(output::conclude(json, name, result))
 }
 
-fn start(global: &Global) -> Result<Context> {
+/// Arguments that name no work: a request for help, or a mistake.
+fn no_command(arguments: &[OsString], error: clap::Error) -> u8 {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let text = error.to_string();
+    let wrong = error.use_stderr();
+    if !json && wrong {
+        // Coloured where a terminal is; nobody is left to be told if it fails.
+        let _ = error.print();
+        return Kind::Usage.code();
+    }
+    let command = Cli::command();
+    let named = |name: &OsString| command.get_subcommands().find(|it| name == it.get_name());
+    let name = arguments.iter().skip(1).find_map(named);
+    let name = name.map_or("nascent", |command| command.get_name());
+    let result = if wrong {
+        Err(Failure::new(Kind::Usage, text.trim_end()))
+    } else {
+        if !json {
+            output::say(text.trim_end());
+        }
+        Ok(Outcome::ok(json!({ "help": text })))
+    };
+    output::conclude(json, name, result)
+}
+
+fn start(cli: &Cli) -> Result<Context> {
+    let global = &cli.global;
     if let Some(threads) = global.threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
         pool.build_global()
             .map_err(|error| Failure::new(Kind::Environment, format!("threads: {error}")))?;
     }
-    let cache = match &global.cache {
-        Some(cache) => cache.clone(),
-        None => machine::cache_folder()?,
+    let mut temporary = None;
+    let cache = match (&global.cache, machine::cache_folder()) {
+        (Some(cache), _) => cache.clone(),
+        (None, Ok(cache)) => cache,
+        (None, Err(failure)) if cli.command.keeps() => return Err(failure),
+        (None, Err(failure)) => {
+            let folder = tempfile::tempdir().map_err(|_| failure)?;
+            let cache = folder.path().to_path_buf();
+            temporary = Some(folder);
+            cache
+        }
     };
     Ok(Context {
         json: global.json,
         quiet: global.quiet,
         cache,
+        _temporary: temporary,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_argument_parser_is_consistent() {

@@ -1,12 +1,12 @@
 //! What the command says: words for people, or one JSON object.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nascent_verifier::text::{is_plain, one_line};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Exit code of a verification in which every check held, but not everything that it depends on, or
@@ -25,6 +25,8 @@ pub struct Context {
     pub quiet: bool,
     /// Where SRS, keys and jobs are kept.
     pub cache: PathBuf,
+    /// Keeps a cache that lasts for this run only.
+    pub _temporary: Option<tempfile::TempDir>,
 }
 
 /// How a command ended.
@@ -81,8 +83,7 @@ impl Context {
     /// and nothing in them moves the cursor or begins a line. Quoting them is the caller's.
     pub fn result(&self, line: impl AsRef<str>) {
         if !self.json {
-            // A closed pipe is the reader's choice.
-            let _ = writeln!(std::io::stdout(), "{}", one_line(line.as_ref()));
+            say(&one_line(line.as_ref()));
         }
     }
 
@@ -249,8 +250,49 @@ impl nascent_params::Progress for Bar {
     }
 }
 
-/// Prints how the command ended; gives the exit code.
+/// Why standard output took something no more.
+static UNSAID: Mutex<Option<std::io::Error>> = Mutex::new(None);
+/// Whether the last word is said.
+static CONCLUDED: Mutex<bool> = Mutex::new(false);
+
+/// A line on standard output. What cannot be said there makes [`conclude`] fail.
+pub fn say(line: &str) {
+    let mut out = std::io::stdout();
+    let said = writeln!(out, "{line}").and_then(|()| out.flush());
+    if let (Err(error), Ok(mut unsaid)) = (said, UNSAID.lock()) {
+        unsaid.get_or_insert(error);
+    }
+}
+
+/// Prints how the command ended; gives the exit code. Whoever concludes first does.
 pub fn conclude(json: bool, command: &str, result: Result<Outcome, Failure>) -> u8 {
+    let mut concluded = CONCLUDED.lock().unwrap_or_else(PoisonError::into_inner);
+    if *concluded {
+        // The process ends in another thread at any moment, with that thread's code.
+        drop(concluded);
+        loop {
+            std::thread::park();
+        }
+    }
+    *concluded = true;
+    let code = print_end(json, command, result);
+    let unsaid = UNSAID.lock().ok().and_then(|mut unsaid| unsaid.take());
+    match unsaid {
+        Some(error) if code != Kind::Interrupted.code() => {
+            let failure = Failure::from_error(Kind::Environment, error)
+                .context("standard output took not all of the result");
+            print_failure(&failure);
+            if code == 0 {
+                failure.kind().code()
+            } else {
+                code
+            }
+        }
+        _ => code,
+    }
+}
+
+fn print_end(json: bool, command: &str, result: Result<Outcome, Failure>) -> u8 {
     match result {
         Ok(outcome) => {
             let code = outcome.code();
@@ -314,7 +356,7 @@ fn print_failure(failure: &Failure) {
 }
 
 fn print_json(value: &Value) {
-    let _ = writeln!(std::io::stdout(), "{}", shown(&format!("{value:#}")));
+    say(&shown(&format!("{value:#}")));
 }
 
 /// JSON whose text shows itself: what is not plain can only stand inside of strings, and is escaped
@@ -342,6 +384,16 @@ fn bounded(message: &str) -> String {
         line.push_str(" ..");
     }
     one_line(&line)
+}
+
+/// A path for `--json`, where text is Unicode: what of a name is none is replaced.
+pub fn path(path: impl AsRef<Path>) -> Value {
+    path.as_ref().to_string_lossy().into()
+}
+
+/// As [`path`], of one that may not be there.
+pub fn path_of(path: Option<impl AsRef<Path>>) -> Value {
+    path.map_or(Value::Null, self::path)
 }
 
 /// `1.5 MiB`.

@@ -2,6 +2,7 @@
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::paths::Paths;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -42,6 +43,11 @@ pub struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
+    /// The file that is read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        paths.read("--passphrase-file", &self.passphrase_file)
+    }
+
     /// The passphrase of a file that exists.
     pub fn existing(&self, file: &Path) -> Result<Passphrase> {
         match self.given()? {

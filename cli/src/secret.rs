@@ -7,6 +7,7 @@
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::passphrase::{Passphrase, PassphraseArgs};
+use crate::paths::Paths;
 use ff::{Field, PrimeField};
 use halo2curves::bn256::Fr;
 use nascent_circuits::seed::SeedMaterial;
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
 const HEADER: &str = "nascent secret v1 (keep private)";
-const SALT_HEADER: &str = "nascent salt v1 (keep private)";
+const SALT_HEADER: &str = "nascent salt v2 (keep private)";
 /// How an encrypted file begins.
 pub const ENCRYPTED: &[u8] = b"scrypt";
 const MAX_BYTES: usize = 512;
@@ -49,6 +50,12 @@ pub struct SecretArgs {
 }
 
 impl SecretArgs {
+    /// The files that are read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        let paths = paths.read("--secret", &self.secret);
+        self.passphrase.declare(paths)
+    }
+
     /// Reads the secret, if one was named.
     pub fn read(&self) -> Result<Option<Secret>> {
         let path = self.secret.as_deref();
@@ -146,12 +153,47 @@ impl Secret {
     }
 }
 
-/// Writes the salt of a hidden input or output to a new file that only its owner can read. Never
-/// replaces one.
-pub fn create_salt(path: &Path, salt: &[u8; 32]) -> Result<()> {
-    let text = format!("{SALT_HEADER}\n{}\n", hex::encode(salt));
-    let why = "a salt is never replaced: a proof may depend on it; give another name to the proof";
-    files::write_private(path, text.as_bytes(), why)
+/// The salt of a hidden input or output, and the digest that it opens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt {
+    pub salt: Fr,
+    /// Public: it stands in the proof.
+    pub digest: [u8; 32],
+}
+
+impl Salt {
+    /// Its file.
+    pub fn text(&self) -> Zeroizing<String> {
+        let digits = Zeroizing::new(hex::encode(self.salt.to_repr()));
+        let digest = hex::encode(self.digest);
+        Zeroizing::new(format!("{SALT_HEADER}\n{}\n{digest}\n", *digits))
+    }
+
+    /// Reads the file, if there is one.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        if path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        files::check_private(path)?;
+        let bytes = Zeroizing::new(files::read_bounded(path, MAX_BYTES)?);
+        let salt = Self::parse(&bytes).ok_or_else(|| {
+            let message = format!("{} is not a salt's file of this version", path.display());
+            Failure::new(Kind::Input, message)
+                .help("give another name to the proof, or move that file away")
+        })?;
+        Ok(Some(salt))
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut lines = std::str::from_utf8(bytes).ok()?.lines();
+        (lines.next()? == SALT_HEADER).then_some(())?;
+        let mut repr = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(lines.next()?, &mut *repr).ok()?;
+        let mut digest = [0; 32];
+        hex::decode_to_slice(lines.next()?, &mut digest).ok()?;
+        let salt = Option::from(Fr::from_repr(*repr))?;
+        lines.next().is_none().then_some(Self { salt, digest })
+    }
 }
 
 fn encrypt(text: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>> {

@@ -1,12 +1,10 @@
 //! A directory of checked reference strings.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use tempfile::Builder;
-
+use crate::atomic::{self, Access, Staged};
 use crate::cache_file;
 use crate::error::{ContentError, FormatError, ParamsError, expect_range};
 use crate::parts::validate_k;
@@ -15,9 +13,6 @@ use crate::source::open_regular;
 use crate::srs::{Provenance, Srs, development_identity};
 
 const EXTENSION: &str = "srs";
-const TEMPORARY: &str = ".tmp-";
-/// Temporary files older than this were left by a killed process.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A directory that keeps SRS between runs, one file for each identity and `k`.
 ///
@@ -73,18 +68,12 @@ impl SrsCache {
         let path = self.path(srs.identity(), srs.k());
         let at_directory = |error: io::Error| ContentError::Io(error).at(&self.directory);
         fs::create_dir_all(&self.directory).map_err(at_directory)?;
-        self.remove_stale();
-        let mut file = Builder::new()
-            .prefix(TEMPORARY)
-            .tempfile_in(&self.directory)
-            .map_err(at_directory)?;
-        cache_file::write(file.as_file_mut(), srs, progress).map_err(|error| error.at(&path))?;
-        file.as_file()
-            .sync_all()
+        atomic::sweep(&self.directory);
+        let mut staged = Staged::new(&path, Access::Owner).map_err(at_directory)?;
+        cache_file::write(staged.file(), srs, progress).map_err(|error| error.at(&path))?;
+        staged
+            .publish()
             .map_err(|error| ContentError::Io(error).at(&path))?;
-        file.persist(&path)
-            .map_err(|error| ContentError::Io(error.error).at(&path))?;
-        sync_directory(&self.directory);
         Ok(path)
     }
 
@@ -116,7 +105,7 @@ impl SrsCache {
     }
 
     /// The development SRS of size `2^k`: read, or generated and stored when the file is missing,
-    /// damaged or of another version.
+    /// damaged or of another version. A directory that nothing can be stored in is no error.
     ///
     /// # Errors
     ///
@@ -129,7 +118,8 @@ impl SrsCache {
         match self.load(development_identity(), k, progress) {
             Err(error) if can_replace(&error) => {
                 let srs = Srs::development(k, progress)?;
-                self.store(&srs, progress)?;
+                // What cannot be kept is only made again.
+                let _ = self.store(&srs, progress);
                 Ok(srs)
             }
             result => result,
@@ -163,7 +153,7 @@ impl SrsCache {
             match self.load(identity, source, progress) {
                 Ok(srs) => {
                     let srs = srs.derive(k, progress)?;
-                    self.store(&srs, progress)?;
+                    let _ = self.store(&srs, progress);
                     return Ok(srs);
                 }
                 Err(error) if can_replace(&error) => {}
@@ -210,23 +200,6 @@ impl SrsCache {
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     }
-
-    /// Removes what killed processes left; a failure only leaves it there.
-    fn remove_stale(&self) {
-        let Ok(listing) = fs::read_dir(&self.directory) else {
-            return;
-        };
-        for entry in listing.filter_map(Result::ok) {
-            let ours = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified
-                .ok()
-                .and_then(|time| SystemTime::now().duration_since(time).ok());
-            if ours && age.is_some_and(|age| age > STALE) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
 }
 
 /// Whether a new file may take the place of the one that gave this error.
@@ -235,13 +208,5 @@ fn can_replace(error: &ParamsError) -> bool {
         ParamsError::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
         ParamsError::Format { .. } | ParamsError::Check { .. } => true,
         _ => false,
-    }
-}
-
-/// Makes the rename durable where directories can be synced; elsewhere it already is, or the file
-/// is made again.
-fn sync_directory(directory: &Path) {
-    if let Ok(directory) = File::open(directory) {
-        let _ = directory.sync_all();
     }
 }

@@ -17,6 +17,7 @@
 //! # Ok::<(), nascent_params::ParamsError>(())
 //! ```
 
+pub mod atomic;
 mod batch_affine;
 mod cache;
 mod cache_file;

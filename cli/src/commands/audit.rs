@@ -3,13 +3,17 @@
 use super::common::{self, BeaconArgs, PreviousWeights};
 use super::init;
 use crate::evidence::{self, Known};
-use crate::failure::{Failure, Kind, Result};
+use crate::failure::{Classify, Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
-use nascent_prover::derive::{AuditError, AuditReport, SafetensorsError, SafetensorsFile, audit};
+use nascent_prover::derive::{
+    AuditError, AuditReport, MODEL_KEY, PLAN_KEY, STAMP, SafetensorsError, SafetensorsFile,
+    WEIGHTS_KEY, audit,
+};
 use nascent_verifier::text::Quoted;
-use nascent_verifier::{Beacon, weight_digest};
+use nascent_verifier::{Beacon, Plan, weight_digest};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -52,7 +56,6 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let report =
         audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
     bar.finish();
-    print(context, &report, deriver.elements(), &args.weights);
     for value in &checked {
         value.print(context, Some(&plan));
     }
@@ -68,12 +71,20 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             .weight_digest
             .then(|| weight_digest(&deriver.weight_digests())),
         bundle: claimed,
-        weights: given.metadata().get(DIGEST_KEY).cloned(),
+        weights: given.metadata().get(WEIGHTS_KEY).cloned(),
     };
+    let stamps = stamps(&plan, digests.derived, given.metadata())?;
+    let matches = report.is_match() && digests.is_match() && stamps.is_empty();
+    print(context, &report, matches, deriver.elements(), &args.weights);
     digests.print(context);
+    for stamp in &stamps {
+        context.result(format!(
+            "DIFFERENT: the header of the weights has {stamp}, which is not this plan's."
+        ));
+    }
     context.note(format!("in {}", output::duration(started.elapsed())));
     let json = json!({
-        "weights": args.weights,
+        "weights": output::path(&args.weights),
         "plan": common::plan_json(&plan)?,
         "beacon_digest": hex::encode(beacon.digest()),
         "beacon_values": checked.iter().map(|it| it.json(Some(&plan))).collect::<Vec<_>>(),
@@ -83,16 +94,34 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "unexpected": report.unexpected,
         "weight_digest": digests.derived.map(hex::encode),
         "weight_digest_matches": digests.is_match(),
+        "foreign_stamps": stamps,
         "seconds": started.elapsed().as_secs_f64(),
     });
-    Ok(Outcome::verdict(
-        report.is_match() && digests.is_match(),
-        json,
-    ))
+    Ok(Outcome::verdict(matches, json))
 }
 
-/// Name of the weight digest in the header of a file of weights.
-const DIGEST_KEY: &str = "nascent.weight_digest";
+/// Stamps in the header of the weights that say something else than the plan: whoever reads the file
+/// would take them for another plan's.
+fn stamps(
+    plan: &Plan,
+    weights: Option<[u8; 32]>,
+    header: &BTreeMap<String, String>,
+) -> Result<Vec<String>> {
+    let expected = [
+        (PLAN_KEY, Some(plan.digest().or_fail(Kind::Input)?)),
+        (MODEL_KEY, Some(plan.model.digest().or_fail(Kind::Input)?)),
+        (WEIGHTS_KEY, weights),
+    ];
+    let ours = header.iter().filter(|(key, _)| key.starts_with(STAMP));
+    let foreign = ours.filter(|(key, value)| {
+        let expected = expected.iter().find(|(name, _)| name == key);
+        let digest = expected.and_then(|(_, digest)| *digest).map(hex::encode);
+        digest.as_ref() != Some(*value)
+    });
+    Ok(foreign
+        .map(|(key, value)| format!("{key} = {value:?}"))
+        .collect())
+}
 
 /// The weight digest as it is, and as others say.
 struct Digests {
@@ -158,7 +187,7 @@ fn given_failure(path: &Path, error: AuditError) -> Failure {
     failure.context(format!("weights {}", path.display()))
 }
 
-fn print(context: &Context, report: &AuditReport, elements: u64, path: &Path) {
+fn print(context: &Context, report: &AuditReport, matches: bool, elements: u64, path: &Path) {
     for tensor in report.tensors.iter().filter(|tensor| tensor.mismatches > 0) {
         let first = tensor.first.map_or_else(String::new, |first| {
             format!(
@@ -178,14 +207,14 @@ fn print(context: &Context, report: &AuditReport, elements: u64, path: &Path) {
     for name in &report.unexpected {
         context.result(format!("{}: not a tensor of the model", Quoted(name)));
     }
-    if report.is_match() {
+    if matches {
         context.result(format!(
             "MATCH: all {} weights of {} are the ones that plan and beacon value give, bit for bit. \
              Not checked: that the plan was published before the beacon value was known, and whose value it is, unless it says so here.",
             count(elements),
             path.display()
         ));
-    } else {
+    } else if !report.is_match() {
         context.result("DIFFERENT: these are not the weights that plan and beacon value give.");
     }
 }

@@ -3,13 +3,13 @@
 use crate::evidence::{self, Known};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
-use crate::output::{Context, Outcome};
+use crate::output::{self, Context, Outcome};
+use crate::paths::Paths;
 use nascent_beacons::fetch::{Client, FetchError, Limits};
 use nascent_beacons::{establish, evidence_from_json, parse_source};
 use nascent_verifier::beacon::MAX_EVIDENCE;
 use nascent_verifier::codec::Format;
 use nascent_verifier::{BeaconSource, BeaconValue, Plan};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -48,6 +48,11 @@ struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// The file that is read.
+    fn declare(&self, paths: Paths) -> Paths {
+        paths.read("--plan", &self.plan)
+    }
+
     fn source(self) -> Result<BeaconSource> {
         if let Some(source) = self.source {
             return Ok(source);
@@ -130,7 +135,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
 }
 
 fn fetch(context: &Context, args: FetchArgs) -> Result<Outcome> {
-    files::check_output(&args.out.out, args.out.force)?;
+    let paths = args.source.declare(Paths::new(args.out.force));
+    let paths = paths.read("--auth-file", &args.auth_file);
+    paths.write("--out", [&args.out.out]).check()?;
     let source = args.source.source()?;
     let limits = Limits {
         request: Duration::from_secs(args.timeout),
@@ -162,7 +169,9 @@ fn fetch_failure(error: FetchError) -> Failure {
 }
 
 fn pack(context: &Context, args: PackArgs) -> Result<Outcome> {
-    files::check_output(&args.out.out, args.out.force)?;
+    let paths = args.source.declare(Paths::new(args.out.force));
+    let paths = paths.read("the evidence", [&args.file]);
+    paths.write("--out", [&args.out.out]).check()?;
     let source = args.source.source()?;
     // Hexadecimal in JSON takes twice the bytes, and a block has more than its header.
     let bytes = files::read_bounded(&args.file, 8 * MAX_EVIDENCE)?;
@@ -197,6 +206,6 @@ fn tell(context: &Context, file: &Path, value: &BeaconValue, known: &Known<'_>) 
     let checked = evidence::check_one(value, known)?;
     checked.print(context, None);
     let mut json = checked.json(None);
-    json["file"] = json!(file);
+    json["file"] = output::path(file);
     Ok(Outcome::ok(json))
 }

@@ -10,8 +10,11 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use crate::paths::Paths;
+use crate::results::Results;
 use nascent_circuits::inference::{Hidden, InferenceCircuit};
 use nascent_ir::{CheckedGraph, Params};
+use nascent_params::atomic::Access;
 use nascent_prover::link::{Columns, Committer, OpenError, Opening};
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::{CommittedTo, LinkError, Part, PartData, tail_rows};
@@ -54,6 +57,31 @@ pub struct CommitArgs {
     /// The folder whose parameters that commitment is to
     #[arg(long, value_name = "DIR", requires = "previous")]
     previous_model: Option<PathBuf>,
+}
+
+impl CommitArgs {
+    /// What is read and written.
+    fn paths(&self) -> Paths {
+        let paths = Paths::new(self.force);
+        let paths = match &self.folder {
+            Some(folder) => {
+                let paths = self
+                    .quantization
+                    .declare(paths.read("the model", [&self.model]));
+                compile::declare_folder(paths, "--folder", folder)
+            }
+            None => paths.read(
+                "the model",
+                [GRAPH, PARAMS].map(|name| self.model.join(name)),
+            ),
+        };
+        let previous = self.previous_model.iter().map(|folder| folder.join(PARAMS));
+        paths
+            .read("--previous", &self.previous)
+            .read("the previous model", previous)
+            .secret("--opening", [&self.opening])
+            .write("--out", [&self.out])
+    }
 }
 
 /// For which circuit of a model a commitment is: its columns are that circuit's.
@@ -206,7 +234,7 @@ fn compiled(context: &Context, args: &CommitArgs) -> Result<(PathBuf, Option<Val
 
 /// `nascent commit`.
 pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
-    files::check_output(&args.out, args.force)?;
+    let paths = args.paths().check()?;
     let identity = args.srs.identity(context)?;
     let (folder, compiled) = compiled(context, &args)?;
     let graph = read_graph(&folder.join(GRAPH))?;
@@ -262,7 +290,10 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     };
     // What goes out was checked as its reader will check it.
     let checked = WeightCommitment::new(&data, srs.verifier_srs()).or_fail(Kind::Internal)?;
-    files::write(&args.out, &data.encode().or_fail(Kind::Internal)?)?;
+    let mut results = Results::default();
+    let bytes = data.encode().or_fail(Kind::Internal)?;
+    results.bytes(&args.out, Access::Umask, &bytes)?;
+    results.publish(&paths)?;
     let time = started.elapsed();
     let digest = hex::encode(checked.digest());
     context.result(format!("{:<18}{digest}", "commitment"));
@@ -290,10 +321,10 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
-        "commitment": args.out,
-        "folder": folder,
+        "commitment": output::path(&args.out),
+        "folder": output::path(&folder),
         "compiled": compiled,
-        "opening": args.opening,
+        "opening": output::path(&args.opening),
         "digest": digest,
         "vk_digest": hex::encode(columns.vk_digest),
         "parameters": numbers(&params),
@@ -333,7 +364,7 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
-        "commitment": path,
+        "commitment": output::path(path),
         "digest": hex::encode(committed.data.digest().or_fail(Kind::Internal)?),
         "parameters": numbers(&params),
         "columns": cells.len(),

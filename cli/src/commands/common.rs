@@ -5,7 +5,8 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::fills;
 use crate::output::{Context, count};
-use nascent_compiler::{Architecture, Earlier, Limits, Model, Preset, Rules};
+use crate::paths::Paths;
+use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Preset, Rules};
 use nascent_prover::derive::{DeriveError, Deriver, SafetensorsFile};
 use nascent_verifier::beacon::MAX_BEACON;
 use nascent_verifier::codec::Format;
@@ -43,6 +44,11 @@ fn preset(name: &str) -> std::result::Result<Preset, String> {
 }
 
 impl RulesArgs {
+    /// The files that are read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        paths.read("--rules", &self.rules)
+    }
+
     /// Reads the rules.
     pub fn load(&self, limits: &Limits) -> Result<Rules> {
         let Some(path) = &self.rules else {
@@ -69,6 +75,11 @@ impl PreviousPlans {
     /// Whether none was given.
     pub fn is_empty(&self) -> bool {
         self.previous_plan.is_empty()
+    }
+
+    /// The files that are read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        paths.read("--previous-plan", &self.previous_plan)
     }
 
     /// Reads the plans.
@@ -98,6 +109,11 @@ pub struct PreviousWeights {
 }
 
 impl PreviousWeights {
+    /// The files that are read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        paths.read("--previous-weights", &self.previous_weights)
+    }
+
     /// A deriver that takes inherited weights from the files.
     pub fn give<'a>(&self, deriver: Deriver<'a>) -> Result<Deriver<'a>> {
         let open = |path: &PathBuf| {
@@ -138,10 +154,24 @@ pub fn compile_after(
         architecture.compile_after(&name, &rules, &limits, earlier, redraw)
     };
     compile().map_err(|error| {
-        Failure::from(error)
-            .context(format!("model {}", path.display()))
-            .help("a model is an ONNX file, or a TOML description whose name ends in .toml")
+        let help = model_help(&error);
+        let failure = Failure::from(error).context(format!("model {}", path.display()));
+        match help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
     })
+}
+
+/// What to do about a model that is refused; most errors say it themselves.
+fn model_help(error: &CompileError) -> Option<&'static str> {
+    match error {
+        CompileError::Protobuf { .. } | CompileError::Missing { .. } => {
+            Some("a model is an ONNX file, or a TOML description whose name ends in .toml")
+        }
+        CompileError::Io { .. } => Some("see that the file is there, and that you can read it"),
+        _ => None,
+    }
 }
 
 fn stem(path: &Path) -> String {
@@ -176,6 +206,12 @@ fn beacon_bytes(text: &str) -> std::result::Result<BeaconBytes, String> {
 }
 
 impl BeaconArgs {
+    /// The files that are read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        let paths = paths.read("--beacon-file", &self.beacon_file);
+        paths.read("--evidence", &self.evidence)
+    }
+
     /// The value, if one was given: what the plan announces, with evidence that holds.
     pub fn read(&self, plan: &Plan) -> Result<Option<Beacon>> {
         let beacon = match (&self.beacon_value, &self.beacon_file) {

@@ -7,11 +7,14 @@ use super::inference::lay_out;
 use crate::calibration;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
-use crate::output::{Context, Outcome, bytes, count};
+use crate::output::{self, Context, Outcome, bytes, count};
+use crate::paths::Paths;
+use crate::results::Results;
 use nascent_circuits::inference::Hidden;
 use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
 use nascent_compiler::{WeightSource, write_onnx_to};
 use nascent_ir::Origins;
+use nascent_params::atomic::Access;
 use nascent_prover::derive::{self, SafetensorsFile};
 use nascent_prover::estimate::{InferenceCost, available_memory};
 use nascent_verifier::{Fill, ModelSpec};
@@ -49,6 +52,9 @@ pub struct Args {
     plan: Option<PathBuf>,
     #[command(flatten)]
     previous: PreviousPlans,
+    /// Whether another command goes on with the result: a folder that is complete is then no obstacle.
+    #[arg(skip)]
+    part: bool,
 }
 
 /// How a model with weights becomes integers.
@@ -88,11 +94,48 @@ impl Args {
             quantization,
             plan: None,
             previous: PreviousPlans::default(),
+            part: true,
+        }
+    }
+
+    /// What is read and written.
+    fn paths(&self) -> Paths {
+        let paths = Paths::new(self.force).resumes(self.part);
+        let paths = paths
+            .read("the model", [&self.model])
+            .read("--plan", &self.plan);
+        let paths = self.quantization.declare(self.previous.declare(paths));
+        declare_folder(paths, "--out", &self.out)
+    }
+
+    /// Who may read the parameters: what was hidden or private stays so.
+    fn access(&self, hidden: bool) -> Access {
+        let weights = self.quantization.weights.as_deref();
+        let source = weights.unwrap_or(&self.model);
+        if hidden || files::is_private(source) {
+            Access::Owner
+        } else {
+            Access::Umask
         }
     }
 }
 
+/// A folder that a compiled model goes to.
+pub fn declare_folder(paths: Paths, what: &'static str, folder: &Path) -> Paths {
+    let files = [PARAMS, PORTS, PROFILE, GRAPH].map(|name| folder.join(name));
+    paths
+        .folder(what, [folder])
+        .write("a file of the compiled model", files)
+        .write("a list of origins", origins_files(folder))
+}
+
 impl Quantization {
+    /// The files that are read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        let paths = paths.read("--samples", &self.samples);
+        paths.read("--weights", &self.weights)
+    }
+
     /// Whether something was given that only a model with weights has a use for.
     pub fn is_of_a_model(&self) -> bool {
         self.weights.is_some() || !self.samples.is_empty()
@@ -112,13 +155,10 @@ impl Quantization {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    let paths = args.paths().check()?;
     std::fs::create_dir_all(&args.out)
         .or_fail(Kind::Environment)
         .doing(format!("folder {}", args.out.display()))?;
-    let paths = [GRAPH, PARAMS, PORTS, PROFILE].map(|name| args.out.join(name));
-    for path in paths.iter().cloned().chain(origins_files(&args.out)) {
-        files::check_output(&path, args.force)?;
-    }
     let options = args.quantization.options();
     let given: Vec<&Path> = args
         .quantization
@@ -169,16 +209,23 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "inputs": compiled.inputs.iter().map(port_json).collect::<Vec<_>>(),
         "outputs": compiled.outputs.iter().map(port_json).collect::<Vec<_>>(),
     });
-    let contents = [
-        compiled.graph.encode().or_fail(Kind::Internal)?,
-        nascent_verifier::Format::encode(&compiled.params).or_fail(Kind::Internal)?,
-        ports.to_string().into_bytes(),
-        nascent_verifier::Format::encode(&compiled.profile).or_fail(Kind::Internal)?,
-    ];
-    for (path, content) in paths.iter().zip(&contents) {
-        files::write(path, content)?;
+    let params = nascent_verifier::Format::encode(&compiled.params).or_fail(Kind::Internal)?;
+    let profile = nascent_verifier::Format::encode(&compiled.profile).or_fail(Kind::Internal)?;
+    let graph = compiled.graph.encode().or_fail(Kind::Internal)?;
+    let hidden = plan.is_some_and(|of| of.plan.publisher_key.is_some());
+    let access = args.access(hidden);
+    let mut results = Results::default();
+    stage_origins(context, &mut results, &args, &origins, &compiled)?;
+    // The architecture last: without it there is no model.
+    for (name, access, bytes) in [
+        (PARAMS, access, params),
+        (PORTS, Access::Umask, ports.to_string().into_bytes()),
+        (PROFILE, Access::Umask, profile),
+        (GRAPH, Access::Umask, graph),
+    ] {
+        results.bytes(&args.out.join(name), access, &bytes)?;
     }
-    write_origins(context, &args.out, &origins, &compiled)?;
+    results.publish(&paths)?;
     let digest = compiled.graph.digest().or_fail(Kind::Internal)?;
     print(context, &compiled, &digest);
     let profile = compiled.profile.digest().or_fail(Kind::Internal)?;
@@ -209,7 +256,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         args.out.display()
     ));
     Ok(Outcome::ok(json!({
-        "folder": args.out,
+        "folder": output::path(&args.out),
         "architecture": hex::encode(digest),
         "profile": hex::encode(profile),
         "k": shape.k,
@@ -327,21 +374,31 @@ pub fn read_origins(folder: &Path, model: &ModelSpec) -> Result<Origins> {
     Err(Failure::new(Kind::Input, message).help("nascent compile MODEL --plan PLAN --out DIR"))
 }
 
-/// Writes the lists of origins; removes others that an earlier model left.
-fn write_origins(
+/// The lists of origins; removes others that an earlier model left.
+fn stage_origins(
     context: &Context,
-    folder: &Path,
+    results: &mut Results,
+    args: &Args,
     origins: &[Origins],
     compiled: &Compiled,
 ) -> Result<()> {
-    for path in origins_files(folder).collect::<Vec<_>>() {
+    let folder = &args.out;
+    for path in origins_files(folder)
+        .skip(origins.len())
+        .collect::<Vec<_>>()
+    {
+        if !args.force {
+            let message = format!("{} exists already, of another model", path.display());
+            return Err(Failure::new(Kind::Environment, message)
+                .help("give another folder, or --force to remove it"));
+        }
         std::fs::remove_file(&path)
             .or_fail(Kind::Environment)
             .doing(format!("removing {}", path.display()))?;
     }
     for (position, of) in origins.iter().enumerate() {
         let bytes = nascent_verifier::Format::encode(of).or_fail(Kind::Internal)?;
-        files::write(&origins_file(folder, position), &bytes)?;
+        results.bytes(&origins_file(folder, position), Access::Umask, &bytes)?;
         let whose = match position {
             0 => "the plan".to_owned(),
             _ => format!(

@@ -2,7 +2,7 @@
 
 use super::commit::{self, Committed, Published};
 use super::common::{self, DEVELOPMENT_NOTICE, PreviousPlans};
-use super::compile::{GRAPH, PARAMS, read_ports};
+use super::compile::{GRAPH, PARAMS, PORTS, read_ports};
 use super::keys::SrsArgs;
 use super::prove::key_file;
 use super::srs;
@@ -12,15 +12,21 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use crate::paths::Paths;
 use crate::pool::Pool;
-use crate::secret;
-use nascent_circuits::inference::plan::layout::Layout;
+use crate::results::{Results, rescue};
+use crate::secret::Salt;
+use ff::PrimeField;
+use halo2curves::bn256::Fr;
+use nascent_circuits::inference::plan::layout::{Layout, Role};
 use nascent_circuits::inference::plan::{self, choose_hidden, plan_hidden};
 use nascent_circuits::inference::{Salts, Shape};
 use nascent_compiler::infer::{Planned, Profile};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
+use nascent_params::atomic::Access;
+use nascent_prover::estimate::{CostModel, InferenceCost};
 use nascent_prover::inference::{InferenceKeys, Seal};
 use nascent_prover::link::{Blinding, Proved};
 use nascent_verifier::codec::Format;
@@ -28,7 +34,7 @@ use nascent_verifier::inference::{HiddenCounts, prefix};
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
-    Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, WeightCommitment,
+    Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, VkData, WeightCommitment,
     verify_inference_by, verify_inference_with,
 };
 use rand_core::OsRng;
@@ -36,6 +42,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use zeroize::Zeroizing;
 
 /// A quantized model and an input for it.
 #[derive(Debug, clap::Args)]
@@ -72,6 +79,123 @@ pub struct ProveArgs {
     /// The secret that was made with the commitment
     #[arg(long, value_name = "FILE", requires = "commitment")]
     opening: Option<PathBuf>,
+    /// Go on even if memory is predicted to be short
+    #[arg(long)]
+    any_memory: bool,
+}
+
+impl ProveArgs {
+    /// What is read and written. A salt that is there is one of a run that was stopped before its proof
+    /// had its name.
+    fn paths(&self) -> Paths {
+        let paths = self.subject.declare(Paths::new(self.force));
+        let paths = paths
+            .read("--commitment", &self.commitment)
+            .read("--opening", &self.opening);
+        let hidden = [("input", self.hide_input), ("output", self.hide_output)];
+        let salts = hidden.into_iter().filter(|(_, hide)| *hide);
+        let links = self.commitment.is_some();
+        paths
+            .secret(
+                "the salt",
+                salts.map(|(name, _)| salt_file(&self.out, name)),
+            )
+            .beside(
+                "the link",
+                links.then(|| commit::links_file(&self.out)),
+                Links::MAGIC,
+            )
+            .write("--out", [&self.out])
+    }
+
+    /// Fresh salts, but for those that are there: they must be of the same values, and hide them as
+    /// before.
+    fn salts(&self, keys: &InferenceKeys, params: &Params, inputs: &[i64]) -> Result<Salts> {
+        let mut salts = Salts::draw(&mut OsRng);
+        let mut kept = Vec::new();
+        for (name, role) in [("input", Role::Input), ("output", Role::Output)] {
+            let Some(seal) = keys.circuit().layout().seal(role) else {
+                continue;
+            };
+            let path = salt_file(&self.out, name);
+            let Some(salt) = Salt::read(&path)? else {
+                continue;
+            };
+            match role {
+                Role::Input => salts.inputs = salt.salt,
+                Role::Output => salts.outputs = salt.salt,
+            }
+            kept.push((path, seal, salt));
+        }
+        if kept.is_empty() {
+            return Ok(salts);
+        }
+        let (circuit, _) = keys
+            .circuit()
+            .with_witness(params, inputs, salts)
+            .or_fail(Kind::Input)?;
+        for (path, seal, salt) in kept {
+            if circuit.digest(seal).to_repr() != salt.digest {
+                let message = format!("{} is the salt of other values", path.display());
+                return Err(Failure::new(Kind::Environment, message).help(
+                    "a salt is never replaced: a proof may depend on it; give another name to the proof",
+                ));
+            }
+        }
+        Ok(salts)
+    }
+}
+
+/// What is written of a proof.
+pub struct Parts {
+    pub proof: Vec<u8>,
+    pub key: Vec<u8>,
+    pub links: Option<Vec<u8>>,
+    pub salts: Vec<(PathBuf, Zeroizing<String>)>,
+}
+
+impl Parts {
+    /// Writes all of it, the proof last; what cannot be written is kept in the cache.
+    pub fn write(&self, context: &Context, paths: &Paths, out: &Path, key: &Path) -> Result<()> {
+        let beside = commit::links_file(out);
+        let write = || {
+            let mut results = Results::default();
+            results.beside(key, VkData::MAGIC, &self.key)?;
+            if let Some(links) = &self.links {
+                results.beside(&beside, Links::MAGIC, links)?;
+            }
+            for (path, text) in &self.salts {
+                results.secret(path, text.as_bytes())?;
+            }
+            results.bytes(out, Access::Umask, &self.proof)?;
+            results.publish(paths)
+        };
+        write().map_err(|failure| {
+            let salts = self.salts.iter();
+            let salts = salts.map(|(path, text)| (path.as_path(), text.as_bytes()));
+            let links = self
+                .links
+                .iter()
+                .map(|links| (beside.as_path(), &links[..]));
+            let parts = [(out, &self.proof[..]), (key, &self.key)];
+            let parts: Vec<_> = parts.into_iter().chain(links).chain(salts).collect();
+            rescue(context, failure, out, &parts)
+        })
+    }
+}
+
+/// The file that opens a digest.
+fn salt_text(seal: &Seal) -> Option<Zeroizing<String>> {
+    let salt = Option::from(Fr::from_repr(seal.salt))?;
+    let digest = seal.digest;
+    Some(Salt { salt, digest }.text())
+}
+
+/// Refuses a proof that this machine has not the memory for.
+pub fn check_memory(what: &str, shape: &Shape, anyway: bool) -> Result<()> {
+    let needed = CostModel::REFERENCE.inference_memory(&InferenceCost::new(shape));
+    machine::check_memory(what, needed, anyway)
+        .help("--any-memory goes on anyway; a machine with more memory, or a smaller model, does not need it")
 }
 
 /// A model and inputs, as integers.
@@ -87,6 +211,14 @@ pub struct Loaded {
 }
 
 impl Subject {
+    /// The files that are read.
+    pub fn declare(&self, paths: Paths) -> Paths {
+        let model = [GRAPH, PARAMS, PORTS].map(|name| self.folder.join(name));
+        paths
+            .read("the model", model)
+            .read("--input", [&self.input])
+    }
+
     /// The model, and the first inputs of the file, at most so many.
     pub fn load(&self, most: usize) -> Result<Loaded> {
         let [inputs, outputs] = read_ports(&self.folder)?;
@@ -185,13 +317,7 @@ pub fn show_outputs(context: &Context, ports: &[Port], values: &[i64]) -> Vec<se
 
 /// `nascent prove inference`.
 pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
-    files::check_output(&args.out, args.force)?;
-    for (name, hide) in [("input", args.hide_input), ("output", args.hide_output)] {
-        if hide {
-            // Before the long work: a salt is never replaced.
-            files::check_output(&salt_file(&args.out, name), false)?;
-        }
-    }
+    let paths = args.paths().check()?;
     let identity = args.srs.identity(context)?;
     let committed = match (&args.commitment, &args.opening) {
         (Some(commitment), Some(opening)) => Some(Committed::load(commitment, opening)?),
@@ -203,8 +329,12 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         inputs: args.hide_input,
         outputs: args.hide_output,
     };
+    let (_, shape) = lay_out(&loaded.graph, hidden)?;
+    check_memory("the proof", &shape, args.any_memory)?;
     let (keys, srs) = keys(context, &loaded.graph, hidden, &identity)?;
     let key_time = started.elapsed();
+    let key_path = key_file(&args.out, keys.verifying_key().digest());
+    paths.also_beside("the verifying key", &key_path, VkData::MAGIC)?;
     let linked = match &committed {
         // Before the long work.
         Some(committed) => Some(Linked::new(&args, committed, &loaded, &keys, &srs)?),
@@ -224,6 +354,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let prefix = prefix(&architecture, vk_digest, &identity, counts);
     let inputs = loaded.samples.iter().flatten().flatten();
     let inputs: Vec<i64> = inputs.map(|&x| x.into()).collect();
+    let salts = args.salts(&keys, &loaded.params, &inputs)?;
     let blinding = Blinding::draw(&mut OsRng);
     let made = keys
         .prove(
@@ -231,11 +362,12 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
             &loaded.params,
             &inputs,
             &prefix,
-            Salts::draw(&mut OsRng),
+            salts,
             blinding.generator(),
         )
         .or_fail(Kind::Input)?;
     let prove_time = started.elapsed();
+    let seals = [("input", made.input_seal), ("output", made.output_seal)];
     let (hidden_inputs, inputs) = disclosed(made.input_seal.as_ref(), made.inputs);
     let (hidden_outputs, outputs) = disclosed(made.output_seal.as_ref(), made.outputs.clone());
     let bundle = InferenceBundle {
@@ -253,26 +385,32 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let checked = verify_inference_with(&bundle, key, of_verifier, &Pool);
     let (_, weights) = checked.or_fail(Kind::Internal)?;
     let links = match &linked {
-        Some(linked) => Some(linked.link(&keys, weights.as_ref(), &blinding, &args.out)?),
+        Some(linked) => Some(linked.link(&keys, weights.as_ref(), &blinding)?),
         None => None,
     };
-    let key_path = key_file(&args.out, &bundle.vk_digest);
-    files::write(
-        &key_path,
-        &keys.verifying_key().encode().or_fail(Kind::Internal)?,
-    )?;
-    let mut salts = Vec::new();
-    for (name, seal) in [("input", &made.input_seal), ("output", &made.output_seal)] {
-        let Some(seal) = seal else { continue };
-        let path = salt_file(&args.out, name);
-        secret::create_salt(&path, &seal.salt)?;
+    let parts = Parts {
+        proof: bundle.encode().or_fail(Kind::Internal)?,
+        key: keys.verifying_key().encode().or_fail(Kind::Internal)?,
+        links: match &links {
+            Some((links, _)) => Some(links.encode().or_fail(Kind::Internal)?),
+            None => None,
+        },
+        salts: seals
+            .iter()
+            .filter_map(|(name, seal)| {
+                Some((salt_file(&args.out, name), salt_text(seal.as_ref()?)?))
+            })
+            .collect(),
+    };
+    parts.write(context, &paths, &args.out, &key_path)?;
+    let salts: Vec<&PathBuf> = parts.salts.iter().map(|(path, _)| path).collect();
+    for path in &salts {
         context.warn(format!(
-            "{} opens the digest of the {name} to whoever can guess it: keep it secret, or give it to those who may check",
+            "{} opens a digest to whoever can guess what is behind it: keep it secret, or give it to those who may check",
             path.display()
         ));
-        salts.push(path);
     }
-    files::write(&args.out, &bundle.encode().or_fail(Kind::Internal)?)?;
+    let links = links.map(|(_, bytes)| (commit::links_file(&args.out), bytes));
     let shown = show_outputs(context, &loaded.outputs, &made.outputs);
     context.result(format!(
         "proof             {} bytes, made in {} after {} for the keys",
@@ -308,9 +446,9 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
-        "inference": args.out,
-        "key": key_path,
-        "salts": salts,
+        "inference": output::path(&args.out),
+        "key": output::path(&key_path),
+        "salts": salts.iter().map(output::path).collect::<Vec<_>>(),
         "architecture": hex::encode(architecture),
         "vk_digest": hex::encode(bundle.vk_digest),
         "srs": hex::encode(identity),
@@ -319,7 +457,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         "key_seconds": key_time.as_secs_f64(),
         "prove_seconds": prove_time.as_secs_f64(),
         "peak_memory_bytes": machine::peak_memory(),
-        "links": links.as_ref().map(|(path, _)| path),
+        "links": output::path_of(links.as_ref().map(|(path, _)| path)),
         "link_bytes": links.as_ref().map(|(_, bytes)| bytes),
         "outputs": shown,
     })))
@@ -363,14 +501,13 @@ impl<'a> Linked<'a> {
         })
     }
 
-    /// Writes the link beside the proof; gives the file and the link's length.
+    /// The link that goes beside the proof, and its length.
     fn link(
         &self,
         keys: &InferenceKeys,
         weights: Option<&ProvedWeights>,
         blinding: &Blinding,
-        out: &Path,
-    ) -> Result<(PathBuf, usize)> {
+    ) -> Result<(Links, usize)> {
         let missing = || Failure::new(Kind::Input, "the commitment or the key names no parameters");
         let part = self.commitment.part(&self.subject).ok_or_else(missing)?;
         let proved = Proved {
@@ -384,10 +521,7 @@ impl<'a> Linked<'a> {
             .link_to(part, &self.committed.opening, OsRng)
             .or_fail(Kind::Input)?;
         let bytes = link.bytes.len();
-        let links = Links { links: vec![link] };
-        let path = commit::links_file(out);
-        files::write(&path, &links.encode().or_fail(Kind::Internal)?)?;
-        Ok((path, bytes))
+        Ok((Links { links: vec![link] }, bytes))
     }
 }
 
@@ -572,7 +706,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     let json = json!({
-        "inference": args.file,
+        "inference": output::path(args.file),
         "architecture": hex::encode(report.architecture),
         "vk_digest": hex::encode(report.vk_digest),
         "key_origin": origin.name(),

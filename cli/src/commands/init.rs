@@ -5,11 +5,16 @@ use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
 use crate::output::{self, Context, Outcome, count};
+use crate::paths::Paths;
+use crate::results::Results;
 use crate::secret::{Secret, SecretArgs};
-use nascent_compiler::{Limits, WeightSource, Written, write_onnx};
-use nascent_prover::derive::{Deriver, Metadata, write_safetensors};
+use nascent_compiler::{Limits, WeightSource, Written, read_onnx, write_onnx_to};
+use nascent_params::atomic::Access;
+use nascent_prover::derive::{Deriver, Metadata, write_safetensors_to};
 use nascent_verifier::{Beacon, Plan, weight_digest};
 use serde_json::json;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -37,19 +42,30 @@ pub struct Args {
     force: bool,
 }
 
+impl Args {
+    /// What is read and written.
+    fn paths(&self) -> Paths {
+        let paths = Paths::new(self.force).read("the plan", [&self.plan]);
+        let paths = self.secret.declare(self.beacon.declare(paths));
+        self.previous
+            .declare(paths)
+            .read("--model", &self.model)
+            .write("--weights", &self.weights)
+            .write("--onnx", &self.onnx)
+    }
+}
+
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     if args.weights.is_none() && args.onnx.is_none() {
         return Err(Failure::new(Kind::Usage, "nothing to write").help(
             "--weights FILE.safetensors, or --model MODEL.onnx --onnx FILE.onnx, or all of them",
         ));
     }
-    for path in args.weights.iter().chain(&args.onnx) {
-        files::check_output(path, args.force)?;
-    }
-    interrupt::listen(context, "stopping; once more stops at once")?;
+    let paths = args.paths().check()?;
     let plan: Plan = files::read(&args.plan)?;
     let beacon = args.beacon.require(&plan)?;
     let secret = args.secret.read()?;
+    interrupt::listen(context, "stopping; once more stops at once");
     let started = Instant::now();
     let deriver = args
         .previous
@@ -58,8 +74,18 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         json!({ "plan": common::plan_json(&plan)?, "beacon_digest": hex::encode(beacon.digest()) });
     let digest = plan.weight_digest.then(|| digest(context, &deriver));
     json["weight_digest"] = digest.map(hex::encode).into();
+    // Weights of a hidden seed are as secret as the seed.
+    let access = match plan.publisher_key {
+        Some(_) => Access::Owner,
+        None => Access::Umask,
+    };
+    let mut results = Results::default();
     if let Some(path) = &args.weights {
-        let bytes = weights(context, &plan, &deriver, digest, path)?;
+        let mut bytes = 0;
+        results.file(path, access, |file| {
+            bytes = weights(context, &plan, &deriver, digest, file)?;
+            Ok(())
+        })?;
         let rate = deriver.elements() as f64 / started.elapsed().as_secs_f64().max(1e-9);
         context.result(format!(
             "{}: {} weights, {}",
@@ -67,18 +93,23 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             count(deriver.elements()),
             output::bytes(bytes)
         ));
-        json["weights"] = json!({ "file": path, "bytes": bytes, "elements": deriver.elements(), "elements_per_second": rate });
+        json["weights"] = json!({ "file": output::path(path), "bytes": bytes, "elements": deriver.elements(), "elements_per_second": rate });
     }
     if let (Some(model), Some(path)) = (&args.model, &args.onnx) {
-        let written = onnx(context, &plan, &deriver, model, path)?;
+        let mut written = Written::default();
+        results.file(path, access, |file| {
+            written = onnx(context, &plan, &deriver, model, file)?;
+            Ok(())
+        })?;
         context.result(format!(
             "{}: {} tensors filled, {}",
             path.display(),
             written.tensors,
             output::bytes(written.bytes)
         ));
-        json["onnx"] = json!({ "file": path, "bytes": written.bytes, "tensors": written.tensors, "elements": written.elements, "rounded_tensors": written.rounded });
+        json["onnx"] = json!({ "file": output::path(path), "bytes": written.bytes, "tensors": written.tensors, "elements": written.elements, "rounded_tensors": written.rounded });
     }
+    results.publish(&paths)?;
     context.note(format!(
         "derived in {}",
         output::duration(started.elapsed())
@@ -111,7 +142,7 @@ pub fn weights(
     plan: &Plan,
     deriver: &Deriver<'_>,
     weight_digest: Option<[u8; 32]>,
-    path: &Path,
+    file: &mut File,
 ) -> Result<u64> {
     let metadata = Metadata {
         plan: Some(plan.digest().or_fail(Kind::Input)?),
@@ -119,7 +150,7 @@ pub fn weights(
         ..Metadata::default()
     };
     let bar = context.bar("deriving weights");
-    write_safetensors(deriver, path, &metadata, &|done, total| {
+    write_safetensors_to(deriver, file, &metadata, &|done, total| {
         bar.set(done, total);
         interrupt::checkpoint();
     })
@@ -132,8 +163,14 @@ pub fn onnx(
     plan: &Plan,
     deriver: &Deriver<'_>,
     model: &Path,
-    out: &Path,
+    out: &mut File,
 ) -> Result<Written> {
+    let limits = Limits::default();
+    let limit = usize::try_from(limits.onnx_bytes).unwrap_or(usize::MAX);
+    let bytes = files::read_bounded(model, limit)?;
+    let doing = || format!("model {}", model.display());
+    // Everything that can be wrong with the model is found before a value is derived.
+    read_onnx(&bytes, &limits).map_err(|error| Failure::from(error).context(doing()))?;
     let bar = context.bar("filling the model");
     let total = (plan.model.sampled_elements()).saturating_add(plan.model.inherited_elements());
     let mut source = Source {
@@ -144,13 +181,11 @@ pub fn onnx(
             interrupt::checkpoint();
         },
     };
-    Ok(write_onnx(
-        model,
-        &plan.model,
-        &mut source,
-        out,
-        &Limits::default(),
-    )?)
+    let mut out = BufWriter::with_capacity(1 << 20, out);
+    let written = write_onnx_to(&bytes, &plan.model, &mut source, &mut out)
+        .map_err(|error| Failure::from(error).context(doing()))?;
+    out.flush().or_fail(Kind::Environment)?;
+    Ok(written)
 }
 
 /// Gives the compiler the values it asks for.

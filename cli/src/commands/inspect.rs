@@ -1,6 +1,6 @@
 //! `nascent inspect`: what a file is, how large, and what it holds.
 
-use super::{common, relayout};
+use super::{common, outline, relayout};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::fills;
@@ -60,9 +60,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         output::bytes(metadata.len())
     ));
     let (kind, details) = describe(context, path, &start)?;
-    let mut json =
-        json!({ "file": path, "bytes": metadata.len(), "kind": kind, "details": details });
-    if metadata.len() <= MAX_BYTES as u64 {
+    let mut json = json!({ "file": output::path(path), "bytes": metadata.len(), "kind": kind, "details": details });
+    // The digest of a secret would let guesses be tried.
+    if metadata.len() <= MAX_BYTES as u64 && !kind.starts_with("SECRET") {
         let digest = hex::encode(keccak256(&[&files::read_bounded(path, MAX_BYTES)?]));
         context.result(format!("{:<18}{digest}", "Keccak-256"));
         json["keccak256"] = digest.into();
@@ -94,6 +94,16 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         }
         Some("list of origins") => origins(context, path)?,
         Some("profile") => profile(context, path)?,
+        // Their values are numbers without end, or for the job alone.
+        Some(
+            "parameter file"
+            | "job of proofs"
+            | "finished tile of a job"
+            | "commitment to a tile of a job, with its link",
+        ) => {
+            let version = start.get(8..10).and_then(|bytes| bytes.try_into().ok());
+            json!({ "version": version.map(u16::from_le_bytes) })
+        }
         _ => return foreign(context, path, start),
     };
     Ok((kind.unwrap_or_default(), details))
@@ -515,25 +525,22 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
         }
         return Ok(("safetensors", json!({ "metadata": file.metadata() })));
     }
-    let architecture = Architecture::open(path, &Limits::default()).map_err(|error| {
-        Failure::from(error)
-            .context(format!("{} is no file that nascent knows", path.display()))
-            .help("known are plans, bundles, keys, SRS, .ptau, safetensors, ONNX and TOML descriptions (*.toml)")
-    })?;
-    match architecture {
-        Architecture::Onnx(graph) => {
-            line("ONNX model");
-            context.result(format!("{:<18}{}", "nodes", graph.nodes.len()));
-            context.result(format!(
-                "{:<18}{}",
-                "initializers",
-                graph.initializers.len()
-            ));
-            Ok((
-                "onnx",
-                json!({ "nodes": graph.nodes.len(), "initializers": graph.initializers.len() }),
-            ))
+    if let Some((kind, details)) = outline::recognize(path, start) {
+        line(kind);
+        for (name, value) in details.as_object().into_iter().flatten() {
+            context.result(format!("{name:<18}{value}"));
         }
+        return Ok((kind, details));
+    }
+    let unknown = || format!("{} is no file that nascent knows", path.display());
+    const KNOWN: &str = "known are plans, bundles, keys, SRS, .ptau, safetensors, ONNX and TOML descriptions (*.toml)";
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        return Err(Failure::new(Kind::Input, unknown()).help(KNOWN));
+    }
+    let architecture = Architecture::open(path, &Limits::default())
+        .map_err(|error| Failure::from(error).context(unknown()).help(KNOWN))?;
+    match architecture {
+        Architecture::Onnx(_) => Err(Failure::new(Kind::Input, unknown()).help(KNOWN)),
         Architecture::Description(description) => {
             line("model description");
             context.result(format!(

@@ -1,8 +1,9 @@
 //! `nascent keygen`: a publisher's key pair, the secret half encrypted.
 
 use crate::failure::{Failure, Kind, Result};
-use crate::output::{Context, Outcome};
+use crate::output::{self, Context, Outcome};
 use crate::passphrase::PassphraseArgs;
+use crate::paths::Paths;
 use crate::secret::Secret;
 use serde_json::json;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
+    let paths = args.passphrase.declare(Paths::new(false));
+    paths.secret("--out", [&args.out]).check()?;
     if args.out.exists() {
         // Before anyone types a passphrase.
         let message = format!("{} exists already", args.out.display());
@@ -46,7 +49,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         )),
     }
     Ok(Outcome::ok(json!({
-        "file": args.out,
+        "file": output::path(&args.out),
         "publisher_key": public_key,
         "encrypted": passphrase.is_some(),
     })))

@@ -6,11 +6,13 @@ use super::srs;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome};
+use crate::paths::Paths;
 use nascent_circuits::tile::TileParams;
 use nascent_params::development_identity;
 use nascent_prover::error::KeyError;
 use nascent_prover::keys::{KeyStore, TileKeys};
-use nascent_verifier::{Distribution, Precision, VerifyingKey};
+use nascent_verifier::codec::Format;
+use nascent_verifier::{Distribution, Precision, VerifyingKey, VkData};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -195,9 +197,7 @@ fn generate(
     out: Option<&Path>,
     force: bool,
 ) -> Result<Outcome> {
-    if let Some(out) = out {
-        files::check_output(out, force)?;
-    }
+    let paths = Paths::new(force).write("--out", out).check()?;
     let params = tile.params()?;
     let identity = srs.identity(context)?;
     let started = Instant::now();
@@ -207,6 +207,8 @@ fn generate(
         .map_err(key_failure)?;
     let bytes = key.encode().or_fail(Kind::Internal)?;
     if let Some(out) = out {
+        // The store may lie where the result goes.
+        paths.also_beside("the kept key", &path, VkData::MAGIC)?;
         files::write(out, &bytes)?;
     }
     show(context, &key);
@@ -216,7 +218,7 @@ fn generate(
         output::duration(started.elapsed())
     ));
     let mut json = key_json(&key);
-    json["file"] = json!(out.unwrap_or(&path));
+    json["file"] = output::path(out.unwrap_or(&path));
     json["bytes"] = bytes.len().into();
     json["srs"] = hex::encode(identity).into();
     json["seconds"] = started.elapsed().as_secs_f64().into();
@@ -251,11 +253,11 @@ fn list(context: &Context) -> Result<Outcome> {
             "k": tile.k,
             "distribution": common::distribution_json(tile.distribution, tile.precision),
             "weight_digest": entry.weight_digest,
-            "file": entry.path,
+            "file": output::path(entry.path),
         }));
     }
     Ok(Outcome::ok(
-        json!({ "folder": store.directory(), "entries": list }),
+        json!({ "folder": output::path(store.directory()), "entries": list }),
     ))
 }
 

@@ -13,6 +13,7 @@ pub mod init;
 pub mod inspect;
 pub mod keygen;
 pub mod keys;
+pub mod outline;
 pub mod plan;
 pub mod prove;
 pub mod relayout;

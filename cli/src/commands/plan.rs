@@ -4,8 +4,9 @@ use super::common::{self, PreviousPlans, RulesArgs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
-use crate::output::{Context, Outcome, count};
+use crate::output::{self, Context, Outcome, count};
 use crate::passphrase::PassphraseArgs;
+use crate::paths::Paths;
 use crate::secret::Secret;
 use nascent_beacons::{Network, condition, parse_source};
 use nascent_circuits::sampling::row_distance;
@@ -88,7 +89,11 @@ struct SeedArgs {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    files::check_output(&args.out, args.force)?;
+    let paths = Paths::new(args.force).read("the model", [&args.model]);
+    let paths = args.previous.declare(args.rules.declare(paths));
+    let paths = paths.read("--secret", &args.seed.secret);
+    let paths = args.passphrase.declare(paths);
+    paths.write("--out", [&args.out]).check()?;
     let publisher_key = match &args.seed.secret {
         Some(path) => Some(Secret::read(path, &args.passphrase)?.public_key()),
         None => None,
@@ -146,7 +151,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
          a plan shown later proves nothing about who chose what. Then: nascent init",
         args.out.display()
     ));
-    let mut json = json!({ "file": args.out, "plan": common::plan_json(&plan)? });
+    let mut json = json!({ "file": output::path(&args.out), "plan": common::plan_json(&plan)? });
     json["tensors"] = model.tensors.iter().map(tensor_json).collect();
     json["untouched"] = model
         .untouched

@@ -10,8 +10,11 @@ use crate::files;
 use crate::interrupt;
 use crate::machine;
 use crate::output::{self, Bar, Context, Outcome, count};
+use crate::paths::Paths;
+use crate::results::Results;
 use crate::secret::{Secret, SecretArgs};
 use nascent_circuits::tile::TileParams;
+use nascent_params::atomic::Access;
 use nascent_prover::estimate::{ChoiceError, Estimate, available_memory};
 use nascent_prover::job::{
     CachedSrs, DevelopmentSrs, Event, Finished, Job, JobError, MemoryLimit, Options, Request,
@@ -19,7 +22,7 @@ use nascent_prover::job::{
 };
 use nascent_prover::link::Opening;
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Beacon, CommitmentData, Links, Plan};
+use nascent_verifier::{Beacon, CommitmentData, Links, Plan, VkData};
 use rand_core::OsRng;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -84,6 +87,25 @@ pub struct SizeArgs {
     pub any_memory: bool,
 }
 
+impl Args {
+    /// What is read and written.
+    fn paths(&self) -> Paths {
+        let paths = Paths::new(self.force).read("the plan", &self.plan);
+        let paths = self.secret.declare(self.beacon.declare(paths));
+        let links = self.commit.as_ref().and(self.out.as_deref());
+        let paths = paths
+            .secret("--opening", &self.opening)
+            .folder("--job", &self.job)
+            .beside("the links", links.map(commit::links_file), Links::MAGIC);
+        if self.estimate {
+            return paths;
+        }
+        paths
+            .write("--out", &self.out)
+            .write("--commit", &self.commit)
+    }
+}
+
 impl SizeArgs {
     fn options(&self) -> Options {
         Options {
@@ -117,9 +139,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         None => {}
     }
     let plan = args.plan.as_deref().unwrap_or(Path::new(""));
-    for out in args.out.iter().chain(&args.commit) {
-        files::check_output(out, args.force)?;
-    }
+    let paths = args.paths().check()?;
     let plan: Plan = files::read(plan)?;
     let beacon = args.beacon.require(&plan)?;
     let secret = args.secret.read()?;
@@ -146,7 +166,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         context,
         "stopping: tiles under way are finished first and kept, and the same command goes on \
          after them.\nOnce more stops at once, and loses only the tiles under way.",
-    )?;
+    );
     let started = Instant::now();
     let Work {
         finished,
@@ -156,12 +176,21 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let elapsed = started.elapsed();
     let out = args.out.unwrap_or_default();
     let bundle = finished.bundle.encode().or_fail(Kind::Internal)?;
-    let key_files = write_keys(&out, &finished)?;
-    files::write(&out, &bundle)?;
+    let mut results = Results::default();
+    // The job is kept until all of it has its place.
+    let key_files = stage_keys(&mut results, &paths, &out, &finished)?;
+    results.bytes(&out, Access::Umask, &bundle)?;
     let committed = match (&args.commit, &finished.committed) {
-        (Some(path), Some(committed)) => Some(write_committed(context, path, &out, committed)?),
+        (Some(path), Some(committed)) => Some(stage_committed(
+            context,
+            &mut results,
+            path,
+            &out,
+            committed,
+        )?),
         _ => None,
     };
+    results.publish(&paths)?;
     if args.job.is_none() {
         // Done and written: what is left is only in the way, and in the cache.
         let _ = std::fs::remove_dir_all(&default_job);
@@ -176,9 +205,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
-        "bundle": out,
+        "bundle": output::path(&out),
         "bundle_bytes": bundle.len(),
-        "keys": key_files,
+        "keys": key_files.iter().map(output::path).collect::<Vec<_>>(),
         "plan": common::plan_json(&plan)?,
         "beacon_digest": hex::encode(beacon.digest()),
         "srs": hex::encode(srs),
@@ -198,19 +227,22 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     })))
 }
 
-/// Writes the commitment, and the links beside the proofs.
-fn write_committed(
+/// The commitment, and the links beside the proofs.
+fn stage_committed(
     context: &Context,
+    results: &mut Results,
     path: &Path,
     bundle: &Path,
     (data, links): &(CommitmentData, Links),
 ) -> Result<Value> {
     let beside = commit::links_file(bundle);
     let digest = hex::encode(data.digest().or_fail(Kind::Internal)?);
-    files::write(&beside, &links.encode().or_fail(Kind::Internal)?)?;
-    files::write(path, &data.encode().or_fail(Kind::Internal)?)?;
+    let links = links.encode().or_fail(Kind::Internal)?;
+    results.beside(&beside, Links::MAGIC, &links)?;
+    let data = data.encode().or_fail(Kind::Internal)?;
+    results.bytes(path, Access::Umask, &data)?;
     context.result(format!("{:<18}{digest}", "commitment"));
-    Ok(json!({ "file": path, "links": beside, "digest": digest }))
+    Ok(json!({ "file": output::path(path), "links": output::path(&beside), "digest": digest }))
 }
 
 /// Unfinished work on the same plan, value and SRS is found again.
@@ -428,13 +460,20 @@ pub fn key_file(bundle: &Path, digest: &[u8; 32]) -> PathBuf {
     bundle.with_file_name(format!("{short}.vk"))
 }
 
-/// Writes the verifying keys beside the bundle.
-pub fn write_keys(bundle: &Path, finished: &Finished) -> Result<Vec<PathBuf>> {
+/// The verifying keys, beside the bundle.
+fn stage_keys(
+    results: &mut Results,
+    declared: &Paths,
+    bundle: &Path,
+    finished: &Finished,
+) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for key in &finished.keys {
         let path = key_file(bundle, key.digest());
         if !paths.contains(&path) {
-            files::write(&path, &key.encode().or_fail(Kind::Internal)?)?;
+            declared.also_beside("the verifying key", &path, VkData::MAGIC)?;
+            let key = key.encode().or_fail(Kind::Internal)?;
+            results.beside(&path, VkData::MAGIC, &key)?;
             paths.push(path);
         }
     }
@@ -506,9 +545,18 @@ fn job_failure(error: JobError) -> Failure {
             "import a larger SRS: nascent srs import FILE.ptau --k K",
         ),
         JobError::Choice(_) => (Kind::Usage, "choose another size with --k"),
-        JobError::Locked { .. } | JobError::ForeignDirectory { .. } | JobError::Io { .. } => {
+        JobError::Locked { .. } => (
+            Kind::Environment,
+            "wait for the other run's end: it does the same work",
+        ),
+        JobError::ForeignDirectory { .. } => {
             (Kind::Environment, "name another folder with --job DIR")
         }
+        JobError::Io { .. } => (
+            Kind::Environment,
+            "finished tiles are kept: when the folder can be written to again, the same command \
+             goes on; --job DIR names another one",
+        ),
         JobError::Cancelled { .. } => (
             Kind::Interrupted,
             "finished tiles are kept: the same command goes on after them",

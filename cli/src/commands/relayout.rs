@@ -3,8 +3,8 @@
 
 use super::commit::{Published, Publisher, TilesOf, links_file};
 use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE, PlanSource};
-use super::compile::{GRAPH, PARAMS, read_origins};
-use super::inference::{lay_out, read_graph};
+use super::compile::{GRAPH, PARAMS, origins_files, read_origins};
+use super::inference::{Parts, lay_out, read_graph};
 use super::init;
 use super::keys::SrsArgs;
 use super::prove::key_file;
@@ -14,6 +14,7 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use crate::paths::Paths;
 use crate::secret::SecretArgs;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::relayout::{Layout, plan as relayout_plan};
@@ -27,7 +28,7 @@ use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{
     Beacon, Links, ModelSpec, Plan, RelayoutBundle, RelayoutColumns, RelayoutStatement,
-    VerifyingKey, verify_relayout_columns,
+    VerifyingKey, VkData, verify_relayout_columns,
 };
 use rand_core::OsRng;
 use serde_json::{Value, json};
@@ -63,6 +64,28 @@ pub struct ProveArgs {
     opening: Vec<PathBuf>,
 }
 
+impl ProveArgs {
+    /// What is read and written.
+    fn paths(&self) -> Paths {
+        let model = [GRAPH, PARAMS].map(|name| self.folder.join(name));
+        let paths = Paths::new(self.force).read("the model", model);
+        let paths = paths
+            .read("the origins", origins_files(&self.folder))
+            .read("--plan", [&self.plan])
+            .read("--commitment", &self.commitment)
+            .read("--opening", &self.opening);
+        let paths = self.secret.declare(self.beacon.declare(paths));
+        let links = !self.commitment.is_empty();
+        paths
+            .beside(
+                "the links",
+                links.then(|| links_file(&self.out)),
+                Links::MAGIC,
+            )
+            .write("--out", [&self.out])
+    }
+}
+
 /// The layout of a relayout: a function of model, architecture and origins alone.
 fn layout(model: &ModelSpec, graph: &CheckedGraph, origins: &Origins) -> Result<Layout> {
     let (inference, shape) = lay_out(graph, Hidden::default())?;
@@ -86,7 +109,7 @@ fn keys(
 
 /// `nascent prove relayout`.
 pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
-    files::check_output(&args.out, args.force)?;
+    let paths = args.paths().check()?;
     let identity = args.srs.identity(context)?;
     let plan = common::read_plan(&args.plan)?.plan;
     let beacon = args.beacon.require(&plan)?;
@@ -99,6 +122,8 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let layout = layout(&plan.model, &graph, &origins)?;
     let (keys, srs) = keys(context, layout, &origins, &identity)?;
     let key_time = started.elapsed();
+    let key_path = key_file(&args.out, keys.verifying_key().digest());
+    paths.also_beside("the verifying key", &key_path, VkData::MAGIC)?;
     let publisher = if args.commitment.is_empty() {
         None
     } else {
@@ -118,16 +143,16 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         None => None,
     };
     let bundle = made.bundle;
-    let key_path = key_file(&args.out, &bundle.vk_digest);
-    files::write(
-        &key_path,
-        &keys.verifying_key().encode().or_fail(Kind::Internal)?,
-    )?;
-    if let Some(links) = &links {
-        let bytes = links.encode().or_fail(Kind::Internal)?;
-        files::write(&links_file(&args.out), &bytes)?;
-    }
-    files::write(&args.out, &bundle.encode().or_fail(Kind::Internal)?)?;
+    let parts = Parts {
+        proof: bundle.encode().or_fail(Kind::Internal)?,
+        key: keys.verifying_key().encode().or_fail(Kind::Internal)?,
+        links: match &links {
+            Some(links) => Some(links.encode().or_fail(Kind::Internal)?),
+            None => None,
+        },
+        salts: Vec::new(),
+    };
+    parts.write(context, &paths, &args.out, &key_path)?;
     print_statement(context, &bundle.statement);
     context.result(format!(
         "proof             {} bytes, made in {} after {} for the keys",
@@ -151,9 +176,9 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = statement_json(&bundle);
-    json["relayout"] = json!(args.out);
-    json["key"] = json!(key_path);
-    json["links"] = json!(links.map(|_| links_file(&args.out)));
+    json["relayout"] = output::path(&args.out);
+    json["key"] = output::path(&key_path);
+    json["links"] = output::path_of(links.map(|_| links_file(&args.out)));
     json["proof_bytes"] = bundle.proof.len().into();
     json["key_seconds"] = key_time.as_secs_f64().into();
     json["prove_seconds"] = prove_time.as_secs_f64().into();
@@ -343,7 +368,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = statement_json(&bundle);
-    json["relayout"] = json!(args.file);
+    json["relayout"] = output::path(args.file);
     json["key_origin"] = origin.name().into();
     json["key_rederived"] = (origin == KeyOrigin::Rederived).into();
     json["coverage"] = covers.map(|covers| coverage_json(&covers)).into();

@@ -4,6 +4,7 @@ use super::inference::{Loaded, Subject, show_outputs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
+use crate::paths::Paths;
 use nascent_compiler::infer::{Named, Port, Tensor, samples};
 use nascent_verifier::text::Quoted;
 use serde_json::json;
@@ -26,9 +27,8 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    if let Some(out) = &args.out {
-        files::check_output(out, args.force)?;
-    }
+    let paths = args.subject.declare(Paths::new(args.force));
+    paths.write("--out", &args.out).check()?;
     let loaded = args.subject.load(if args.all { usize::MAX } else { 1 })?;
     let inputs = loaded.samples.len();
     let started = Instant::now();
@@ -39,7 +39,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         let arrays = arrays(&loaded, &outputs, args.all)?;
         files::write(out, &samples::encode(out, &arrays).or_fail(Kind::Usage)?)?;
         context.result(format!("outputs           {}", out.display()));
-        made["out"] = json!(out);
+        made["out"] = output::path(out);
     } else if args.all {
         let arrays = arrays(&loaded, &outputs, true)?;
         let each = loaded.outputs.iter().zip(&outputs).zip(&arrays);

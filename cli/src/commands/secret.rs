@@ -2,8 +2,9 @@
 
 use crate::failure::Result;
 use crate::files;
-use crate::output::{Context, Outcome};
+use crate::output::{self, Context, Outcome};
 use crate::passphrase::PassphraseArgs;
+use crate::paths::Paths;
 use crate::secret::{self, Secret};
 use serde_json::json;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ enum Command {
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (secret, file, encrypted) = match args.command {
         Command::New { out } => {
+            Paths::new(false).secret("--out", [&out]).check()?;
             let secret = Secret::random()?;
             secret.create(&out, None)?;
             context.warn(format!(
@@ -54,7 +56,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let public_key = hex::encode(secret.public_key());
     context.result(format!("publisher key {public_key}"));
     Ok(Outcome::ok(json!({
-        "file": file,
+        "file": output::path(file),
         "publisher_key": public_key,
         "encrypted": encrypted,
     })))

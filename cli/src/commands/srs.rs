@@ -5,6 +5,7 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
 use crate::output::{self, Context, Outcome};
+use crate::paths::Paths;
 use nascent_params::{
     ImportOptions, MAX_K, MIN_K, Provenance, Srs, SrsCache, development_identity,
 };
@@ -88,7 +89,7 @@ struct Which {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    interrupt::listen(context, "stopping; once more stops at once")?;
+    interrupt::listen(context, "stopping; once more stops at once");
     match args.command {
         Command::Import {
             file,
@@ -225,7 +226,7 @@ fn info(context: &Context) -> Result<Outcome> {
             origin(&entry.provenance)
         ));
         list.push(json!({
-            "file": entry.path,
+            "file": output::path(&entry.path),
             "srs": hex::encode(entry.identity),
             "k": entry.k,
             "bytes": size,
@@ -234,12 +235,12 @@ fn info(context: &Context) -> Result<Outcome> {
         }));
     }
     Ok(Outcome::ok(
-        json!({ "folder": cache.directory(), "entries": list }),
+        json!({ "folder": output::path(cache.directory()), "entries": list }),
     ))
 }
 
 fn export(context: &Context, identity: &[u8; 32], out: &Path, force: bool) -> Result<Outcome> {
-    files::check_output(out, force)?;
+    Paths::new(force).write("--out", [out]).check()?;
     let srs = smallest(context, identity)?;
     files::write(out, &srs.encode().or_fail(Kind::Internal)?)?;
     context.result(format!(
@@ -248,7 +249,7 @@ fn export(context: &Context, identity: &[u8; 32], out: &Path, force: bool) -> Re
         hex::encode(identity)
     ));
     Ok(Outcome::ok(
-        json!({ "file": out, "srs": hex::encode(identity), "development": srs.is_development() }),
+        json!({ "file": output::path(out), "srs": hex::encode(identity), "development": srs.is_development() }),
     ))
 }
 
@@ -310,7 +311,7 @@ fn report(context: &Context, srs: &Srs, path: &Path) -> Result<Outcome> {
         "k": srs.k(),
         "development": srs.is_development(),
         "provenance": provenance_json(srs.provenance()),
-        "file": path,
+        "file": output::path(path),
     })))
 }
 
@@ -329,7 +330,7 @@ fn provenance_json(provenance: &Provenance) -> Value {
         Provenance::Ceremony(file) => json!({
             "kind": "ceremony",
             "blake2b": hex::encode(file.blake2b),
-            "file": file.path,
+            "file": output::path(&file.path),
         }),
     }
 }

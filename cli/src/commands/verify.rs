@@ -479,7 +479,7 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = report_json(&report, &not_proved);
-    json["bundle"] = json!(args.bundle);
+    json["bundle"] = output::path(&args.bundle);
     json["values"] = fills::counts_json(&counts);
     json["fills"] = fills::json(model);
     json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));

@@ -74,7 +74,7 @@ fn hidden_values_are_behind_digests() {
         assert_eq!(verified[format!("{name}s")], serde_json::json!([]));
         let salt = folder.path(&format!("answer.{name}-salt"));
         let text = fs::read_to_string(&salt).expect("a salt");
-        assert!(text.starts_with("nascent salt v1"));
+        assert!(text.starts_with("nascent salt v2"));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -12,6 +12,10 @@ mod inherited;
 mod keygen;
 mod lies;
 mod link;
+#[cfg(unix)]
+mod machine;
+#[cfg(unix)]
+mod outputs;
 mod provenance;
 mod relayout;
 #[cfg(unix)]

@@ -36,7 +36,7 @@ pub trait WeightSource {
 }
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
     /// Bytes of the file.
     pub bytes: u64,

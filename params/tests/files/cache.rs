@@ -369,11 +369,18 @@ fn a_smaller_size_is_derived_once() {
 #[test]
 fn what_a_kill_leaves_is_not_taken_for_a_file_and_goes_when_it_is_old() {
     let (_directory, cache, path) = with_development();
-    let fresh = cache.directory().join(".tmp-fresh");
-    let stale = cache.directory().join(".tmp-stale");
+    let named = |name: &str| cache.directory().join(format!(".nascent-{name}.tmp"));
+    let (fresh, stale) = (named("fresh"), named("stale"));
+    // Of this process, which lives, and of one that no system gives a number to.
+    let (alive, dead) = (
+        named(&format!("{}-x", std::process::id())),
+        named("4294967295-x"),
+    );
     let bytes = fs::read(&path).expect("stored");
     fs::write(&fresh, &bytes[..500]).expect("writing a temporary file");
     fs::write(&stale, &bytes[..500]).expect("writing a temporary file");
+    fs::write(&alive, &bytes[..500]).expect("writing a temporary file");
+    fs::write(&dead, &bytes[..500]).expect("writing a temporary file");
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 24 * 60 * 60);
     fs::File::options()
         .write(true)
@@ -384,6 +391,7 @@ fn what_a_kill_leaves_is_not_taken_for_a_file_and_goes_when_it_is_old() {
     let other = Srs::development(1, &Silent).expect("valid k");
     cache.store(&other, &Silent).expect("stored");
     assert!(fresh.exists() && !stale.exists());
+    assert!(alive.exists() && !dead.exists());
 }
 
 #[test]

@@ -26,7 +26,9 @@ pub use audit::{AuditReport, Mismatch, TensorAudit, WeightSource, audit};
 pub use deriver::Deriver;
 pub use error::{AuditError, DeriveError, SafetensorsError};
 pub use format::SafetensorsFile;
-pub use write::{Metadata, write_safetensors};
+pub use write::{
+    MODEL_KEY, Metadata, PLAN_KEY, STAMP, WEIGHTS_KEY, write_safetensors, write_safetensors_to,
+};
 
 /// Called with the elements done and the elements in all, from time to time.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -15,6 +15,15 @@ use crate::files::publish_atomically;
 /// Elements derived at a time; two such buffers are the memory this needs.
 const WINDOW: usize = 1 << 22;
 
+/// How the keys begin that are this project's, in the strings of a header.
+pub const STAMP: &str = "nascent.";
+/// Key of the digest of the model specification, in hexadecimal.
+pub const MODEL_KEY: &str = "nascent.model_digest";
+/// Key of the digest of the plan.
+pub const PLAN_KEY: &str = "nascent.plan_digest";
+/// Key of the weight digest.
+pub const WEIGHTS_KEY: &str = "nascent.weight_digest";
+
 /// What the file says about itself, in the strings of its header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
@@ -87,30 +96,63 @@ pub fn write_safetensors(
     metadata: &Metadata,
     progress: Progress<'_>,
 ) -> Result<u64, DeriveError> {
-    let mut strings = metadata.extra.clone();
-    strings.insert("format".into(), "pt".into());
-    let digest = deriver.model().digest()?;
-    strings.insert("nascent.model_digest".into(), Hex(&digest).to_string());
-    if let Some(plan) = &metadata.plan {
-        strings.insert("nascent.plan_digest".into(), Hex(plan).to_string());
-    }
-    if let Some(weights) = &metadata.weight_digest {
-        strings.insert("nascent.weight_digest".into(), Hex(weights).to_string());
-    }
-    let header = header(&deriver.model().tensors, &strings)?;
-    let total = deriver.elements();
+    let mut bytes = 0;
+    // Before a file is made.
+    let header = metadata.header(deriver)?;
     publish_atomically(path, |file| {
-        file.write_all(&header)?;
-        deriver
-            .write_range(0, total, file, &|done| progress(done, total))
-            .map_err(|error| match error {
-                DeriveError::Sink(error) => error,
-                error => io::Error::other(error),
-            })
+        bytes = write_all(deriver, &header, file, progress).map_err(|error| match error {
+            DeriveError::Sink(error) => error,
+            error => io::Error::other(error),
+        })?;
+        Ok(())
     })
     .map_err(|source| DeriveError::Write {
         path: path.to_owned(),
         source,
     })?;
+    Ok(bytes)
+}
+
+/// As [`write_safetensors`], to any writer.
+///
+/// # Errors
+///
+/// As [`write_safetensors`]; a failing writer is [`DeriveError::Sink`].
+pub fn write_safetensors_to(
+    deriver: &Deriver<'_>,
+    sink: &mut dyn Write,
+    metadata: &Metadata,
+    progress: Progress<'_>,
+) -> Result<u64, DeriveError> {
+    let header = metadata.header(deriver)?;
+    write_all(deriver, &header, sink, progress)
+}
+
+fn write_all(
+    deriver: &Deriver<'_>,
+    header: &[u8],
+    sink: &mut dyn Write,
+    progress: Progress<'_>,
+) -> Result<u64, DeriveError> {
+    let total = deriver.elements();
+    sink.write_all(header)?;
+    deriver.write_range(0, total, sink, &|done| progress(done, total))?;
     Ok(header.len() as u64 + 4 * total)
+}
+
+impl Metadata {
+    /// The header of the file that a deriver gives.
+    fn header(&self, deriver: &Deriver<'_>) -> Result<Vec<u8>, DeriveError> {
+        let mut strings = self.extra.clone();
+        strings.insert("format".into(), "pt".into());
+        let digest = deriver.model().digest()?;
+        strings.insert(MODEL_KEY.into(), Hex(&digest).to_string());
+        if let Some(plan) = &self.plan {
+            strings.insert(PLAN_KEY.into(), Hex(plan).to_string());
+        }
+        if let Some(weights) = &self.weight_digest {
+            strings.insert(WEIGHTS_KEY.into(), Hex(weights).to_string());
+        }
+        header(&deriver.model().tensors, &strings)
+    }
 }

@@ -134,6 +134,7 @@ impl KeyStore {
             source,
         })?;
         fs::create_dir_all(&self.directory).map_err(io_error(&self.directory))?;
+        nascent_params::atomic::sweep(&self.directory);
         write_atomically(&path, |file| file.write_all(&bytes)).map_err(io_error(&path))?;
         Ok(path)
     }

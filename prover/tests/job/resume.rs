@@ -44,7 +44,7 @@ fn a_stopped_job_goes_on_at_the_first_unfinished_tile() {
         ));
     }
     // As a kill in the middle of writing leaves it.
-    fs::write(directory.path().join(".tmp-half"), b"nsc.tile").unwrap();
+    fs::write(directory.path().join(".nascent-half.tmp"), b"nsc.tile").unwrap();
     // Sizes are those of the first run, though nothing is asked for.
     let mut request = request(&plan, &beacon, directory.path());
     request.options.size = TileSize::Automatic;
@@ -56,7 +56,7 @@ fn a_stopped_job_goes_on_at_the_first_unfinished_tile() {
     assert_eq!(log.resumed, [FIRST]);
     assert_eq!(log.proved.len() as u64, TILES - 1);
     assert_eq!((finished.resumed, finished.proved), (1, TILES - 1));
-    assert!(!directory.path().join(".tmp-half").exists());
+    assert!(!directory.path().join(".nascent-half.tmp").exists());
 }
 
 #[test]

@@ -17,8 +17,10 @@ pub use material::Material;
 use super::common::DEVELOPMENT_NOTICE;
 use super::srs;
 use crate::failure::{Classify, Failure, Kind, Result};
-use crate::files;
 use crate::output::{self, Context, Outcome, count};
+use crate::paths::Paths;
+use crate::results::Results;
+use nascent_params::atomic::Access;
 use nascent_verifier::codec::Format;
 use nascent_verifier::text::Quoted;
 use serde_json::json;
@@ -51,20 +53,24 @@ pub struct Args {
 
 /// `nascent chain`: nothing is written that does not hold.
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    files::check_output(&args.out, args.force)?;
-    if let Some(picture) = &args.picture {
-        files::check_output(picture, args.force)?;
-    }
+    let paths = Paths::new(args.force)
+        .read("a file of the chain", &args.files)
+        .read("--srs", &args.srs)
+        .write("--picture", &args.picture)
+        .write("--out", [&args.out])
+        .check()?;
     let gathered = Gathered::read(context, &args.files)?;
     let srs = srs::for_verifier(context, args.srs.as_deref(), gathered.srs_digest()?)?;
     let (chain, report) = gathered.assemble(&args.trained, &srs)?;
     let bytes = chain.encode().or_fail(Kind::Input)?;
     let material = Material::read(&chain)?;
     let story = tell(&chain, &material, &report, &View::default())?;
+    let mut results = Results::default();
     if let Some(picture) = &args.picture {
-        files::write(picture, svg(&story).as_bytes())?;
+        results.bytes(picture, Access::Umask, svg(&story).as_bytes())?;
     }
-    files::write(&args.out, &bytes)?;
+    results.bytes(&args.out, Access::Umask, &bytes)?;
+    results.publish(&paths)?;
     let line = |name: &str, text: String| context.result(format!("{name:<18}{text}"));
     line("chain", output::bytes(bytes.len() as u64));
     line("proofs", count(report.proofs));
@@ -91,8 +97,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
-        "chain": args.out,
-        "picture": args.picture,
+        "chain": output::path(&args.out),
+        "picture": output::path_of(args.picture.as_ref()),
         "bytes": bytes.len(),
         "proofs": report.proofs,
         "links": report.links,

@@ -104,8 +104,8 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         context.notice(DEVELOPMENT_NOTICE);
     }
     let mut json = story.json();
-    json["chain"] = json!(file);
-    json["picture"] = json!(picture);
+    json["chain"] = output::path(file);
+    json["picture"] = output::path_of(picture);
     json["commitment_of"] = json!(published);
     json["proofs"] = report.proofs.into();
     json["links"] = report.links.into();

@@ -67,6 +67,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             json: true,
             quiet: true,
             cache: context.cache.clone(),
+            _temporary: None,
         },
         folder,
         model: &bundled(&args.model, "lenet5.onnx", LENET5)?,
@@ -135,12 +136,12 @@ impl Demo<'_> {
         let words = line
             .split_whitespace()
             .map(|word| match word.strip_prefix('@') {
-                Some("onnx") => self.model.to_string_lossy().into_owned(),
-                Some("samples") => self.samples.to_string_lossy().into_owned(),
-                Some(name) => self.folder.join(name).to_string_lossy().into_owned(),
-                None => word.to_owned(),
+                Some("onnx") => self.model.as_os_str().to_owned(),
+                Some("samples") => self.samples.as_os_str().to_owned(),
+                Some(name) => self.folder.join(name).into_os_string(),
+                None => word.into(),
             });
-        let words = std::iter::once("nascent".to_owned()).chain(words);
+        let words = std::iter::once("nascent".into()).chain(words);
         let cli = crate::Cli::try_parse_from(words).or_fail(Kind::Internal)?;
         let outcome = cli.command.run(&self.silent);
         outcome.doing(format!("nascent {line}"))
