@@ -17,6 +17,7 @@ mod secret;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::{Failure, Kind, Result};
+use nascent_circuits::inference::plan::Budget;
 use output::{Context, Outcome};
 use serde_json::json;
 use std::ffi::OsString;
@@ -57,6 +58,10 @@ struct Global {
     /// Print only the result
     #[arg(long, short, global = true)]
     quiet: bool,
+    /// Most memory, in GiB, for laying out a model's circuit: graphs of strangers can ask for any
+    /// amount
+    #[arg(long, global = true, value_name = "GIB", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    max_memory: u64,
     /// Folder for SRS, keys and unfinished work [default: the user's cache folder]
     #[arg(long, global = true, value_name = "DIR", env = "NASCENT_CACHE")]
     cache: Option<PathBuf>,
@@ -217,6 +222,7 @@ fn start(cli: &Cli) -> Result<Context> {
         }
     };
     Ok(Context {
+        budget: Budget(global.max_memory << 30),
         json: global.json,
         quiet: global.quiet,
         cache,

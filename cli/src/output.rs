@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Kind};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nascent_circuits::inference::plan::Budget;
 use nascent_verifier::text::{is_plain, one_line};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -25,6 +26,8 @@ pub struct Context {
     pub quiet: bool,
     /// Where SRS, keys and jobs are kept.
     pub cache: PathBuf,
+    /// Memory that laying out somebody's graph may take.
+    pub budget: Budget,
     /// Keeps a cache that lasts for this run only.
     pub _temporary: Option<tempfile::TempDir>,
 }

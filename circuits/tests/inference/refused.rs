@@ -152,3 +152,128 @@ fn sums_of_sums_that_could_wrap() {
         assert!(matches!(error, PlanError::Wraps { .. }), "{error}");
     }
 }
+
+/// Graphs of a few dozen bytes whose layout would take gigabytes: refused before anything of that size is
+/// made. (The test's own memory is the proof: it has to run with all of them in a process.)
+#[test]
+fn layouts_beyond_the_budget() {
+    let domain = Range::new(-8, 7);
+    let copy = |builder: &mut Builder, table, x| {
+        let pre = Pre::Linear {
+            a: x,
+            ca: 1,
+            b: None,
+            c: 0,
+        };
+        let map = Map {
+            pre,
+            multiplier: Multiplier::One,
+            shift: 0,
+            table,
+            assumes_bound: false,
+        };
+        builder.push("y", Op::Map(map)).expect("valid")
+    };
+    let start = || {
+        let mut builder = Builder::new("huge", BITS);
+        let table = builder.table(Table::identity(domain, 0, domain));
+        (builder, table)
+    };
+    let refused = |builder: Builder, y: TensorId, what: &str| {
+        let graph = builder.finish(&[y]).expect("checked");
+        let error = plan(&graph, lanes()[0]).expect_err(what);
+        let sized = matches!(error, PlanError::TooLarge { .. } | PlanError::Count { .. });
+        assert!(sized, "{what}: {error}");
+    };
+    // Elements.
+    for elements in [1 << 24, 1 << 26, 1 << 28] {
+        let (mut builder, table) = start();
+        let x = builder.input("x", &[elements], domain).expect("valid");
+        let y = copy(&mut builder, table, x);
+        refused(builder, y, "elements");
+    }
+    // A small tensor made wide, by many views and by one.
+    let (mut builder, table) = start();
+    let x = builder.input("x", &[1], domain).expect("valid");
+    let shape = vec![1 << 26];
+    let wide = builder.push("wide", Op::View(View::Expand { x, shape }));
+    let y = copy(&mut builder, table, wide.expect("valid"));
+    refused(builder, y, "a view");
+    let (mut builder, table) = start();
+    let mut x = builder.input("x", &[1 << 22], domain).expect("valid");
+    for _ in 0..200 {
+        let shape = vec![1 << 22];
+        x = builder
+            .push("same", Op::View(View::Reshape { x, shape }))
+            .expect("valid");
+    }
+    let y = copy(&mut builder, table, x);
+    refused(builder, y, "many views");
+    // A fold of long rows, and one of many.
+    for shape in [[1, 1 << 25], [1 << 25, 1]] {
+        let (mut builder, table) = start();
+        let x = builder.input("x", &[1, 1], domain).expect("valid");
+        let view = View::Expand {
+            x,
+            shape: shape.to_vec(),
+        };
+        let wide = builder.push("wide", Op::View(view)).expect("valid");
+        let most = builder
+            .push("most", Op::FoldMax { x: wide })
+            .expect("valid");
+        let y = copy(&mut builder, table, most);
+        refused(builder, y, "a fold");
+    }
+}
+
+/// Dilations and paddings of 31 bits: rasters whose size does not fit 64 bits.
+#[test]
+fn rasters_that_cannot_be_counted() {
+    let domain = Range::new(-8, 7);
+    for (dilation, pad, kernel) in [
+        (1u32 << 31, 0u32, [2u32, 1]),
+        (1 << 31, (1 << 31) - 1, [2, 2]),
+        ((1 << 31) - 1, 1 << 30, [3, 3]),
+        (1 << 30, 1 << 29, [3, 2]),
+    ] {
+        let mut builder = Builder::new("raster", BITS);
+        let table = builder.table(Table::identity(Range::new(-128, 127), 3, domain));
+        let x = builder.input("x", &[1, 1, 2, 2], domain).expect("valid");
+        let w = builder
+            .param("w", &[1, 1, kernel[0], kernel[1]], Range::new(-7, 7))
+            .expect("valid");
+        let conv = nascent_ir::Conv {
+            x,
+            w,
+            strides: vec![u32::MAX, u32::MAX],
+            pads: vec![(pad, pad), (pad, pad)],
+            dilations: vec![dilation, dilation],
+            groups: 1,
+        };
+        // Either the graph's own check refuses it, or the planner.
+        let Ok(y) = builder.push("y", Op::Conv(conv)) else {
+            continue;
+        };
+        let map = Map {
+            pre: Pre::Linear {
+                a: y,
+                ca: 1,
+                b: None,
+                c: 0,
+            },
+            multiplier: Multiplier::Const(9000),
+            shift: 2 * BITS,
+            table,
+            assumes_bound: true,
+        };
+        let Ok(z) = builder.push("z", Op::Map(map)) else {
+            continue;
+        };
+        let Ok(graph) = builder.finish(&[z]) else {
+            continue;
+        };
+        let error = plan(&graph, lanes()[0]).expect_err("too large");
+        let sized = matches!(error, PlanError::TooLarge { .. } | PlanError::Count { .. });
+        assert!(sized, "{error}");
+    }
+}

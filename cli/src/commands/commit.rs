@@ -345,7 +345,7 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
         .help(TRIAL)?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params = read_params(&args.folder, &graph)?;
-    let (layout, shape) = lay_out(&graph, args.circuit.into())?;
+    let (layout, shape) = lay_out(context, &graph, args.circuit.into())?;
     let srs = srs::load(context, &identity, shape.k)?;
     let started = Instant::now();
     let circuit = InferenceCircuit::new(Arc::new(layout), shape);

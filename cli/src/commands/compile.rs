@@ -193,7 +193,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (compiled, origins) = made
         .or_fail(Kind::Input)
         .doing(format!("model {}", args.model.display()))?;
-    let (_, shape) = lay_out(&compiled.graph, Hidden::default())?;
+    let (_, shape) = lay_out(context, &compiled.graph, Hidden::default())?;
     let cost = InferenceCost::new(&shape);
     let model = calibration::cost_model(context);
     let threads = rayon::current_num_threads();

@@ -19,7 +19,7 @@ use crate::secret::Salt;
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
 use nascent_circuits::inference::plan::layout::{Layout, Role};
-use nascent_circuits::inference::plan::{self, choose_hidden, plan_hidden};
+use nascent_circuits::inference::plan::{self, choose_within, plan_within};
 use nascent_circuits::inference::{Salts, Shape};
 use nascent_compiler::infer::{Planned, Profile};
 use nascent_compiler::infer::{Port, Values, samples};
@@ -329,7 +329,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         inputs: args.hide_input,
         outputs: args.hide_output,
     };
-    let (_, shape) = lay_out(&loaded.graph, hidden)?;
+    let (_, shape) = lay_out(context, &loaded.graph, hidden)?;
     check_memory("the proof", &shape, args.any_memory)?;
     let (keys, srs) = keys(context, &loaded.graph, hidden, &identity)?;
     let key_time = started.elapsed();
@@ -544,9 +544,16 @@ fn disclosed(seal: Option<&Seal>, values: Vec<i64>) -> (Option<Hidden>, Vec<i64>
 }
 
 /// The layout of an architecture: a function of it and of what is hidden alone.
-pub fn lay_out(graph: &CheckedGraph, hidden: plan::Hidden) -> Result<(Layout, Shape)> {
-    let lanes = choose_hidden(graph, hidden).or_fail(Kind::Input)?;
-    let layout = plan_hidden(graph, lanes, hidden).or_fail(Kind::Input)?;
+///
+/// # Errors
+/// A graph that has no layout, or one that takes more memory than the caller allows: before it is taken.
+pub fn lay_out(
+    context: &Context,
+    graph: &CheckedGraph,
+    hidden: plan::Hidden,
+) -> Result<(Layout, Shape)> {
+    let lanes = choose_within(graph, hidden, context.budget).or_fail(Kind::Input)?;
+    let layout = plan_within(graph, lanes, hidden, context.budget).or_fail(Kind::Input)?;
     let shape = layout.shape(None).or_fail(Kind::Input)?;
     Ok((layout, shape))
 }
@@ -558,7 +565,7 @@ pub fn keys(
     hidden: plan::Hidden,
     identity: &[u8; 32],
 ) -> Result<(InferenceKeys, Srs)> {
-    let (layout, shape) = lay_out(graph, hidden)?;
+    let (layout, shape) = lay_out(context, graph, hidden)?;
     let srs = srs::load(context, identity, shape.k)?;
     let architecture = graph.digest().or_fail(Kind::Internal)?;
     let keys = InferenceKeys::generate(&architecture, Arc::new(layout), shape, &srs);

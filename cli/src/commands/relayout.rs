@@ -87,8 +87,13 @@ impl ProveArgs {
 }
 
 /// The layout of a relayout: a function of model, architecture and origins alone.
-fn layout(model: &ModelSpec, graph: &CheckedGraph, origins: &Origins) -> Result<Layout> {
-    let (inference, shape) = lay_out(graph, Hidden::default())?;
+fn layout(
+    context: &Context,
+    model: &ModelSpec,
+    graph: &CheckedGraph,
+    origins: &Origins,
+) -> Result<Layout> {
+    let (inference, shape) = lay_out(context, graph, Hidden::default())?;
     relayout_plan(model, origins, graph, Arc::new(inference), &shape)
         .or_fail(Kind::Input)
         .help("compile the model again with this plan")
@@ -119,7 +124,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     params.check(&graph).or_fail(Kind::Input)?;
     let origins = read_origins(&args.folder, &plan.model)?;
     let started = Instant::now();
-    let layout = layout(&plan.model, &graph, &origins)?;
+    let layout = layout(context, &plan.model, &graph, &origins)?;
     let (keys, srs) = keys(context, layout, &origins, &identity)?;
     let key_time = started.elapsed();
     let key_path = key_file(&args.out, keys.verifying_key().digest());
@@ -534,7 +539,7 @@ pub fn derive_key(
     origins: &Origins,
     bundle: &RelayoutBundle,
 ) -> Result<VerifyingKey> {
-    let layout = layout(model, graph, origins)?;
+    let layout = layout(context, model, graph, origins)?;
     if statement(&layout, origins).or_fail(Kind::Internal)? != bundle.statement {
         let message = "it is about another plan, architecture or list of origins";
         return Err(Failure::new(Kind::Refused, message));

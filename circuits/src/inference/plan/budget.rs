@@ -76,7 +76,10 @@ impl Planner<'_> {
         let lanes = self.lanes.units as u128;
         let circuit_rows = rows.saturating_mul(columns.div_ceil(lanes.max(1)));
         let cells = circuit_rows.saturating_mul(lanes * CELL + ROW);
-        self.spend(node, cells.saturating_add(rows.saturating_mul(columns).saturating_mul(READS)))
+        self.spend(
+            node,
+            cells.saturating_add(rows.saturating_mul(columns).saturating_mul(READS)),
+        )
     }
 
     /// Windows of a fold.
@@ -99,7 +102,10 @@ impl Planner<'_> {
         rows: usize,
         columns: usize,
     ) -> Result<(), PlanError> {
-        self.spend(node, WEIGHT * (rows as u128).saturating_mul(columns as u128))
+        self.spend(
+            node,
+            WEIGHT * (rows as u128).saturating_mul(columns as u128),
+        )
     }
 
     /// A vector of parameters.

@@ -17,10 +17,10 @@
 
 use nascent_ir::{Conv, Node, Op};
 
+use super::budget::countable;
 use super::elementwise::Cells;
 use super::layout::{ContractionPlan, Left, Section};
 use super::rows::Matrix;
-use super::budget::countable;
 use super::{Arrangement, Pending, PlanError, Planner, claim, unsupported};
 use crate::inference::claim::Axis;
 
@@ -70,7 +70,12 @@ impl Kernel {
 
     /// Refuses rasters and products beyond what can be counted: dimensions, paddings and dilations have
     /// 32 bits each.
-    fn countable(&self, node: &Node, dims: [usize; 4], row_step: Option<usize>) -> Result<(), PlanError> {
+    fn countable(
+        &self,
+        node: &Node,
+        dims: [usize; 4],
+        row_step: Option<usize>,
+    ) -> Result<(), PlanError> {
         let [images, _, height, width] = dims.map(|dim| dim as u128);
         let [below, beside] = self.margins().map(|margin| margin as u128);
         let row_step = row_step.map_or(width + beside, |step| step as u128);
@@ -81,7 +86,16 @@ impl Kernel {
             .saturating_mul(row_step)
             .saturating_add(columns * across);
         let raster = images.saturating_mul(image_step);
-        countable(node, &[row_step, image_step, raster, degree, raster.saturating_add(degree)])
+        countable(
+            node,
+            &[
+                row_step,
+                image_step,
+                raster,
+                degree,
+                raster.saturating_add(degree),
+            ],
+        )
     }
 
     /// The raster in which the convolution takes images that have to be laid out for it, and its

@@ -72,7 +72,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     let material = Material::read(&chain).doing(refused())?;
     let keys = ChainKeys::find(context, &chain, &material, &given, args.rederives())?;
     check_public(&chain, &material).doing(refused())?;
-    check_cells(&chain, &material).doing(refused())?;
+    check_cells(context, &chain, &material).doing(refused())?;
     let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
     let model = args.model().map(ModelFile::read).transpose()?;
     let structures =
@@ -168,7 +168,7 @@ fn check_public(chain: &Provenance, material: &Material) -> Result<()> {
 
 /// Parameters of an answer with hidden values stand where the relayout of its version has them: the
 /// circuits are two, and the links between them compare cells.
-fn check_cells(chain: &Provenance, material: &Material) -> Result<()> {
+fn check_cells(context: &Context, chain: &Provenance, material: &Material) -> Result<()> {
     let mut seen = BTreeSet::new();
     for (number, answer) in (1_u64..).zip(&chain.answers) {
         let bundle = &answer.inference;
@@ -185,8 +185,8 @@ fn check_cells(chain: &Provenance, material: &Material) -> Result<()> {
         if !initial || hidden == Hidden::default() || !seen.insert(which) {
             continue;
         }
-        let (own, _) = inference::lay_out(graph, hidden)?;
-        let (relaid, _) = inference::lay_out(graph, Hidden::default())?;
+        let (own, _) = inference::lay_out(context, graph, hidden)?;
+        let (relaid, _) = inference::lay_out(context, graph, Hidden::default())?;
         if !own.has_cells_of(&relaid) {
             let message = format!(
                 "answer {number}: its circuit has the parameters in other cells than the relayout"

@@ -64,6 +64,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let demo = Demo {
         context,
         silent: Context {
+            budget: context.budget,
             json: true,
             quiet: true,
             cache: context.cache.clone(),
