@@ -17,7 +17,7 @@ use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::relayout::{Layout, plan as relayout_plan};
-use nascent_ir::{CheckedGraph, Origins, Params};
+use nascent_ir::{CheckedGraph, Coverage, List, Origins, OriginsError, Params, coverage};
 use nascent_prover::derive::DeriveError;
 use nascent_prover::link::Blinding;
 use nascent_prover::relayout::{
@@ -292,9 +292,9 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "proved: the weights behind the proof's commitments are the deviates behind its other",
     );
     context.result(
-        "        commitments, element by element, in the order that the list of origins says; biases",
+        "        commitments, element by element, in the order that the list of origins says; its",
     );
-    context.result("        and multipliers are those of the list");
+    context.result("        public numbers, such as biases and multipliers, are those of the list");
     print_statement(context, &bundle.statement);
     context.result(format!(
         "{:<18}{}",
@@ -314,12 +314,22 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
             hex::encode(of.beacon)
         ));
     }
+    let covers = covers(args)?;
+    if let Some(Ok(of)) = &covers {
+        context.result(format!(
+            "{:<18}{} are deviates, each element of {} sampled tensors; {} are public",
+            "numbers",
+            count(of.derived),
+            count(of.tensors as u64),
+            count(of.public),
+        ));
+    }
     context.result("not proved: that these are the commitments of the tiles' proofs and of an inference's: links show");
     context.result(
-        "            that (--commitment), `nascent verify` of a chain all; anything about weights that",
+        "            that (--commitment), `nascent verify` of a chain all; that the commitment's",
     );
-    context.result("            the plan fills with constants; that the commitment's circuit has each number in the");
-    context.result("            cell in which this one has it");
+    context.result("            circuit has each number in the cell in which this one has it");
+    print_open(context, covers.as_ref());
     if origin.is_known() {
         context.result(format!("key               {}", origin.words()));
     } else {
@@ -336,6 +346,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     json["relayout"] = json!(args.file);
     json["key_origin"] = origin.name().into();
     json["key_rederived"] = (origin == KeyOrigin::Rederived).into();
+    json["coverage"] = covers.map(|covers| coverage_json(&covers)).into();
     json["linked"] = json!(linked);
     json["linked_plan"] = json!(tiles_of.map(|of| hex::encode(of.plan)));
     json["linked_beacon"] = json!(tiles_of.map(|of| hex::encode(of.beacon)));
@@ -388,6 +399,66 @@ fn linked(
             .doing(format!("tile {} of stream {}", tile.index, tile.stream))?;
     }
     Ok("the tiles' deviates")
+}
+
+/// What a list leaves open of a graph's numbers.
+type Covers = std::result::Result<Coverage, OriginsError>;
+
+/// Holds the list against the plan's model and the graph, if all three were given.
+fn covers(args: &VerifyArgs<'_>) -> Result<Option<Covers>> {
+    let (Some(plan), Some(graph), Some(origins)) = (args.plan, args.architecture, args.origins)
+    else {
+        return Ok(None);
+    };
+    let plan = common::read_plan(plan)?.plan;
+    let (graph, origins) = (read_graph(graph)?, files::read(origins)?);
+    let list = List {
+        plan: plan.digest().or_fail(Kind::Input)?,
+        model: &plan.model,
+        origins: &origins,
+    };
+    Ok(Some(coverage(&[list], &graph)))
+}
+
+/// What is left open, below what is not proved.
+fn print_open(context: &Context, covers: Option<&Covers>) {
+    let open = |words: String| context.result(format!("            {words}"));
+    match covers {
+        None => open("anything about numbers that are neither deviates nor public".to_owned()),
+        Some(Ok(of)) => {
+            if of.chosen > 0 {
+                open(format!(
+                    "anything about {} numbers in {} matrices: the publisher chose them",
+                    count(of.chosen),
+                    count(of.chosen_params.len() as u64)
+                ));
+            }
+            if of.constants > 0 {
+                open(format!(
+                    "anything about {} numbers that the graph has as constants in products",
+                    count(of.constants)
+                ));
+            }
+        }
+        Some(Err(error)) => open(format!(
+            "that these are all weights of the plan's model: {error}"
+        )),
+    }
+}
+
+fn coverage_json(coverage: &Covers) -> Value {
+    match coverage {
+        Ok(of) => json!({
+            "complete": true,
+            "derived": of.derived,
+            "repeated": of.repeated,
+            "public": of.public,
+            "chosen": of.chosen,
+            "constants": of.constants,
+            "other_constants": of.other_constants,
+        }),
+        Err(error) => json!({ "complete": false, "missing": error.to_string() }),
+    }
 }
 
 /// The verifying key, if plan, architecture and origins were given. Each that was is the statement's,

@@ -211,45 +211,6 @@ impl Format for Origins {
 mod tests {
     use super::*;
 
-    fn elements(origin: &Origin, shape: &[u32]) -> Vec<i64> {
-        let count = shape.iter().product::<u32>() as usize;
-        (0..count).map(|i| origin.element(shape, i)).collect()
-    }
-
-    #[test]
-    fn patterns_are_found_and_read_back() {
-        let shapes: [(&[u32], u64, &[i64]); 5] = [
-            (&[2, 3], 0, &[3, 1]),
-            (&[3, 2], 0, &[1, 3]),
-            (&[2, 1, 4], 7, &[8, 0, -1]),
-            (&[5], 3, &[0]),
-            (&[], 9, &[]),
-        ];
-        for (shape, first, strides) in shapes {
-            let origin = Origin {
-                param: TensorId(4),
-                tensor: 2,
-                first,
-                strides: strides.to_vec(),
-            };
-            let list = elements(&origin, shape);
-            let found = Origin::from_elements(TensorId(4), 2, shape, &list);
-            assert_eq!(found, Some(origin), "{shape:?}");
-            for at in 0..list.len() {
-                let mut other = list.clone();
-                other[at] += 1;
-                let found = Origin::from_elements(TensorId(4), 2, shape, &other);
-                assert_ne!(found.map(|f| elements(&f, shape)), Some(list.clone()));
-            }
-            let longer = [list.as_slice(), &[0]].concat();
-            assert_eq!(Origin::from_elements(TensorId(4), 2, shape, &longer), None);
-        }
-        let shuffled = [0, 1, 3, 2, 4, 5];
-        assert_eq!(Origin::from_elements(TensorId(0), 0, &[6], &shuffled), None);
-        assert_eq!(Origin::from_elements(TensorId(0), 0, &[1], &[-1]), None);
-        assert_eq!(Origin::from_elements(TensorId(0), 0, &[0], &[]), None);
-    }
-
     #[test]
     fn files_are_canonical_and_in_order() {
         let origin = |param| Origin {

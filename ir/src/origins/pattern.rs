@@ -232,3 +232,147 @@ enum Search {
 fn div_up(a: i128, b: i128) -> i128 {
     -(-a).div_euclid(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn origin(first: u64, strides: &[i64]) -> Origin {
+        Origin {
+            param: TensorId(4),
+            tensor: 2,
+            first,
+            strides: strides.to_vec(),
+        }
+    }
+
+    fn elements(origin: &Origin, shape: &[u32]) -> Vec<i64> {
+        let count = shape.iter().product::<u32>() as usize;
+        (0..count).map(|i| origin.element(shape, i)).collect()
+    }
+
+    #[test]
+    fn patterns_are_found_and_read_back() {
+        let shapes: [(&[u32], u64, &[i64]); 5] = [
+            (&[2, 3], 0, &[3, 1]),
+            (&[3, 2], 0, &[1, 3]),
+            (&[2, 1, 4], 7, &[8, 0, -1]),
+            (&[5], 3, &[0]),
+            (&[], 9, &[]),
+        ];
+        for (shape, first, strides) in shapes {
+            let origin = Origin {
+                param: TensorId(4),
+                tensor: 2,
+                first,
+                strides: strides.to_vec(),
+            };
+            let list = elements(&origin, shape);
+            let found = Origin::from_elements(TensorId(4), 2, shape, &list);
+            assert_eq!(found, Some(origin), "{shape:?}");
+            for at in 0..list.len() {
+                let mut other = list.clone();
+                other[at] += 1;
+                let found = Origin::from_elements(TensorId(4), 2, shape, &other);
+                assert_ne!(found.map(|f| elements(&f, shape)), Some(list.clone()));
+            }
+            let longer = [list.as_slice(), &[0]].concat();
+            assert_eq!(Origin::from_elements(TensorId(4), 2, shape, &longer), None);
+        }
+        let shuffled = [0, 1, 3, 2, 4, 5];
+        assert_eq!(Origin::from_elements(TensorId(0), 0, &[6], &shuffled), None);
+        assert_eq!(Origin::from_elements(TensorId(0), 0, &[1], &[-1]), None);
+        assert_eq!(Origin::from_elements(TensorId(0), 0, &[0], &[]), None);
+    }
+
+    fn repeated(element: u64) -> Result<(), OriginsError> {
+        Err(OriginsError::Repeated {
+            param: TensorId(4),
+            tensor: 2,
+            element,
+        })
+    }
+
+    #[test]
+    fn patterns_that_repeat_an_element() {
+        const MANY: u64 = 1 << 48;
+        let outside = Err(OriginsError::Outside {
+            param: TensorId(4),
+            tensor: 2,
+        });
+        type Case<'a> = (&'a [u32], u64, &'a [i64], u64, Result<(), OriginsError>);
+        let cases: [Case<'_>; 22] = [
+            // As the compiler makes them: in order, transposed, reversed, a part.
+            (&[3, 4], 0, &[4, 1], 12, Ok(())),
+            (&[4, 3], 0, &[1, 4], 12, Ok(())),
+            (&[3, 4], 11, &[-4, -1], 12, Ok(())),
+            (&[2, 2], 5, &[-4, 2], 12, Ok(())),
+            // Scalars, and axes of one element, whose stride says nothing.
+            (&[], 9, &[], 10, Ok(())),
+            (&[], 10, &[], 10, outside.clone()),
+            (&[1, 3, 1], 0, &[0, 1, i64::MAX], 3, Ok(())),
+            (&[1], 2, &[i64::MIN], 3, Ok(())),
+            // One element, or one row, again and again.
+            (&[5], 3, &[0], 12, repeated(3)),
+            (&[3, 4], 0, &[0, 1], 12, repeated(0)),
+            (&[3, 4], 2, &[4, 0], 12, repeated(2)),
+            (&[2, 2, 2], 1, &[0, 0, 0], 12, repeated(1)),
+            // Rows that overlap, and some that only look so.
+            (&[3, 4], 0, &[3, 1], 12, repeated(3)),
+            (&[3, 4], 5, &[-1, 1], 12, repeated(5)),
+            (&[3, 2], 0, &[2, 3], 12, Ok(())),
+            (&[4, 3], 0, &[2, 3], 16, repeated(6)),
+            (&[2, 2, 2], 0, &[1, 2, 3], 12, repeated(3)),
+            (&[2, 2, 2], 0, &[4, 5, 6], 20, Ok(())),
+            // Far apart, and beyond any integer.
+            (&[2, 3], 0, &[1 << 40, 1 << 40], MANY, repeated(1 << 40)),
+            (&[2, 2], 1 << 47, &[-(1 << 46), 1], MANY, Ok(())),
+            (&[3], 1, &[i64::MAX], MANY, outside.clone()),
+            (&[5, 5], u64::MAX, &[i64::MIN, i64::MIN], MANY, outside),
+        ];
+        for (shape, first, strides, elements, expected) in cases {
+            let origin = origin(first, strides);
+            assert_eq!(
+                origin.check(shape, elements),
+                expected,
+                "{shape:?} {strides:?}"
+            );
+        }
+        let rank = origin(0, &[1]).check(&[2, 2], 12);
+        assert!(matches!(rank, Err(OriginsError::Rank { got: 1, .. })));
+    }
+
+    /// Strides of which the search has no end are refused, not accepted, and soon.
+    #[test]
+    fn tangled_strides_are_refused() {
+        let strides: Vec<i64> = (0..8)
+            .map(|i| 1_000_003 * (1 << 20) + (1 << (3 * i)))
+            .collect();
+        let shape = [11; 8];
+        let error = origin(0, &strides).check(&shape, 1 << 48);
+        assert_eq!(error, Err(OriginsError::Tangled { param: TensorId(4) }));
+    }
+
+    proptest! {
+        /// Against the elements themselves.
+        #[test]
+        fn repetitions_are_found(
+            axes in prop::collection::vec((1u32..5, -9i64..10), 0..5),
+        ) {
+            let (shape, strides): (Vec<u32>, Vec<i64>) = axes.into_iter().unzip();
+            let origin = origin(1000, &strides);
+            let mut each = elements(&origin, &shape);
+            let mut walked = Vec::new();
+            origin.for_each(&shape, &mut |element| walked.push(element as i64));
+            prop_assert_eq!(&walked, &each);
+            each.sort_unstable();
+            let twice = |element: i64| each.windows(2).any(|pair| pair == [element; 2]);
+            match origin.check(&shape, 2000) {
+                Ok(()) => prop_assert!(each.windows(2).all(|pair| pair[0] < pair[1])),
+                Err(OriginsError::Repeated { element, .. }) => prop_assert!(twice(element as i64)),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

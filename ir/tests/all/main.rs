@@ -5,5 +5,6 @@ mod compose;
 mod contractions;
 mod elementwise;
 mod encoding;
+mod origins;
 mod reject;
 mod views;
