@@ -11,8 +11,8 @@ use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::{self, plan};
 use nascent_circuits::relayout::{self, RelayoutCircuit, RelayoutConfig};
 use nascent_ir::{
-    Builder, CheckedGraph, Map, MatMul, Multiplier, Op, Origin, Origins, Params, Pre, PublicParam,
-    Range, Table, TensorId,
+    Builder, CheckedGraph, Embed, Map, MatMul, Multiplier, Op, Origin, Origins, Params, Pre,
+    PublicParam, Range, Table, TensorId,
 };
 use nascent_verifier::{Distribution, Fill, ModelSpec, Precision, StreamSpec, TensorSpec};
 
@@ -76,9 +76,19 @@ fn biased(y: TensorId, bias: TensorId) -> Pre {
     }
 }
 
-/// Three products; the third one's weights are a part of the second one's. The last parameter is a
-/// vector.
-pub fn graph() -> (CheckedGraph, Vec<TensorId>) {
+/// What the parameters are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// All matrices come from deviates.
+    Derived,
+    /// The first matrix does, the second one is public, nothing is known of the third; the table of
+    /// an embedding is public.
+    Known,
+}
+
+/// Three products; the third one's weights are a part of the second one's. The last parameters are a
+/// vector and, with public weights, the table of an embedding.
+pub fn graph(kind: Kind) -> (CheckedGraph, Vec<TensorId>) {
     let mut b = Builder::new("g", 8).weight_bits(8);
     let domain = Range::new(-128, 127);
     let relu = b.table(Table::relu(domain, 3, Range::new(0, 15)));
@@ -107,7 +117,25 @@ pub fn graph() -> (CheckedGraph, Vec<TensorId>) {
         x = b.push("r", Op::Map(map)).expect("valid");
     }
     params.push(bias);
-    (b.finish(&[x]).expect("checked"), params)
+    let mut outputs = vec![x];
+    if kind == Kind::Known {
+        let ids = b.input("ids", &[2], Range::new(0, 6)).expect("valid");
+        let table = b.param("table", &[7, 13], Range::signed(8)).expect("valid");
+        params.push(table);
+        let embed = Op::Embed(Embed { table, ids });
+        outputs.push(b.push("rows", embed).expect("valid"));
+    }
+    (b.finish(&outputs).expect("checked"), params)
+}
+
+/// Integers of the second matrix, where it is public.
+fn matrix() -> Vec<i32> {
+    (0..50 * 11).map(|element| element % 255 - 127).collect()
+}
+
+/// Integers of the embedding's table.
+fn table() -> Vec<i32> {
+    (0..7 * 13).map(|element| element - 100).collect()
 }
 
 /// The first matrix is transposed; the third one is a part of the second.
@@ -145,12 +173,30 @@ pub struct Setting {
     pub tiles: Vec<Vec<u32>>,
     pub params: Params,
     pub witness: RelayoutCircuit,
+    /// The table of the embedding.
+    pub table: Option<TensorId>,
 }
 
 pub fn setting() -> Setting {
+    Setting::of(Kind::Derived)
+}
+
+impl Setting {
+    pub fn of(kind: Kind) -> Self {
+        made(kind)
+    }
+}
+
+fn made(kind: Kind) -> Setting {
     let spec = spec();
-    let (graph, ids) = graph();
-    let origins = origins(&spec, &graph, &ids);
+    let (graph, ids) = graph(kind);
+    let mut origins = origins(&spec, &graph, &ids);
+    if kind == Kind::Known {
+        origins.params.truncate(1);
+        let public = [(ids[1], matrix()), (ids[4], table())];
+        let public = public.map(|(param, values)| PublicParam { param, values });
+        origins.public.extend(public);
+    }
     let lanes = Lanes {
         units: 4,
         folds: 1,
@@ -194,8 +240,14 @@ pub fn setting() -> Setting {
         .values
         .insert(ids[2], values(11, 9, &|i, j| w2(41 + i * 50 + j)));
     params.values.insert(ids[3], biases());
+    if kind == Kind::Known {
+        params.values.insert(ids[1], matrix());
+        params.values.insert(ids[4], table());
+    }
     let mut tiles: Vec<Vec<u32>> = normal.chunks(TILE_ROWS * 31).map(<[u32]>::to_vec).collect();
-    tiles.push(uniform);
+    if kind == Kind::Derived {
+        tiles.push(uniform);
+    }
     let witness = circuit.with_witness(&tiles, &params).expect("equal");
     Setting {
         spec,
@@ -207,6 +259,7 @@ pub fn setting() -> Setting {
         tiles,
         params,
         witness,
+        table: ids.get(4).copied(),
     }
 }
 
@@ -226,7 +279,11 @@ pub type Verdict = Vec<(String, String)>;
 
 impl Model {
     pub fn new() -> Self {
-        let witness = setting().witness;
+        Self::of(Kind::Derived)
+    }
+
+    pub fn of(kind: Kind) -> Self {
+        let witness = Setting::of(kind).witness;
         let mut meta = ConstraintSystem::default();
         let config = RelayoutCircuit::configure_with_params(&mut meta, witness.params());
         let challenges: Vec<Fr> = (0..meta.num_challenges() as u64)

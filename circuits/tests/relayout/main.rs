@@ -3,12 +3,14 @@
 //! - [`harness`]: a model of two streams in three tiles, beside an inference with three matrices;
 //! - [`manifest`]: for each constraint and each column a forgery that it alone refuses;
 //! - [`attacks`]: attacks by name;
+//! - [`known`]: public parameters among the weights;
 //! - [`checker`]: fixed columns that do not mean equality are refused;
 //! - [`refused`]: models, graphs and witnesses that have no relayout.
 
 mod attacks;
 mod checker;
 mod harness;
+mod known;
 mod manifest;
 mod refused;
 
