@@ -9,7 +9,7 @@ use halo2curves::bn256::Fr;
 use nascent_circuits::grid::Cell;
 use nascent_circuits::inference::CheckError;
 use nascent_circuits::relayout::check::{check, check_weights};
-use nascent_circuits::relayout::{KnownWeights, RelayoutCircuit, WitnessError};
+use nascent_circuits::relayout::{KnownWeights, Layout, RelayoutCircuit, WitnessError};
 use rayon::prelude::*;
 
 use crate::harness::{Kind, Model, Setting, cell};
@@ -199,6 +199,9 @@ fn free_matrices_are_those_said() {
         other => panic!("{other:?}"),
     };
     assert_eq!(words(&BTreeSet::new()), "neither a deviate nor public");
+    let mut forgotten = Layout::clone(layout);
+    forgotten.free.clear();
+    assert!(RelayoutCircuit::new(forgotten.into()).check().is_err());
     let mut all = Vec::new();
     for plan in &layout.inference.weights {
         let free = layout.free.iter().copied().chain([plan.tensor]);

@@ -1,6 +1,10 @@
 //! From a plan to weights that an inference uses, and the proof that they are the same.
 
 use crate::support::{BEACON, Folder, RULES, example};
+use nascent_ir::{
+    Builder, CheckedGraph, Embed, Graph, Map, MatMul, Multiplier, Op, Origins, Params, Pre,
+    PublicParam, Range, Table, TensorId,
+};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{RelayoutBundle, RelayoutTile};
 use std::fs;
@@ -59,7 +63,8 @@ fn derived_weights_are_compiled_and_tied_to_their_tiles() {
     assert_eq!(statement.tiles[0], first);
     assert_eq!(made["k"], statement.k);
 
-    let given = verify(&folder, &[]).exits(0).json();
+    verify(&folder, &[]).exits(6);
+    let given = verify(&folder, &["--accept-keys"]).exits(0).json();
     assert_eq!(given["key_rederived"], false);
     let files = [
         "--architecture",
@@ -69,7 +74,7 @@ fn derived_weights_are_compiled_and_tied_to_their_tiles() {
     ];
     let files = [&files[..], &["--plan", "plan"]].concat();
     let derived = verify(&folder, &files).exits(0).json();
-    assert_eq!(derived["key_rederived"], true);
+    assert_ne!(derived["key_origin"], given["key_origin"]);
     assert_eq!(derived["vk_digest"], given["vk_digest"]);
     folder.json(&["verify", "r"]).failure(1, "refused");
     let inspected = folder.json(&["inspect", "r"]).exits(0).json();
@@ -86,7 +91,7 @@ fn derived_weights_are_compiled_and_tied_to_their_tiles() {
     let elsewhere = ["--plan", "other", "--architecture", "m/model.graph"];
     let elsewhere = [&elsewhere[..], &["--origins", "m/model.origins"]].concat();
     let message = verify(&folder, &elsewhere).failure(1, "refused");
-    assert!(message.contains("another model"), "{message}");
+    assert!(message.contains("another plan"), "{message}");
     let mut bytes = fs::read(folder.path("r")).expect("read");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -147,4 +152,160 @@ fn models_that_are_not_the_plans_are_refused() {
     // Bits are the plan's.
     let bits = ["filled.onnx", "--out", "m", "--weight-bits", "8"];
     compile(&folder, &bits).exits(2);
+}
+
+/// What the attacks below read and write of the folder `m`.
+struct Files<'a> {
+    folder: &'a Folder,
+    graph: CheckedGraph,
+    params: Params,
+    origins: Origins,
+}
+
+impl<'a> Files<'a> {
+    fn read(folder: &'a Folder) -> Self {
+        let read = |name: &str| fs::read(folder.path("m").join(name)).expect("read");
+        let graph = Graph::decode(&read("model.graph")).expect("a graph");
+        Self {
+            folder,
+            graph: graph.check().expect("checked"),
+            params: Params::decode(&read("model.params")).expect("parameters"),
+            origins: Origins::decode(&read("model.origins")).expect("origins"),
+        }
+    }
+
+    /// Writes all, with the digests made right.
+    fn write(mut self) {
+        self.origins.architecture = self.graph.digest().expect("valid");
+        let write = |name: &str, bytes: Vec<u8>| {
+            fs::write(self.folder.path("m").join(name), bytes).expect("written");
+        };
+        write("model.origins", self.origins.encode().expect("valid"));
+        write("model.params", self.params.encode().expect("valid"));
+        write(
+            "model.graph",
+            self.graph.into_inner().encode().expect("valid"),
+        );
+    }
+}
+
+/// What is said of a proof of the folder as it is: `coverage` of the verified relayout.
+fn coverage(folder: &Folder) -> serde_json::Value {
+    prove(folder, &["--beacon-value", BEACON, "--force"]).exits(0);
+    let files = ["--architecture", "m/model.graph", "--plan", "plan"];
+    let files = [&files[..], &["--origins", "m/model.origins"]].concat();
+    verify(folder, &files).exits(0).json()["coverage"].clone()
+}
+
+/// One deviate for a whole matrix, or for each of its rows: there is no such relayout.
+#[test]
+fn origins_that_repeat_a_deviate_are_refused() {
+    let folder = compiled();
+    for axis in 0..2 {
+        let mut files = Files::read(&folder);
+        let honest = files.origins.clone();
+        let last = files.origins.params.last_mut().expect("matrices");
+        last.strides[axis] = 0;
+        files.write();
+        let message = prove(&folder, &["--beacon-value", BEACON]).failure(3, "input");
+        assert!(message.contains("occurs more than once"), "{message}");
+        let mut files = Files::read(&folder);
+        files.origins = honest;
+        files.write();
+    }
+}
+
+/// Matrices left out of the list, or moved into the graph as constants: what is missing is said.
+#[test]
+fn matrices_without_an_origin_are_counted() {
+    let folder = compiled();
+    let whole = coverage(&folder);
+    assert_eq!(whole["complete"], true);
+    assert_eq!(whole["derived"], 61_470);
+    assert_eq!(whole["chosen"], 0);
+    assert_eq!(whole["constants"], 0);
+    let files = Files::read(&folder);
+    let numbers: usize = files.params.values.values().map(Vec::len).sum();
+    assert_eq!(whole["public"], numbers - 61_470);
+
+    let mut left_out = Files::read(&folder);
+    left_out.origins.params.truncate(1);
+    left_out.write();
+    let said = coverage(&folder);
+    assert_eq!(said["complete"], false);
+    let missing = said["missing"].as_str().expect("words");
+    assert!(missing.contains("is in no parameter"), "{missing}");
+
+    let mut graph = files.graph.clone().into_inner();
+    let mut moved = files;
+    let param = moved.origins.params.pop().expect("matrices").param;
+    let mut values = moved.params.values.remove(&param).expect("there");
+    moved.params.scales.remove(&param);
+    // Numbers of the attacker's, of the range that is declared.
+    let range = graph.tensors[param.index()].range;
+    values[0] = range.lo as i32;
+    values[1] = range.hi as i32;
+    graph.nodes[param.index()].op = Op::Constant { values };
+    moved.graph = graph.check().expect("still a graph");
+    moved.write();
+    let said = coverage(&folder);
+    assert_eq!(said["complete"], false);
+}
+
+/// An embedding's table of other numbers than the list has: the relayout holds it.
+#[test]
+fn tables_of_embeddings_are_held() {
+    let folder = compiled();
+    let mut files = Files::read(&folder);
+    let mut origin = files.origins.params.last().expect("matrices").clone();
+    let shape = files.graph.tensor(origin.param).shape.clone();
+    let weights = files.params.values[&origin.param].clone();
+    let (bits, weight_bits) = (files.graph.table_bits, files.graph.weight_bits);
+    let mut b = Builder::new("g", bits).weight_bits(weight_bits);
+    let narrow = Range::twos(bits.into());
+    let keep = b.table(Table::identity(narrow, 0, narrow));
+    let x = b
+        .input("x", &[1, shape[1]], Range::new(-8, 7))
+        .expect("valid");
+    let ids = b.input("ids", &[2], Range::new(0, 6)).expect("valid");
+    let w = b
+        .param("w", &shape, Range::signed(weight_bits.into()))
+        .expect("valid");
+    let range = Range::signed(weight_bits.into());
+    let table = b.param("table", &[7, 13], range).expect("valid");
+    let product = MatMul {
+        a: x,
+        b: w,
+        transpose_b: true,
+    };
+    let y = b.push("y", Op::MatMul(product)).expect("valid");
+    let map = Map::requantize(Pre::of(y), Multiplier::Const(100), keep, bits);
+    let y = b.push("r", Op::Map(map.assuming_bound())).expect("valid");
+    let rows = b
+        .push("rows", Op::Embed(Embed { table, ids }))
+        .expect("valid");
+    files.graph = b.finish(&[y, rows]).expect("checked");
+    let listed: Vec<i32> = (0..7 * 13).collect();
+    let held = |table_values: Vec<i32>| -> Params {
+        let values: [(TensorId, Vec<i32>); 2] = [(w, weights.clone()), (table, table_values)];
+        Params {
+            values: values.into(),
+            ..Params::default()
+        }
+    };
+    origin.param = w;
+    files.origins.params = vec![origin];
+    files.origins.public = vec![PublicParam {
+        param: table,
+        values: listed.clone(),
+    }];
+    files.params = held(listed.iter().map(|value| 100 - value).collect());
+    files.write();
+    let message = prove(&folder, &["--beacon-value", BEACON]).failure(3, "input");
+    assert!(message.contains("is not the public one"), "{message}");
+    let mut files = Files::read(&folder);
+    files.params = held(listed);
+    files.write();
+    let said = coverage(&folder);
+    assert_eq!(said["complete"], false, "the other matrices");
 }
