@@ -271,6 +271,7 @@ fn prove() -> Proved {
             keys: keys.iter().map(|key| key.data().clone()).collect(),
             architectures: vec![file(graph.encode().expect("valid"))],
             origins: vec![file(origins.encode().expect("valid"))],
+            profiles: Vec::new(),
         },
     };
     Proved {

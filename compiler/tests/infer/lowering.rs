@@ -124,7 +124,7 @@ fn another_model_is_another_graph() {
 fn neighbours(profile: &Profile) -> Vec<Profile> {
     let mut all = Vec::new();
     for at in 0..profile.decisions.len() {
-        let mut put = |decision| {
+        let put = |decision| {
             let mut other = profile.clone();
             other.decisions[at] = decision;
             all.push(other);
