@@ -100,6 +100,7 @@ fn a_graph_that_is_not_the_model_is_refused() {
     let step = weights(&honest);
     assert_eq!(step["title"], "MODEL 'initial' has the initial weights");
     assert_eq!(step["nature"], "proved");
+    assert_eq!(honest["versions"][0]["has_the_initial_weights"], true);
     assert!(says(
         step,
         "shows",
@@ -112,6 +113,7 @@ fn a_graph_that_is_not_the_model_is_refused() {
     let without = run(&folder, &plain, &[]).exits(0).json();
     let step = weights(&without);
     assert_eq!(step["nature"], "partly");
+    assert_eq!(without["versions"][0]["has_the_initial_weights"], false);
     assert!(
         !step["title"]
             .to_string()

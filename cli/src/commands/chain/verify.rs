@@ -120,6 +120,18 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         .collect();
     json["keys"] = keys.uses().iter().map(key_json).collect();
     json["verify_seconds"] = time.as_secs_f64().into();
+    let versions = report.versions.iter().zip(&structures);
+    json["versions"] = versions
+        .map(|(version, structure)| {
+            let (initial, shown) = (report.is_initial(&version.name), structure.is_shown());
+            json!({
+                "name": version.name,
+                "linked_to_initial_weights": initial,
+                "graph_is_the_model": shown,
+                "has_the_initial_weights": initial && shown && known,
+            })
+        })
+        .collect();
     let mut open: Vec<String> = args.open_keys(known).into_iter().collect();
     if args.model().is_some() {
         for (version, structure) in report.versions.iter().zip(&structures) {
