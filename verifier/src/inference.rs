@@ -153,6 +153,14 @@ pub fn prefix(
     transcript_prefix(vk, srs, &statement)
 }
 
+/// What the key of an inference's circuit is of: an architecture, and whether inputs and outputs are
+/// hidden. The circuits are different ones, and none of them serves for a statement of another kind:
+/// the digest of a hidden list could else be a public value.
+pub fn key_subject(architecture: &Digest32, (inputs, outputs): (bool, bool)) -> Digest32 {
+    let hidden = [u8::from(inputs), u8::from(outputs)];
+    tagged("nascent inference circuit v1", &[architecture, &hidden])
+}
+
 impl Format for InferenceBundle {
     const MAGIC: [u8; 8] = *b"nsc.infr";
     const VERSION: u16 = 3;
@@ -337,7 +345,11 @@ fn check_statement(
             got: *vk.digest(),
         });
     }
-    if vk.subject() != Some(&bundle.architecture) {
+    let hidden = (
+        bundle.hidden_inputs.is_some(),
+        bundle.hidden_outputs.is_some(),
+    );
+    if vk.subject() != Some(&key_subject(&bundle.architecture, hidden)) {
         return Err(InferenceError::Architecture);
     }
     let identity = srs.digest();

@@ -684,6 +684,9 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
             "model: the architecture is the model that you gave, in fixed point ({profile}):"
         ));
         context.result("        lowered again from its file, without samples or weights");
+        context.result(
+            "not proved: that the profile's steps suit the model: they are the publisher's choice;",
+        );
     }
     if graphs.graph.is_some() {
         context.result("inputs: public ones are in the ranges that the architecture declares");
@@ -730,8 +733,19 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "commitment": published.as_ref().map(|published| hex::encode(published.digest())),
         "verify_seconds": time.as_secs_f64(),
     });
-    let open = args.keys.open_keys(origin.is_known());
-    Ok(Outcome::unless_open(json, open.into_iter().collect()))
+    let mut open: Vec<String> = args.keys.open_keys(origin.is_known()).into_iter().collect();
+    let others = graphs
+        .structure
+        .as_ref()
+        .map_or(0, Structure::other_numbers);
+    if others > 0 {
+        open.push(format!(
+            "that the committed numbers which are no weights are the model's: {} multipliers, biases \
+             and constants are the prover's here, and only a relayout in a chain holds them",
+            count(others)
+        ));
+    }
+    Ok(Outcome::unless_open(json, open))
 }
 
 /// The integer graph of an inference, as far as it was given.
@@ -798,25 +812,35 @@ pub fn check_public(file: &Path, graph: &CheckedGraph, bundle: &InferenceBundle)
     Ok(())
 }
 
-/// The number of hidden values is in the digest, and known from the architecture.
+/// The numbers of values, hidden or public, are those of the architecture.
 fn check_counts(file: &Path, graph: &CheckedGraph, bundle: &InferenceBundle) -> Result<()> {
     let elements = |ids: &[nascent_ir::TensorId]| -> u64 {
         ids.iter()
             .map(|&id| graph.tensor(id).elements() as u64)
             .sum()
     };
-    for (hidden, ids, name) in [
-        (&bundle.hidden_inputs, &graph.inputs, "inputs"),
-        (&bundle.hidden_outputs, &graph.outputs, "outputs"),
+    for (hidden, open, ids, name) in [
+        (
+            &bundle.hidden_inputs,
+            &bundle.inputs,
+            &graph.inputs,
+            "inputs",
+        ),
+        (
+            &bundle.hidden_outputs,
+            &bundle.outputs,
+            &graph.outputs,
+            "outputs",
+        ),
     ] {
-        let (Some(hidden), expected) = (hidden, elements(ids)) else {
-            continue;
+        let (which, count, expected) = match hidden {
+            Some(hidden) => ("hidden", hidden.count.into(), elements(ids)),
+            None => ("public", open.len() as u64, elements(ids)),
         };
-        if u64::from(hidden.count) != expected {
+        if count != expected {
             let message = format!(
-                "REFUSED: {}: {} hidden {name}, the architecture has {expected}",
+                "REFUSED: {}: {count} {which} {name}, the architecture has {expected}",
                 file.display(),
-                hidden.count
             );
             return Err(Failure::new(Kind::Refused, message));
         }

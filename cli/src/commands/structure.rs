@@ -29,6 +29,8 @@ pub enum Structure {
     },
     /// That was not shown, for this reason.
     Open(String),
+    /// That was not asked: its plan is not the one that the model was given for.
+    OtherPlan,
 }
 
 impl Structure {
@@ -41,8 +43,21 @@ impl Structure {
     pub fn lowering(&self) -> Option<&Lowering> {
         match self {
             Self::Shown { lowering, .. } => Some(lowering),
-            Self::Open(_) => None,
+            Self::Open(_) | Self::OtherPlan => None,
         }
+    }
+
+    /// Numbers of parameters that are no weights: they follow from model and profile, and only a
+    /// relayout holds the committed ones to that.
+    pub fn other_numbers(&self) -> u64 {
+        let Some(lowering) = self.lowering() else {
+            return 0;
+        };
+        let others = lowering.graph.params();
+        let others = others.filter(|id| !lowering.stored.contains_key(id));
+        others
+            .map(|id| lowering.graph.tensor(id).elements() as u64)
+            .sum()
     }
 }
 
@@ -147,8 +162,7 @@ fn of_version(
         chain.initializations.len().saturating_sub(1),
     );
     if own != last {
-        let why = "the model that you gave is the last plan's, these weights are an earlier one's";
-        return Ok(Structure::Open(why.to_owned()));
+        return Ok(Structure::OtherPlan);
     }
     let Some(own) = spec(own) else {
         return Ok(Structure::Open("its plan is not there".to_owned()));

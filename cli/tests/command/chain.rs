@@ -260,7 +260,7 @@ fn a_key_from_beside_the_bundle_is_marked() {
         .failure(4, "environment");
     assert!(failure.contains("--rederive-key"), "{failure}");
     elsewhere.write(&name, &world.bytes(&name));
-    let json = elsewhere.run_with(&cache, &arguments).exits(0).json();
+    let json = elsewhere.run_with(&cache, &arguments).exits(6).json();
     assert_eq!(json["keys"][0]["origin"], "beside-bundle");
     assert!(json["not_proved"].to_string().contains("KeyOrigin"));
 }

@@ -298,7 +298,7 @@ fn chains_of_several_plans_have_all_of_them_in_order() {
     // (The seed follows from the first plan, that from its date: calibration may give other tables.)
     assert!(matches!(
         error.source,
-        StepError::MissingLink { .. } | StepError::Differs { .. }
+        StepError::MissingLink { .. } | StepError::Differs { .. } | StepError::UsedLink { .. }
     ));
     // Left out, its links are of no step; without them it is a chain that shows less.
     let error = refused(&|chain| relayouts(chain, &|all| drop(all.remove(0))));

@@ -128,7 +128,7 @@ fn a_checkpoint_is_committed_by_one_command() {
     folder.json(&own).exits(0);
     assert_ne!(read("own/model.params"), read("model/model.params"));
     prove(&folder, "a", "c", "o").exits(0);
-    verify(&folder, "a", &["--commitment", "c"]).exits(0);
+    verify(&folder, "a", &["--commitment", "c", "--accept-keys"]).exits(0);
     // A folder has its weights.
     let twice = ["commit", "model", "--out", "d", "--opening", "o"];
     run(&folder, &[&twice[..], &checkpoint].concat()).failure(2, "usage");
@@ -160,7 +160,7 @@ fn hidden_answers_have_commitments_of_their_own() {
     let refused = prove("c").failure(2, "usage");
     assert!(refused.contains("--hide-input"), "{refused}");
     prove("h").exits(0);
-    verify(&folder, "a", &["--commitment", "h"]).exits(0);
+    verify(&folder, "a", &["--commitment", "h", "--accept-keys"]).exits(0);
     let open = ["open", "model", "--commitment", "h", "--opening", "o"];
     run(&folder, &[&open[..], &["--hide-input"]].concat()).exits(0);
 }

@@ -74,7 +74,12 @@ pub fn chain(folder: &Folder, files: &[&str], more: &[&str]) -> Run {
 
 fn verify(folder: &Folder, more: &[&str]) -> Run {
     let verify = ["verify", "chain", "--development-srs"];
-    run(folder, &verify, more)
+    // Keys are the chain's own where they are not derived.
+    let keys: &[&str] = match more.contains(&"--rederive-key") {
+        true => &[],
+        false => &["--accept-keys"],
+    };
+    run(folder, &[&verify[..], keys].concat(), more)
 }
 
 #[test]
@@ -106,7 +111,7 @@ fn a_chain_is_made_verified_and_drawn() {
         "{verified}"
     );
     let words = folder
-        .run(&["verify", "chain", "--development-srs"])
+        .run(&["verify", "chain", "--development-srs", "--accept-keys"])
         .exits(0);
     assert!(words.stdout.contains("ANSWER 1 of 'initial'"));
     // The model that the plan was made from, and one that it was not.
@@ -121,7 +126,14 @@ fn a_chain_is_made_verified_and_drawn() {
     ] {
         let given = verify(&folder, &["--commitment", file]).exits(0).json();
         assert_eq!(given["commitment_of"], whose);
-        let alone = ["verify", "r", "--development-srs", "--commitment", file];
+        let alone = [
+            "verify",
+            "r",
+            "--development-srs",
+            "--accept-keys",
+            "--commitment",
+            file,
+        ];
         let linked = run(&folder, &alone, &[]).exits(0).json();
         assert!(linked["linked"].is_string());
         run(&folder, &alone, &["--links", "tiles.links"]).failure(1, "refused");

@@ -270,6 +270,26 @@ fn profiles_are_canonical_and_in_range() {
     assert_eq!(other.validate(), Err(ProfileError::Order));
 }
 
+/// Steps of any size lead to a graph or to an error, soon: sums, products, normalizations, softmax.
+#[test]
+fn steps_of_any_size_end() {
+    let (bytes, samples) = bundled("transformer");
+    let profile = quantize(&bytes, &samples).unwrap().profile;
+    let steps = profile.decisions.iter().enumerate();
+    let steps: Vec<usize> = steps
+        .filter(|(_, decision)| matches!(decision, Decision::Step(_)))
+        .map(|(at, _)| at)
+        .collect();
+    for &at in &steps {
+        for step in [-1024, -400, 40, 400, 1024] {
+            let mut other = profile.clone();
+            other.decisions[at] = Decision::Step(step);
+            let refused = lower(&Model::new(&bytes), &other, None);
+            assert!(refused.is_err(), "decision {at}, step {step}");
+        }
+    }
+}
+
 /// A plan's model and the file with its weights.
 fn planned(net: &Net) -> (ModelSpec, Vec<u8>) {
     let rules = "precision = { limb_bits = 12, fraction_bits = 8 }\npreset = \"he-normal\"\n";

@@ -8,6 +8,7 @@ use nascent_circuits::inference::plan::layout::{Layout, Role};
 use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Salts, Shape};
 use nascent_ir::Params;
 use nascent_params::Srs;
+use nascent_verifier::inference::key_subject;
 use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
 
@@ -73,7 +74,7 @@ impl std::fmt::Debug for Seal {
 
 impl InferenceKeys {
     /// Generates the keys; `architecture` is the digest of the graph that the layout was planned from.
-    /// The verifying key bears it, and serves for no other.
+    /// The verifying key bears it, with what the layout hides, and serves for no other.
     ///
     /// # Errors
     ///
@@ -84,6 +85,9 @@ impl InferenceKeys {
         shape: Shape,
         srs: &Srs,
     ) -> Result<Self, KeyError> {
+        let hides = |role| layout.seal(role).is_some();
+        let hidden = (hides(Role::Input), hides(Role::Output));
+        let subject = key_subject(architecture, hidden);
         let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
         let circuit = InferenceCircuit::new(layout, shape);
         let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
@@ -97,7 +101,7 @@ impl InferenceKeys {
             } else {
                 vec![WeightColumns { columns, rows }]
             };
-            export_bound(circuit, &[public], *architecture, weights)
+            export_bound(circuit, &[public], subject, weights)
         };
         let constraints = circuit.constraints();
         let k = circuit.shape().k;

@@ -145,7 +145,11 @@ fn other_weights_and_other_deviates_have_no_proof() {
     let error = setting.prove(1).expect_err("another bias");
     assert!(matches!(
         error,
-        RelayoutProofError::Witness(WitnessError::Public { row: 3, lane: 0, .. })
+        RelayoutProofError::Witness(WitnessError::Public {
+            row: 3,
+            lane: 0,
+            ..
+        })
     ));
     setting.params.values.get_mut(&bias).expect("there")[3] -= 1;
     let spec = spec();

@@ -229,6 +229,7 @@ mod tests {
     #[test]
     fn names_from_files_stay_text() {
         let story = Story {
+            whole: Vec::new(),
             steps: vec![
                 step(Nature::Proved, "<script>alert(\"&\")</script>"),
                 step(Nature::Declared, "tuned"),

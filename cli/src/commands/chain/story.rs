@@ -60,6 +60,9 @@ pub struct Story {
     pub steps: Vec<StepStory>,
     /// What no step shows.
     pub open: Vec<String>,
+    /// Of each version, whether all of it is shown: for an initial one, that it has the initial
+    /// weights.
+    pub whole: Vec<bool>,
 }
 
 /// A key of the chain's proofs.
@@ -117,6 +120,7 @@ pub fn tell(
         steps.push(start.deviates(&report.deviates));
     }
     let unknown = Structure::Open("nobody looked".to_owned());
+    let mut whole = Vec::with_capacity(report.versions.len());
     for (position, version) in report.versions.iter().enumerate() {
         let structure = view.structures.get(position).unwrap_or(&unknown);
         let of = Weights {
@@ -126,7 +130,9 @@ pub fn tell(
             structure,
             knows_keys: view.knows_keys(),
         };
-        steps.push(of.tell()?);
+        let step = of.tell()?;
+        whole.push(step.nature == Nature::Proved);
+        steps.push(step);
         let name = &version.name;
         let answers = (1..).zip(&report.answers);
         let own = answers.filter(|(_, answer)| answer.version == *name);
@@ -150,7 +156,7 @@ pub fn tell(
         open.push("any answer: the chain has none".to_owned());
     }
     open.push("anything about training, data, or how good the answers are".to_owned());
-    Ok(Story { steps, open })
+    Ok(Story { steps, open, whole })
 }
 
 /// A plan carried out.
@@ -323,7 +329,9 @@ impl Weights<'_> {
     }
 
     /// Words about the integer graph.
-    fn graph(&self, shown: &mut Vec<String>, open: &mut Vec<String>) {
+    ///
+    /// `held` says whether a relayout holds the numbers that are no weights.
+    fn graph(&self, held: bool, shown: &mut Vec<String>, open: &mut Vec<String>) {
         match self.structure {
             Structure::Shown { lowering, profile } => {
                 let names: BTreeSet<&String> = lowering.stored.values().flatten().collect();
@@ -333,13 +341,33 @@ impl Weights<'_> {
                     "the integer graph is the model that you gave, in fixed point ({profile}): lowered \
                      again from its file, without samples or weights"
                 ));
+                let others = count(self.structure.other_numbers());
+                let names = many(names.len() as u64, "stored tensor");
                 shown.push(format!(
-                    "{} of its numbers are the weights of the model's {}; all others follow from \
-                     model and profile",
+                    "{} of the graph's numbers stand for the weights of the model's {names}",
                     count(weights),
-                    many(names.len() as u64, "stored tensor"),
                 ));
+                if held {
+                    shown.push(format!(
+                        "the other {others} follow from model, plan and profile, and those that are \
+                         public are these"
+                    ));
+                } else if self.structure.other_numbers() > 0 {
+                    open.push(format!(
+                        "that the committed numbers which are no weights are the model's: {others} \
+                         multipliers, biases and constants are the publisher's"
+                    ));
+                }
+                open.push(
+                    "that the profile's steps suit the model: they are the publisher's choice, and \
+                     answers depend on them (`nascent inspect` prints them)"
+                        .to_owned(),
+                );
             }
+            Structure::OtherPlan => open.push(
+                "that the integer graph is its plan's model: the model that you gave is the last plan's"
+                    .to_owned(),
+            ),
             Structure::Open(why) => open.push(format!(
                 "that the integer graph is the plan's model, so what its numbers are used for ({why})"
             )),
@@ -384,7 +412,7 @@ impl Weights<'_> {
                     .to_owned(),
             ),
         }
-        self.graph(&mut shown, &mut open);
+        self.graph(true, &mut shown, &mut open);
         if has_hidden_answers(self.chain, self.version)
             && !self
                 .material
@@ -404,7 +432,8 @@ impl Weights<'_> {
                     .to_owned(),
             );
         }
-        let whole = self.structure.is_shown() && self.knows_keys;
+        let chosen = covered.as_ref().map(|of| of.coverage.chosen);
+        let whole = self.structure.is_shown() && self.knows_keys && chosen == Some(0);
         Ok(StepStory {
             nature: if whole {
                 Nature::Proved
@@ -439,7 +468,7 @@ impl Weights<'_> {
         open.push(
             "where its weights come from: that is declared, and proved by nothing".to_owned(),
         );
-        self.graph(&mut shown, &mut open);
+        self.graph(false, &mut shown, &mut open);
         StepStory {
             nature: Nature::Declared,
             name: format!("model {}", Quoted(name)),
@@ -562,9 +591,11 @@ impl Weights<'_> {
                 }
             ));
         }
-        if of.constants > 0 && !self.structure.is_shown() {
+        let constants = of.constants.saturating_add(of.other_constants);
+        if constants > 0 && !self.structure.is_shown() {
             open.push(format!(
-                "that {} constants of the integer graph which enter products are the model's",
+                "that {} constants of the integer graph are the model's ({} of them enter products)",
+                count(constants),
                 count(of.constants)
             ));
         }

@@ -120,26 +120,41 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         .collect();
     json["keys"] = keys.uses().iter().map(key_json).collect();
     json["verify_seconds"] = time.as_secs_f64().into();
-    let versions = report.versions.iter().zip(&structures);
+    let versions = report.versions.iter().zip(&structures).zip(&story.whole);
     json["versions"] = versions
-        .map(|(version, structure)| {
+        .map(|((version, structure), whole)| {
             let (initial, shown) = (report.is_initial(&version.name), structure.is_shown());
             json!({
                 "name": version.name,
                 "linked_to_initial_weights": initial,
                 "graph_is_the_model": shown,
-                "has_the_initial_weights": initial && shown && known,
+                "has_the_initial_weights": initial && *whole,
             })
         })
         .collect();
     let mut open: Vec<String> = args.open_keys(known).into_iter().collect();
     if args.model().is_some() {
-        for (version, structure) in report.versions.iter().zip(&structures) {
-            if let Structure::Open(why) = structure {
-                open.push(format!(
-                    "that the integer graph of {} is the model that you gave: {why}",
-                    Quoted(&version.name)
-                ));
+        let each = report.versions.iter().zip(&structures).zip(&story.whole);
+        for ((version, structure), whole) in each {
+            let name = Quoted(&version.name);
+            match structure {
+                Structure::Open(why) => open.push(format!(
+                    "that the integer graph of {name} is the model that you gave: {why}"
+                )),
+                Structure::Shown { .. } if report.is_initial(&version.name) => {
+                    if known && !whole {
+                        open.push(format!(
+                            "that {name} has the initial weights: some of its numbers are chosen by \
+                             the publisher, or not counted"
+                        ));
+                    }
+                }
+                Structure::Shown { .. } if structure.other_numbers() > 0 => open.push(format!(
+                    "that the numbers of {name} which are no weights are the model's: its weights \
+                     are declared, and {} numbers beside them are the publisher's too",
+                    count(structure.other_numbers())
+                )),
+                Structure::Shown { .. } | Structure::OtherPlan => {}
             }
         }
     }

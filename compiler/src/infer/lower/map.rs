@@ -230,6 +230,7 @@ impl Lower<'_> {
         })
     }
 
+    /// The table of a function.
     ///
     /// A range that begins at 0 is for a function that is never negative: below a step, it would be cut.
     fn table(
@@ -276,13 +277,13 @@ impl Lower<'_> {
                     transpose_b: false,
                 });
                 let y = self.builder.push(&format!("{name}.product"), op)?;
-                self.scaled(linear(y, 1, None), a.scale * b.scale, step)?
+                self.scaled(&name, linear(y, 1, None), a.scale * b.scale, step)?
             }
-            Form::Fold { x, scale } => self.scaled(linear(*x, 1, None), *scale, step)?,
+            Form::Fold { x, scale } => self.scaled(&name, linear(*x, 1, None), *scale, step)?,
             Form::Sum { a, b, sign } => {
                 let (ca, cb, unit) = coefficients(a.scale, b.scale);
                 let cb = if *sign < 0.0 { -cb } else { cb };
-                self.scaled(linear(a.id, ca, Some((b.id, cb))), unit, step)?
+                self.scaled(&name, linear(a.id, ca, Some((b.id, cb))), unit, step)?
             }
             Form::Offset { a, k } => {
                 let unit = a.scale / f64::from(OFFSET_STEPS);
@@ -291,7 +292,7 @@ impl Lower<'_> {
                 let values = self.rounded_all(root, &values, most)?;
                 let shape = self.flow.shape(*k).to_vec();
                 let k = self.push_param(&format!("{name}.offset"), &shape, values, &[*k])?;
-                self.scaled(linear(a.id, OFFSET_STEPS, Some((k, 1))), unit, step)?
+                self.scaled(&name, linear(a.id, OFFSET_STEPS, Some((k, 1))), unit, step)?
             }
             Form::Scaled { a, k } => {
                 let numbers = self.numbers(*k)?;
@@ -305,52 +306,69 @@ impl Lower<'_> {
                 let shape = self.flow.shape(*k).to_vec();
                 let k = self.push_param(&format!("{name}.factor"), &shape, values, &[*k])?;
                 let pre = Pre::Product { a: a.id, b: k };
-                self.scaled(pre, a.scale * unit, step)?
+                self.scaled(&name, pre, a.scale * unit, step)?
             }
             Form::Product { a, b } => {
                 let pre = Pre::Product { a: a.id, b: b.id };
-                self.scaled(pre, a.scale * b.scale, step)?
+                self.scaled(&name, pre, a.scale * b.scale, step)?
             }
-            Form::Plain { x } => self.scaled(linear(x.id, 1, None), x.scale, step)?,
+            Form::Plain { x } => self.scaled(&name, linear(x.id, 1, None), x.scale, step)?,
         };
         Ok(made)
     }
 
+    /// A step, doubled until it fits. Steps come from profiles, which anyone can write.
+    pub(super) fn doubled(&self, name: &str, step: f64, fits: impl Fn(f64) -> bool) -> Result<f64> {
+        let sound = step.is_normal() && step > 0.0;
+        let mut steps = (0..=MAX_DOUBLINGS).map(|n| step * libm::exp2(n.into()));
+        let found = steps.find(|step| sound && step.is_finite() && fits(*step));
+        found.ok_or_else(|| beyond(name))
+    }
+
     /// Chooses the multiplier that turns an argument of scale `unit` into steps of `step`, or of a
     /// little more where the argument itself is not finer.
-    pub(super) fn scaled_pre(&self, pre: Pre, unit: f64, step: f64) -> (Pre, Multiplier, f64) {
+    pub(super) fn scaled_pre(
+        &self,
+        name: &str,
+        pre: Pre,
+        unit: f64,
+        step: f64,
+    ) -> Result<(Pre, Multiplier, f64)> {
         let full = libm::exp2(f64::from(self.shift()));
         let most = self.most() as f64 / full;
+        if !(unit.is_normal() && unit > 0.0 && step.is_normal() && step > 0.0) {
+            return Err(beyond(name));
+        }
         match pre {
             Pre::Linear { a, ca, b, c } => {
-                let mut by = 1;
-                while unit / f64::from(by) / step > most {
-                    by *= 2;
-                }
+                let mut powers = 0..=30_u32;
+                let fits = |n: &u32| unit / libm::exp2(f64::from(*n)) / step <= most;
+                let by = 1_i32 << powers.find(fits).ok_or_else(|| beyond(name))?;
+                let times = |factor: i32| factor.checked_mul(by).ok_or_else(|| beyond(name));
                 let multiplier = (unit / f64::from(by) / step * full).round().max(1.0);
-                let b = b.map(|(b, cb)| (b, cb * by));
-                let c = c * i64::from(by);
+                let b = match b {
+                    Some((b, cb)) => Some((b, times(cb)?)),
+                    None => None,
+                };
+                let c = c.checked_mul(by.into()).ok_or_else(|| beyond(name))?;
                 let pre = Pre::Linear {
                     a,
-                    ca: ca * by,
+                    ca: times(ca)?,
                     b,
                     c,
                 };
-                (pre, Multiplier::Const(multiplier as u32), step)
+                Ok((pre, Multiplier::Const(multiplier as u32), step))
             }
             Pre::Product { .. } => {
-                let mut step = step;
-                while unit / step > most {
-                    step *= 2.0;
-                }
+                let step = self.doubled(name, step, |step| unit / step <= most)?;
                 let multiplier = (unit / step * full).round().max(1.0);
-                (pre, Multiplier::Const(multiplier as u32), step)
+                Ok((pre, Multiplier::Const(multiplier as u32), step))
             }
         }
     }
 
-    fn scaled(&mut self, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
-        let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
+    fn scaled(&mut self, name: &str, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
+        let (pre, multiplier, step) = self.scaled_pre(name, pre, unit, step)?;
         Ok((Argument { pre, multiplier }, step))
     }
 
@@ -361,13 +379,12 @@ impl Lower<'_> {
 
     /// The same real numbers with another scale, saturated.
     pub(super) fn rescaled(&mut self, name: &str, x: Quant, target: Target) -> Result<Quant> {
-        let mut step = target.scale;
         let range = self.range(x);
         let most = range.lo.abs().max(range.hi.abs()) as f64 * x.scale;
-        while most / step > self.limit() as f64 - 1.0 {
-            step *= 2.0;
-        }
-        let (pre, multiplier, step) = self.scaled_pre(linear(x.id, 1, None), x.scale, step);
+        let room = self.limit() as f64 - 1.0;
+        let step = self.doubled(name, target.scale, |step| most / step <= room)?;
+        let pre = linear(x.id, 1, None);
+        let (pre, multiplier, step) = self.scaled_pre(name, pre, x.scale, step)?;
         let clamp = |v: f64| {
             (v + 0.5)
                 .floor()
@@ -379,6 +396,15 @@ impl Lower<'_> {
             id: self.push_map(name, pre, multiplier, table)?,
             scale: target.scale,
         })
+    }
+}
+
+/// Steps that no integers stand for.
+pub(super) fn beyond(name: &str) -> InferError {
+    InferError::Range {
+        layer: format!("layer {name:?}"),
+        reason: "the steps of its operands and of its result are too far apart".to_owned(),
+        advice: "give samples with values of usual size; a profile with such steps is refused",
     }
 }
 

@@ -7,7 +7,7 @@
 //! y = c i                         (one product)
 //! ```
 
-use super::map::{Target, linear};
+use super::map::{Target, beyond, linear};
 use super::{Lower, Quant};
 use crate::infer::error::Result;
 use crate::infer::flow::ValueId;
@@ -39,15 +39,13 @@ impl Lower<'_> {
         let range = self.range(centered);
         let largest = range.lo.abs().max(range.hi.abs()) as f64 * centered.scale;
         let most = largest * self.limit() as f64 * unit;
-        let mut step = target.scale;
-        while most / step > self.limit() as f64 - 1.0 {
-            step *= 2.0;
-        }
+        let room = self.limit() as f64 - 1.0;
+        let step = self.doubled(&name, target.scale, |step| most / step <= room)?;
         let pre = Pre::Product {
             a: centered.id,
             b: inverse,
         };
-        let (pre, multiplier, step) = self.scaled_pre(pre, centered.scale * unit, step);
+        let (pre, multiplier, step) = self.scaled_pre(&name, pre, centered.scale * unit, step)?;
         let table = Table::real(
             "identity",
             self.domain(),
@@ -79,12 +77,10 @@ impl Lower<'_> {
             .step(deviation.map(|deviation| deviation * 1.05 / hi as f64))?;
         let range = self.range(x);
         let most = (range.hi - range.lo) as f64 * x.scale;
-        let mut step = scale;
-        while most / step > self.limit() as f64 - 1.0 {
-            step *= 2.0;
-        }
+        let room = self.limit() as f64 - 1.0;
+        let step = self.doubled(name, scale, |step| most / step <= room)?;
         let pre = linear(x.id, width as i32, Some((sum, -1)));
-        let (pre, multiplier, step) = self.scaled_pre(pre, x.scale / width as f64, step);
+        let (pre, multiplier, step) = self.scaled_pre(name, pre, x.scale / width as f64, step)?;
         let range = Range::new(-hi, hi);
         let table = Table::real("identity", self.domain(), step, scale, range, |v| v);
         Ok(Quant {
@@ -106,8 +102,12 @@ impl Lower<'_> {
         let largest = range.lo.abs().max(range.hi.abs()) as f64 * c.scale;
         let limit = self.limit() as f64;
         let pre = Pre::Product { a: c.id, b: c.id };
-        let (pre, multiplier, square) =
-            self.scaled_pre(pre, c.scale * c.scale, largest * largest / (limit - 1.0));
+        let (pre, multiplier, square) = self.scaled_pre(
+            name,
+            pre,
+            c.scale * c.scale,
+            largest * largest / (limit - 1.0),
+        )?;
         let table = self.plain_identity();
         let squares = self.push_map(&format!("{name}.squares"), pre, multiplier, table)?;
 
@@ -117,13 +117,18 @@ impl Lower<'_> {
         // q counts steps of the mean of squares plus epsilon.
         let unit = square / width as f64;
         let step = ((limit * square + epsilon) / (limit - 2.0)).max(4.0 * unit);
+        // Cut, it would be another model's.
+        let steps = (epsilon / unit).round();
+        if !(steps >= 0.0 && steps < libm::exp2(39.0)) {
+            return Err(beyond(name));
+        }
         let pre = Pre::Linear {
             a: sum,
             ca: 1,
             b: None,
-            c: (epsilon / unit).round().min(libm::exp2(39.0)) as i64,
+            c: steps as i64,
         };
-        let (pre, multiplier, step) = self.scaled_pre(pre, unit, step);
+        let (pre, multiplier, step) = self.scaled_pre(name, pre, unit, step)?;
         // Of a few tables the one that saturates just below the least variance seen: layers share
         // them.
         let most = self.bits / 2 - 1;

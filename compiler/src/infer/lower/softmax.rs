@@ -40,7 +40,7 @@ impl Lower<'_> {
             .push(&format!("{name}.sum"), Node::FoldSum { x: e })?;
         // q = ratio * sum stays below the table's end for the greatest sum.
         let step = (width * 1.001).max(4.0);
-        let (pre, multiplier, step) = self.scaled_pre(linear(sum, 1, None), 1.0, step);
+        let (pre, multiplier, step) = self.scaled_pre(&name, linear(sum, 1, None), 1.0, step)?;
         let least = top as f64 / step;
         let unit = top as f64 * least;
         let inverse = Table::from_fn("inverse", self.domain(), |q| {
@@ -51,7 +51,7 @@ impl Lower<'_> {
         // e * inverse = (e / sum) * unit * step, at most one.
         let scale = libm::exp2(-f64::from(self.fine_bits()));
         let pre = Pre::Product { a: e, b: inverse };
-        let (pre, multiplier, scale) = self.scaled_pre(pre, 1.0 / (unit * step), scale);
+        let (pre, multiplier, scale) = self.scaled_pre(&name, pre, 1.0 / (unit * step), scale)?;
         let table = self.plain_identity();
         Ok(Quant {
             id: self.push_map(&name, pre, multiplier, table)?,
