@@ -296,7 +296,7 @@ impl Declared {
             }
             _ => {}
         }
-        if !folder.is_dir() && !(to_be_made && folder.symlink_metadata().is_err()) {
+        if !(folder.is_dir() || to_be_made && folder.symlink_metadata().is_err()) {
             let what = format!("the folder {} does not exist", folder.display());
             return refused(what, "create the folder first");
         }

@@ -40,7 +40,8 @@ pub fn one_line(text: &str) -> String {
         if is_plain_char(c) {
             line.push(c);
         } else {
-            line.extend(c.escape_debug());
+            // Not `escape_debug`, which leaves some of these as they are.
+            line.extend(c.escape_default());
         }
     }
     line

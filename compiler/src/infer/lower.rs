@@ -22,6 +22,7 @@ use nascent_ir::{
     Builder, CheckedGraph, GraphError, Map, Multiplier, Op as Node, Origin, Params, Pre, Range,
     Scale, Table, TensorId,
 };
+use nascent_verifier::text::one_line;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An integer tensor with its scale.
@@ -133,10 +134,10 @@ fn lower_at(
             readers[input].push(id);
         }
     }
-    let name = if flow.name.is_empty() {
-        "model"
-    } else {
-        &flow.name
+    // Names from the file are data: a graph takes those alone that show themselves.
+    let name = match flow.name.as_str() {
+        "" => "model".to_owned(),
+        name => one_line(name),
     };
     let mut lower = Lower {
         flow,
@@ -144,7 +145,7 @@ fn lower_at(
         options,
         bits,
         readers,
-        builder: Builder::new(name, bits).weight_bits(options.weight_bits),
+        builder: Builder::new(&name, bits).weight_bits(options.weight_bits),
         params: Params::default(),
         made: vec![None; flow.values.len()],
         tables: BTreeMap::new(),
@@ -331,7 +332,7 @@ impl<'a> Lower<'a> {
     }
 
     fn name(&self, id: ValueId) -> String {
-        self.flow.node(id).name.clone()
+        one_line(&self.flow.node(id).name)
     }
 
     /// The tensor of an operand that was lowered before.
@@ -468,7 +469,7 @@ impl<'a> Lower<'a> {
                 });
             }
             let range = Range::new(0, rows as i64 - 1);
-            let id = self.builder.input(&input.name, &shape, range)?;
+            let id = self.builder.input(&one_line(&input.name), &shape, range)?;
             return Ok(Quant { id, scale: 1.0 });
         }
         let hi = (1 << (self.options.activation_bits - 1)) - 1;
@@ -476,7 +477,7 @@ impl<'a> Lower<'a> {
         let magnitude = stats.map(|stats| stats.magnitude(self.options.calibration));
         let range = Range::new(-hi, hi);
         let scale = self.step(magnitude, hi)?;
-        let id = self.builder.input(&input.name, &shape, range)?;
+        let id = self.builder.input(&one_line(&input.name), &shape, range)?;
         Ok(Quant { id, scale })
     }
 
