@@ -19,7 +19,7 @@ use nascent_compiler::infer::{Model, Options, Samples, compile, samples};
 use nascent_params::{Silent, Srs};
 use nascent_prover::estimate::{CostModel, InferenceCost};
 use nascent_prover::inference::InferenceKeys;
-use nascent_verifier::inference::{HiddenCounts, prefix};
+use nascent_verifier::inference::prefix;
 use nascent_verifier::{InferenceBundle, verify_inference};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -93,12 +93,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         inputs.extend(port.quantize(&values)?.into_iter().map(i64::from));
     }
     let architecture = compiled.graph.digest()?;
-    let prefix = prefix(
-        &architecture,
-        keys.verifying_key().digest(),
-        srs.identity(),
-        HiddenCounts::default(),
-    );
+    let prefix = prefix(&architecture, keys.verifying_key().digest(), srs.identity());
     let start = Instant::now();
     let mut rng = ChaCha20Rng::from_entropy();
     let salts = Salts::draw(&mut rng);

@@ -135,10 +135,13 @@ impl InferenceCircuit {
     }
 
     /// The instance column of a circuit with a witness: public inputs, public outputs, the number of
-    /// public inputs; then for each seal zeros and, on its last row, its digest.
+    /// public inputs; then for each seal the number of its values, zeros and, on its last row, its
+    /// digest.
     pub fn instance(&self) -> Vec<Fr> {
         let mut instance: Vec<Fr> = self.sheet.instances().iter().map(|&v| field(v)).collect();
         for seal in &self.layout.seals {
+            instance.resize(seal.first, Fr::ZERO);
+            instance.push(Fr::from(seal.values.len() as u64));
             instance.resize(seal.rows().end, Fr::ZERO);
             if let Some(last) = instance.last_mut() {
                 *last = self.digest(seal);

@@ -1,7 +1,8 @@
 //! Committed parameters: matrices for contractions, vectors for units.
 //!
 //! Matrix parameters stand in lanes of `weight_bits` bits (plus an offset) and enter contractions
-//! through claims only. Vector parameters (biases, multipliers) have `2T` bits (plus an offset),
+//! through claims only. Each is in the range that its architecture declares: where these differ, a
+//! fixed column has the table of each row's. Vector parameters (biases, multipliers) have `2T` bits (plus an offset),
 //! `p = low + 2^T high` with both pieces of `T` bits, and are read from the bus. No other cell
 //! stands in these columns, so that their commitments are commitments to the parameters.
 
@@ -11,7 +12,7 @@ use halo2curves::bn256::Fr;
 use super::fraction::{Fraction, Tuple};
 use super::linear::{Cell, Linear};
 use super::shape::Shape;
-use super::tables::{RANGE, WEIGHT_RANGE};
+use super::tables::matrix_range;
 
 /// Columns of one lane of vector parameters.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub struct ParamLane {
 pub struct ParamConfig {
     /// Matrix parameters.
     pub weights: Vec<Column<Advice>>,
+    /// Kind of the table that has the range of a row's matrix, if there are several ranges.
+    pub range: Option<Column<Fixed>>,
     /// Vector parameters.
     pub lanes: Vec<ParamLane>,
     /// Address of the first lane's vector parameter.
@@ -53,6 +56,7 @@ impl ParamConfig {
             .collect();
         Self {
             weights,
+            range: shape.matrix_ranges.then(|| meta.fixed_column()),
             lanes,
             base: meta.fixed_column(),
         }
@@ -67,10 +71,9 @@ impl ParamConfig {
 
     /// Range lookups and wires; `running` is one on all rows that carry cells.
     pub fn fractions(&self, shape: &Shape, running: Column<Fixed>) -> Vec<(String, Vec<Fraction>)> {
-        let kind = if shape.weight_bits == shape.table_bits {
-            RANGE
-        } else {
-            WEIGHT_RANGE
+        let kind = match self.range {
+            Some(column) => Linear::cell(Cell::Fixed(column)),
+            None => Linear::constant(matrix_range(0)),
         };
         let weights: Vec<Fraction> = self
             .weights
@@ -79,7 +82,7 @@ impl ParamConfig {
                 let tuple = Tuple::Table {
                     x: Linear::cell(Cell::Advice(column)),
                     y: Linear::default(),
-                    kind: Linear::constant(kind),
+                    kind: kind.clone(),
                 };
                 Fraction::read([running], tuple)
             })

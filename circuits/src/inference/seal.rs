@@ -14,6 +14,7 @@
 //! ```text
 //! first row of a block:  acc = sum over j of r^j lane_{j+1},   lane_0 = h
 //! last row:              h' = h + output_0;   of the seal: h + output_0 is in the instance
+//! first row of a seal:   the number of its values is in the instance
 //! ```
 //!
 //! A hidden input's range is the circuit's to check, because no verifier sees it: two lookups, of
@@ -191,6 +192,10 @@ impl SealConfig {
         let within = self.active.cur::<Fr>() - last.clone();
         meta.create_gate("seal", |_| {
             vec![
+                (
+                    "number of values",
+                    self.start.cur::<Fr>() * (instance.cur() - self.count.cur()),
+                ),
                 (
                     "chain starts",
                     self.start.cur::<Fr>()

@@ -35,8 +35,10 @@ pub struct Shape {
     pub k: u32,
     /// `T`: values of units, folds and remainders are cut into pieces of this many bits.
     pub table_bits: u32,
-    /// Bits of a matrix parameter, at most `table_bits`.
+    /// Bits of a matrix parameter's cell, at most `table_bits`: those of the widest.
     pub weight_bits: u32,
+    /// Whether matrix parameters have more than one range.
+    pub matrix_ranges: bool,
     /// Bits of wide values (contractions, sums), offset included; at most 48.
     pub wide_bits: u32,
     /// Columns of matrix parameters.

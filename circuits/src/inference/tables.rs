@@ -2,39 +2,47 @@
 
 /// Kind of the range table: all `x` of `T` bits, `y = 0`.
 pub const RANGE: i64 = 0;
-/// Kind of the range table of matrix parameters: all `x` of `weight_bits` bits, `y = 0`.
-pub const WEIGHT_RANGE: i64 = 1;
 /// Kind of the first function table; the IR's table `i` has kind `FUNCTION + i`.
-pub const FUNCTION: i64 = 2;
+pub const FUNCTION: i64 = 1;
+
+/// Kind of a range of matrix parameters, by its number: all `x` that are cells of it, `y = 0`.
+pub const fn matrix_range(index: usize) -> i64 {
+    -1 - index as i64
+}
 
 /// All entries of all tables in order.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     entries: Vec<[i64; 3]>,
-    /// First entry and least `x` of each kind.
+    /// First entry and least `x` of each kind from [`RANGE`] on.
     starts: Vec<(usize, i64)>,
+    /// The same of the ranges of matrices.
+    matrices: Vec<(usize, i64)>,
 }
 
 impl Tables {
-    /// Range tables, then functions, each as its least `x` and the values `y`, offsets included.
+    /// The range table; ranges of matrices, each as its least and greatest cell; functions, each as its
+    /// least `x` and the values `y`; offsets included.
     pub fn new<'a>(
         table_bits: u32,
-        weight_bits: u32,
+        matrices: impl IntoIterator<Item = (i64, i64)>,
         functions: impl IntoIterator<Item = (i64, &'a [i64])>,
     ) -> Self {
         let mut tables = Self::default();
-        for bits in [table_bits, weight_bits] {
-            tables.push(0, (0..1i64 << bits).map(|_| 0));
+        tables.starts.push((0, 0));
+        tables.push(RANGE, 0, (0..1i64 << table_bits).map(|_| 0));
+        for (index, (least, greatest)) in matrices.into_iter().enumerate() {
+            tables.matrices.push((tables.entries.len(), least));
+            tables.push(matrix_range(index), least, (least..=greatest).map(|_| 0));
         }
-        for (least, values) in functions {
-            tables.push(least, values.iter().copied());
+        for (kind, (least, values)) in (FUNCTION..).zip(functions) {
+            tables.starts.push((tables.entries.len(), least));
+            tables.push(kind, least, values.iter().copied());
         }
         tables
     }
 
-    fn push(&mut self, least: i64, values: impl Iterator<Item = i64>) {
-        let kind = self.starts.len() as i64;
-        self.starts.push((self.entries.len(), least));
+    fn push(&mut self, kind: i64, least: i64, values: impl Iterator<Item = i64>) {
         self.entries
             .extend((least..).zip(values).map(|(x, y)| [x, y, kind]));
     }
@@ -46,7 +54,11 @@ impl Tables {
 
     /// Index of the entry at `x`, if the table has one.
     pub fn index(&self, kind: i64, x: i64) -> Option<usize> {
-        let (start, least) = *self.starts.get(usize::try_from(kind).ok()?)?;
+        let (list, at) = match kind {
+            ..0 => (&self.matrices, -1 - kind),
+            _ => (&self.starts, kind),
+        };
+        let (start, least) = *list.get(usize::try_from(at).ok()?)?;
         let index = start.checked_add(usize::try_from(x.checked_sub(least)?).ok()?)?;
         let entry = self.entries.get(index)?;
         (entry[0] == x && entry[2] == kind).then_some(index)

@@ -6,6 +6,8 @@ use ff::Field;
 use halo2curves::bn256::Fr;
 use nascent_circuits::grid::{Cell, Grid};
 use nascent_circuits::inference::plan::rows::{Ending, Fold, Multiplier};
+use nascent_circuits::inference::tables::matrix_range;
+use nascent_ir::Range;
 
 use crate::graphs::cases;
 use crate::harness::{Forgery, Model, cell, small, wide_field};
@@ -220,6 +222,37 @@ fn weight_in_the_wider_range() {
         ..Forgery::default()
     };
     refused(model, &forgery, "fraction sum", SUM);
+}
+
+/// A number that a matrix' declared range lacks: just beside it, and counted where another matrix'
+/// range has it.
+#[test]
+fn weight_beyond_its_declared_range() {
+    let model = model("perceptron");
+    let layout = model.circuit.layout();
+    assert_eq!(layout.matrix_ranges, [Range::new(-8, 7), Range::new(-7, 7)]);
+    let offset = model.config.shape.weight_offset();
+    for plan in &layout.weights {
+        let range = layout.matrix_ranges[plan.range];
+        let (row, lane) = plan.matrix.at(0, 0);
+        let at = cell(model.config.params.weights[lane], row);
+        let value = small(model.honest.advice[at.column][at.row]).expect("small");
+        for to in [range.lo - 1, range.hi + 1] {
+            let to = to + offset;
+            let other = matrix_range(1 - plan.range);
+            let counts = |model: &Model, grid: &mut Grid| {
+                if layout.tables.index(other, to).is_some() {
+                    count(model, grid, other, to);
+                }
+            };
+            let forgery = Forgery {
+                twists: BTreeMap::from([(at, wide_field(i128::from(to) - value))]),
+                counts: Some(&counts),
+                ..Forgery::default()
+            };
+            refused(model, &forgery, "fraction sum", SUM);
+        }
+    }
 }
 
 #[test]

@@ -19,6 +19,16 @@ pub struct Case {
     pub hidden: Hidden,
 }
 
+impl Case {
+    /// Its inputs one by one, in their listed order.
+    pub fn given(&self) -> Vec<Vec<i32>> {
+        let places = self.graph.input_places();
+        places
+            .map(|(_, place)| self.inputs[place].to_vec())
+            .collect()
+    }
+}
+
 /// Small deterministic integers in `-half..=half`.
 fn noise(seed: u32, count: usize, half: i32) -> Vec<i32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
@@ -135,7 +145,8 @@ fn conv(x: TensorId, w: TensorId, stride: u32, pad: u32, dilation: u32, groups: 
 fn perceptron() -> Case {
     let mut m = Maker::new("perceptron");
     let x = m.input(&[1, 7]);
-    let w = m.weights("w1", &[7, 10]);
+    // Of another range than the second matrix.
+    let w = m.param("w1", &[7, 10], Range::new(-8, 7), noise(72, 70, 7));
     let bias = m.param("b1", &[10], Range::signed(12), noise(3, 10, 200));
     let h = m.push(
         "h",

@@ -69,12 +69,8 @@ fn hidden_and_public_circuits_have_the_same_cells() {
 #[test]
 fn outputs_are_those_of_the_reference() {
     for case in cases() {
-        let values = nascent_ir::eval(
-            &case.graph,
-            &case.params,
-            std::slice::from_ref(&case.inputs),
-        )
-        .expect("evaluates");
+        let values = nascent_ir::eval(&case.graph, &case.params, &case.given());
+        let values = values.expect("evaluates");
         let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
         for lanes in lanes() {
             let outputs = LaidOut::new(&case, lanes).outputs;

@@ -66,6 +66,21 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Another input, of another range, taken from what there is.
+    fn subtract_input(&mut self) {
+        let shape = self.shape(self.current);
+        let range = Range::new(0, self.dice.roll(1, 60).into());
+        let y = self.builder.input("y", &shape, range).expect("valid");
+        let pre = Pre::Linear {
+            a: self.current,
+            ca: 1,
+            b: Some((y, -1)),
+            c: 0,
+        };
+        let map = Map::exact(pre, self.clamp);
+        self.current = self.push(Op::Map(map)).expect("valid");
+    }
+
     fn shape(&self, id: TensorId) -> Vec<u32> {
         self.builder.info(id).shape.clone()
     }
@@ -337,7 +352,8 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// A graph of a few operators, with parameters and an input.
+/// A graph of a few operators, with parameters and up to three inputs, which are listed in the order of
+/// their nodes or in another.
 fn case(numbers: &[u32]) -> Case {
     let mut maker = Maker::new("random", numbers, |dice| match dice.roll(0, 2) {
         0 => vec![dice.roll(1, 4), dice.roll(1, 6)],
@@ -348,7 +364,10 @@ fn case(numbers: &[u32]) -> Case {
             dice.roll(1, 5),
         ],
     });
-    let count = maker.shape(maker.current).iter().product::<u32>() as usize;
+    for _ in 0..maker.dice.roll(0, 2) {
+        maker.subtract_input();
+    }
+    let turn = maker.dice.roll(0, 2) as usize;
     for _ in 0..maker.dice.roll(1, 4) {
         match maker.dice.roll(0, 9) {
             0..=2 => maker.convolution(),
@@ -361,10 +380,21 @@ fn case(numbers: &[u32]) -> Case {
         }
     }
     maker.product();
-    let inputs = maker.dice.values(count, 7);
+    let graph = maker.builder.finish(&[maker.current]).expect("checked");
+    let mut graph = graph.into_inner();
+    let count = graph.inputs.len();
+    graph.inputs.rotate_left(turn % count);
+    let graph = graph.check().expect("any order of inputs is one");
+    let mut inputs = Vec::new();
+    for (id, place) in graph.input_places() {
+        let range = graph.tensor(id).range;
+        let width = (range.hi - range.lo) as u32;
+        let values = place.map(|_| range.lo as i32 + maker.dice.roll(0, width) as i32);
+        inputs.extend(values);
+    }
     Case {
         name: "random",
-        graph: maker.builder.finish(&[maker.current]).expect("checked"),
+        graph,
         params: maker.params,
         inputs,
         hidden: Hidden::default(),
@@ -462,8 +492,8 @@ fn kernel_wider_than_a_row() {
             hidden: Hidden::default(),
         };
         let model = Model::new(&case, crate::lanes()[0]);
-        let inputs = std::slice::from_ref(&case.inputs);
-        let values = nascent_ir::eval(&case.graph, &case.params, inputs).expect("evaluates");
+        let values = nascent_ir::eval(&case.graph, &case.params, &case.given());
+        let values = values.expect("evaluates");
         let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
         assert_eq!(model.outputs, expected, "width {width}, kernel {kernel}");
         assert_eq!(model.circuit.check(), Ok(()));
@@ -566,8 +596,8 @@ proptest! {
         weights in 1_usize..7,
     ) {
         let case = case(&numbers);
-        let values = nascent_ir::eval(&case.graph, &case.params, std::slice::from_ref(&case.inputs))
-            .expect("evaluates");
+        let values = nascent_ir::eval(&case.graph, &case.params, &case.given());
+        let values = values.expect("evaluates");
         let expected: Vec<i64> = values.outputs().flat_map(|slice| slice.to_vec()).collect();
         let model = Model::new(&case, Lanes { units, folds, params, weights });
         prop_assert_eq!(&model.outputs, &expected);

@@ -116,6 +116,40 @@ fn an_operand_of_too_many_products() {
     says(&m.refusal(&outputs), "more than 32 times");
 }
 
+/// It would stand among the vectors, whose range is another.
+#[test]
+fn a_parameter_as_the_first_operand_of_a_product() {
+    let mut m = maker();
+    let [w, v] = [m.weights(), m.weights()];
+    let y = m.product(w, v);
+    let y = m.map(y, None);
+    says(&m.refusal(&[y]), "only be the second operand");
+}
+
+/// Lanes beside a matrix hold zero.
+#[test]
+fn a_matrix_that_is_never_zero() {
+    let mut m = maker();
+    let w = m.builder.param("w", &[3, 3], Range::new(1, 7));
+    let y = m.product(m.x, w.expect("valid"));
+    let y = m.map(y, None);
+    says(&m.refusal(&[y]), "must contain zero");
+}
+
+/// Each range takes rows of the tables.
+#[test]
+fn matrices_of_too_many_ranges() {
+    let mut m = maker();
+    let outputs: Vec<TensorId> = (0..17)
+        .map(|hi| {
+            let w = m.builder.param("w", &[3, 3], Range::new(-7, hi));
+            let y = m.product(m.x, w.expect("valid"));
+            m.map(y, None)
+        })
+        .collect();
+    says(&m.refusal(&outputs), "more than 16 different ranges");
+}
+
 /// A tower of sums over a number that is declared to be zero: every range says zero, but a public input is
 /// whatever the statement says, and each level doubles it until it wraps.
 #[test]

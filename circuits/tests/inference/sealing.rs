@@ -17,6 +17,8 @@ use crate::harness::{Forgery, Model, Verdict, cell, salts, small};
 /// Where the first seal goes wrong, by one; everything after it follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealFault {
+    /// The public number of values.
+    Count,
     /// The chain's first value.
     Start,
     /// What enters the second block's permutation in lane 0.
@@ -97,6 +99,8 @@ impl Model {
             }
             chain += trace.output[0] + off(SealFault::Link, block, 1);
         }
+        grid.instance[0][rows.start] =
+            Fr::from(plan.values.len() as u64) + off(SealFault::Count, 0, 0);
         grid.instance[0][rows.end - 1] = chain + off(SealFault::Digest, 0, 0);
     }
 
@@ -150,6 +154,7 @@ impl Model {
     pub fn wrong_seal(&self, constraint: usize) -> Option<Verdict> {
         self.config.seal.as_ref()?;
         let faults = BTreeMap::from([
+            ("number of values", SealFault::Count),
             ("chain starts", SealFault::Start),
             ("chain value enters", SealFault::Enter),
             ("chain value stays", SealFault::Stay),
@@ -193,11 +198,14 @@ fn digests_are_those_of_the_values() {
         instance[outputs],
         seal::digest(salts().outputs, &model.outputs)
     );
-    // The number of public inputs and the digests are all that is public.
+    // The number of public inputs, numbers of hidden values and digests are all that is public.
     let nonzero: Vec<usize> = (0..instance.len())
         .filter(|&row| instance[row] != Fr::ZERO)
         .collect();
-    assert_eq!(nonzero, [inputs, outputs]);
+    let [first, second] = [seals[0].first, seals[1].first];
+    assert_eq!(nonzero, [first, inputs, second, outputs]);
+    assert_eq!(instance[first], Fr::from(given.len() as u64));
+    assert_eq!(instance[second], Fr::from(model.outputs.len() as u64));
 }
 
 /// A value beyond the declared range of a hidden input, by one or by much.

@@ -30,7 +30,7 @@ use nascent_prover::estimate::{CostModel, InferenceCost};
 use nascent_prover::inference::{InferenceKeys, Seal};
 use nascent_prover::link::{Blinding, Proved};
 use nascent_verifier::codec::Format;
-use nascent_verifier::inference::{HiddenCounts, prefix};
+use nascent_verifier::inference::prefix;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
@@ -342,16 +342,8 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     };
     let started = Instant::now();
     let architecture = loaded.graph.digest().or_fail(Kind::Internal)?;
-    let elements = |hide: bool, ids: &[nascent_ir::TensorId]| {
-        let of = |id: &nascent_ir::TensorId| loaded.graph.tensor(*id).elements();
-        hide.then(|| ids.iter().map(of).sum::<usize>() as u32)
-    };
-    let counts = HiddenCounts {
-        inputs: elements(hidden.inputs, &loaded.graph.inputs),
-        outputs: elements(hidden.outputs, &loaded.graph.outputs),
-    };
     let vk_digest = keys.verifying_key().digest();
-    let prefix = prefix(&architecture, vk_digest, &identity, counts);
+    let prefix = prefix(&architecture, vk_digest, &identity);
     let inputs = loaded.samples.iter().flatten().flatten();
     let inputs: Vec<i64> = inputs.map(|&x| x.into()).collect();
     let salts = args.salts(&keys, &loaded.params, &inputs)?;
@@ -573,6 +565,10 @@ pub fn keys(
     Ok((keys, srs))
 }
 
+/// What a proof says of the ranges of its parameters.
+pub const PARAMETER_RANGES: &str =
+    "matrices in the ranges that the architecture declares, others of twice its tables' bits";
+
 /// How an inference is to be verified.
 #[derive(Debug)]
 pub struct VerifyArgs<'a> {
@@ -641,9 +637,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         of(report.hidden_inputs.as_ref()),
     ));
     context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to:");
-    context.result(
-        "        matrices of the architecture's bits of weights, others of twice its tables' bits",
-    );
+    context.result(format!("        {PARAMETER_RANGES}"));
     if let Some(published) = &published {
         context.result("linked: these are the parameters that were committed, number for number: every proof linked");
         context.result(
@@ -722,6 +716,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         "key_origin": origin.name(),
         "key_rederived": origin == KeyOrigin::Rederived,
         "input_ranges_checked": graphs.graph.is_some(),
+        "parameter_ranges": PARAMETER_RANGES,
         "model_shown": graphs.structure.is_some(),
         "srs": hex::encode(report.srs_digest),
         "development_srs": report.development_srs,

@@ -14,6 +14,7 @@ mod lies;
 mod link;
 #[cfg(unix)]
 mod machine;
+mod meaning;
 mod options;
 #[cfg(unix)]
 mod outputs;

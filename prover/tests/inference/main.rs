@@ -12,7 +12,7 @@ use nascent_circuits::inference::plan::plan_hidden;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_params::Srs;
 use nascent_prover::inference::{InferenceKeys, InferenceProof, Seal};
-use nascent_verifier::inference::{HiddenCounts, prefix};
+use nascent_verifier::inference::prefix;
 use nascent_verifier::{
     Hidden, InferenceBundle, InferenceError, InferenceReport, VerifyingKey, verify_inference,
 };
@@ -48,7 +48,7 @@ impl Setting {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let salts = Salts::draw(&mut rng);
         let key = self.keys.verifying_key().digest();
-        let prefix = prefix(&ARCHITECTURE, key, self.srs.identity(), counts(case));
+        let prefix = prefix(&ARCHITECTURE, key, self.srs.identity());
         self.keys
             .prove(&self.srs, &case.params, &inputs, &prefix, salts, rng)
             .expect("proved")
@@ -84,18 +84,6 @@ impl Setting {
 
     fn verify(&self, bundle: &InferenceBundle) -> Result<InferenceReport, InferenceError> {
         verify_inference(bundle, self.keys.verifying_key(), self.srs.verifier_srs())
-    }
-}
-
-/// How many values are hidden.
-fn counts(case: &Case) -> HiddenCounts {
-    let elements = |hide: bool, ids: &[nascent_ir::TensorId]| {
-        let of = |id: &nascent_ir::TensorId| case.graph.tensor(*id).elements();
-        hide.then(|| ids.iter().map(of).sum::<usize>() as u32)
-    };
-    HiddenCounts {
-        inputs: elements(case.hidden.inputs, &case.graph.inputs),
-        outputs: elements(case.hidden.outputs, &case.graph.outputs),
     }
 }
 

@@ -122,7 +122,6 @@ impl Model {
             &ARCHITECTURE,
             self.vk().digest(),
             self.srs.identity(),
-            nascent_verifier::inference::HiddenCounts::default(),
         );
         let inputs: Vec<i64> = self.case.inputs.iter().map(|&x| x.into()).collect();
         let params = &self.case.params;

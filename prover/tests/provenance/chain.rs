@@ -203,12 +203,8 @@ impl Publisher {
         let (srs, keys) = (&self.setting.srs, &self.inference);
         let vk = keys.verifying_key();
         let architecture = self.setting.origins.architecture;
-        let prefix = nascent_verifier::inference::prefix(
-            &architecture,
-            vk.digest(),
-            srs.identity(),
-            Default::default(),
-        );
+        let prefix =
+            nascent_verifier::inference::prefix(&architecture, vk.digest(), srs.identity());
         let inputs: Vec<i64> = (0..20).map(|i| (i + seed as i64) % 8).collect();
         let blinding = Blinding::draw(&mut rng(seed));
         let salts = Salts::default();

@@ -8,7 +8,7 @@ use nascent_compiler::infer::{Compiled, Model, Options, Samples, compile};
 use nascent_ir::eval;
 use nascent_params::{Silent, Srs};
 use nascent_prover::inference::InferenceKeys;
-use nascent_verifier::inference::{HiddenCounts, prefix};
+use nascent_verifier::inference::prefix;
 use nascent_verifier::{InferenceBundle, verify_inference};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
@@ -44,8 +44,7 @@ fn check(net: &Net, input: &[i32], others: &[Vec<i64>]) -> Vec<i64> {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let salts = Salts::draw(&mut rng);
     let vk_digest = *keys.verifying_key().digest();
-    let hidden = HiddenCounts::default();
-    let prefix = prefix(&architecture, &vk_digest, srs.identity(), hidden);
+    let prefix = prefix(&architecture, &vk_digest, srs.identity());
     let inputs: Vec<i64> = input.iter().map(|&x| x.into()).collect();
     let made = keys.prove(&srs, &model.params, &inputs, &prefix, salts, rng);
     let made = made.expect("proved");

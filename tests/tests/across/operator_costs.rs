@@ -70,6 +70,7 @@ fn shape() -> Shape {
         k: 8,
         table_bits: 8,
         weight_bits: 5,
+        matrix_ranges: false,
         wide_bits: 20,
         weight_lanes: 3,
         unit_lanes: 3,

@@ -12,8 +12,8 @@
 //! - each identity has its three claims, or two and a selection, and its product, with numbers of
 //!   its own;
 //! - each seal is a chain of blocks, its hidden inputs have ranges, its digest a row of its own;
-//! - tables are functions, the range tables are whole;
-//! - no equation can wrap around the field.
+//! - tables are functions, the range tables are whole, and each row of matrices has one;
+//! - no equation can wrap around the field: sums are followed through sums of sums.
 //!
 //! It does not show that the columns are those of a given model: that is what comparing outputs
 //! with the reference is for.
@@ -23,11 +23,12 @@ mod claims;
 mod rows;
 mod seals;
 mod selections;
+mod sums;
 
 use halo2_proofs::plonk::{Column, Fixed};
 
 use super::config::InferenceConfig;
-use super::shape::{MAX_EQUATION_BITS, PUBLIC_BITS, Shape, equation_bits};
+use super::shape::{MAX_EQUATION_BITS, Shape, bits, equation_bits};
 use super::sheet::Sheet;
 
 /// What is wrong with fixed columns.
@@ -106,27 +107,23 @@ pub fn check(config: &InferenceConfig, sheet: &Sheet) -> Result<(), CheckError> 
     columns.public()?;
     columns.seals()?;
     columns.bus()?;
-    match config.shape.equation_bits() {
+    match config.shape.equation_bits(columns.largest()?) {
         bits if bits > MAX_EQUATION_BITS => Err(CheckError::Wraps { bits }),
         _ => Ok(()),
     }
 }
 
 impl Shape {
-    /// Bits of the largest integer in any equation, whatever a prover commits to, where folds take
-    /// no results of folds: from the ranges that the circuit enforces, not from those that the model
-    /// declares. Inputs count as any integers that the verifier takes. Sums of sums grow with every
-    /// level, which columns do not show by themselves: the planner follows them through the graph,
-    /// and lays out none that could wrap.
-    pub fn equation_bits(&self) -> u32 {
+    /// Bits of the largest integer in any equation, whatever a prover commits to: from the ranges
+    /// that the circuit enforces, not from those that the model declares. `largest` is the largest
+    /// magnitude of inputs, parameters and sums.
+    pub fn equation_bits(&self, largest: u128) -> u32 {
         // Tables hold narrow values; vector parameters have 2T bits.
-        let value = 17;
-        let param = 2 * self.table_bits - 1;
+        let (value, param) = (17, 2 * self.table_bits);
         let lanes = usize::BITS - self.unit_lanes.max(self.weight_lanes).leading_zeros();
-        let sum = self.k + PUBLIC_BITS.max(param);
         // An inner index has at most as many values as there are cells in its lanes.
         let contraction = self.k + lanes + value + value.max(self.weight_bits);
-        let wide = sum.max(contraction);
+        let wide = bits(largest).max(param).max(contraction);
         equation_bits(self.table_bits, wide)
     }
 }

@@ -1,11 +1,12 @@
 //! Tables, units and folds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::claims::Claim;
 use super::{CheckError, Columns};
 use crate::inference::plan::layout::Section;
-use crate::inference::tables::{FUNCTION, RANGE, WEIGHT_RANGE};
+use crate::inference::tables::{FUNCTION, RANGE, matrix_range};
 
 impl Columns<'_> {
     /// Tables are functions; range tables hold their whole range and nothing else. Returns the
@@ -22,12 +23,39 @@ impl Columns<'_> {
                 }
             }
         }
-        for (kind, bits) in [(RANGE, shape.table_bits), (WEIGHT_RANGE, shape.weight_bits)] {
-            let expected = (0..1i64 << bits).map(|x| ((kind, x), 0));
+        let whole = |kind: i64, cells: RangeInclusive<i64>| {
             let listed = entries.range((kind, i64::MIN)..=(kind, i64::MAX));
-            if !expected.eq(listed.map(|(&key, &y)| (key, y))) {
-                let (x, what) = (0, "not the whole range");
-                return Err(CheckError::Table { kind, x, what });
+            cells
+                .map(|x| ((kind, x), 0))
+                .eq(listed.map(|(&key, &y)| (key, y)))
+        };
+        let fail = |kind, what| Err(CheckError::Table { kind, x: 0, what });
+        if !whole(RANGE, 0..=(1 << shape.table_bits) - 1) {
+            return fail(RANGE, "not the whole range");
+        }
+        // Ranges of matrices: whole, with the zero of lanes that have no parameter.
+        let (zero, end) = (shape.weight_offset(), 1i64 << shape.weight_bits);
+        let mut ranges = BTreeSet::new();
+        for &(kind, _) in entries.keys().filter(|(kind, _)| *kind < RANGE) {
+            if !ranges.insert(kind) {
+                continue;
+            }
+            let of = || entries.range((kind, i64::MIN)..=(kind, i64::MAX));
+            let [first, last] =
+                [of().next(), of().next_back()].map(|at| at.map_or(-1, |of| of.0.1));
+            if !(0 <= first && first <= zero && zero <= last && last < end)
+                || !whole(kind, first..=last)
+            {
+                return fail(kind, "not a range of matrices");
+            }
+        }
+        for row in 0..shape.last_row() {
+            let kind = match self.config.params.range {
+                Some(column) => self.value(column, row),
+                None => matrix_range(0),
+            };
+            if !ranges.contains(&kind) {
+                return fail(kind, "no such range of matrices");
             }
         }
         let kinds = entries.into_keys().map(|(kind, _)| kind);

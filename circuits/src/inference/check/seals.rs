@@ -6,7 +6,7 @@ use crate::poseidon2::BLOCK_ROWS;
 
 impl Columns<'_> {
     /// Each seal is a chain of whole blocks from its start to its end: a salt and zeros, then values,
-    /// then zeros; its number is that of its values, and its digest is on a row of its own.
+    /// then zeros; its number is that of its values, and number and digest are after all public values.
     pub(super) fn seals(&self) -> Result<(), CheckError> {
         let Some(columns) = &self.config.seal else {
             return Ok(());
@@ -86,8 +86,8 @@ impl Columns<'_> {
                     return fail("another number of values");
                 }
                 let count = self.config.public.count;
-                if (row..self.rows()).any(|row| self.value(count, row) != 0) {
-                    return fail("the digest is where a public value is");
+                if (first..self.rows()).any(|row| self.value(count, row) != 0) {
+                    return fail("number and digest are where public values are");
                 }
                 return Ok(row + 1);
             }

@@ -35,6 +35,7 @@ impl Columns {
         } = *shape;
         let selection = usize::from(shape.selection);
         let sealed = usize::from(shape.sealed);
+        let ranges = usize::from(shape.matrix_ranges);
         let weight_channels = weight_channels.max(1);
         let other = (folds + 2 + selection + sets).div_ceil(GROUP);
         let helpers = weights.div_ceil(GROUP) + params + 2 * units + folds + other;
@@ -54,6 +55,7 @@ impl Columns {
                 + 4
                 + params
                 + 1
+                + ranges
                 + 3 * sets
                 + 5
                 + 6
@@ -178,6 +180,7 @@ impl Columns {
             fold_lanes: lanes.folds,
             param_lanes: lanes.params,
             weight_lanes: lanes.weights,
+            matrix_ranges: layout.matrix_ranges.len() > 1,
             table_sets,
             weight_channels: layout.channels().0,
             operand_channels: 1,

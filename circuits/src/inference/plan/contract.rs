@@ -170,13 +170,9 @@ impl Planner<'_> {
         columns: usize,
         element: &dyn Fn(usize, usize) -> u32,
     ) -> Result<Matrix, PlanError> {
-        let bits = self.layout.weight_bits;
         let range = self.graph.tensor(tensor).range;
-        let half = 1i64 << (bits - 1);
-        if range.lo < -half || range.hi >= half {
-            let node = self.graph.node(tensor).name.clone();
-            return Err(PlanError::Range { node, range, bits });
-        }
+        let mut ranges = self.layout.matrix_ranges.iter();
+        let range = ranges.position(|of| *of == range).unwrap_or(0);
         if !self.tensors[tensor.index()].wires.is_empty()
             || self.layout.weights.iter().any(|w| w.tensor == tensor)
         {
@@ -194,6 +190,7 @@ impl Planner<'_> {
         let elements = all.collect();
         self.layout.weights.push(WeightPlan {
             tensor,
+            range,
             matrix,
             elements,
         });

@@ -6,6 +6,7 @@ use crate::inference::claim::{Axis, Channel};
 use crate::inference::config::InferenceConfig;
 use crate::inference::shape::{Shape, UNUSABLE_ROWS};
 use crate::inference::sheet::Sheet;
+use crate::inference::tables::matrix_range;
 use crate::poseidon2::BLOCK_ROWS;
 use halo2_proofs::plonk::{Column, Fixed};
 
@@ -44,6 +45,7 @@ impl Layout {
             k,
             table_bits: self.table_bits,
             weight_bits: self.weight_bits,
+            matrix_ranges: self.matrix_ranges.len() > 1,
             wide_bits: self.wide_bits,
             weight_lanes: self.lanes.weights,
             unit_lanes: self.lanes.units,
@@ -85,6 +87,7 @@ impl Layout {
             sheet.fixed_mut(config.ends)[row] = 1;
         }
         self.fill_tables(config, sheet);
+        self.fill_ranges(config, sheet);
         self.fill_units(config, sheet);
         self.fill_folds(config, sheet);
         self.fill_public(config, sheet);
@@ -109,6 +112,18 @@ impl Layout {
                     *value = entry[index];
                 }
             }
+        }
+    }
+
+    /// The range of each row's matrix; rows without one hold zeros, which are in every range.
+    fn fill_ranges(&self, config: &InferenceConfig, sheet: &mut Sheet) {
+        let Some(column) = config.params.range else {
+            return;
+        };
+        let kinds = sheet.fixed_mut(column);
+        kinds[..config.shape.last_row()].fill(matrix_range(0));
+        for plan in &self.weights {
+            kinds[plan.matrix.circuit_rows()].fill(matrix_range(plan.range));
         }
     }
 

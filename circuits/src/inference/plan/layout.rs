@@ -110,6 +110,8 @@ impl ContractionPlan {
 pub struct WeightPlan {
     /// The tensor.
     pub tensor: nascent_ir::TensorId,
+    /// Number of its range among [`Layout::matrix_ranges`].
+    pub range: usize,
     /// Its cells.
     pub matrix: Matrix,
     /// Element of the tensor at each matrix element, row by row.
@@ -176,8 +178,10 @@ pub struct Layout {
     pub lanes: Lanes,
     /// `T`.
     pub table_bits: u32,
-    /// Bits of matrix parameters.
+    /// Bits of the widest matrix parameter.
     pub weight_bits: u32,
+    /// The different ranges of matrix parameters; `[0, 0]` if there are none.
+    pub matrix_ranges: Vec<nascent_ir::Range>,
     /// Bits of wide values, offset included.
     pub wide_bits: u32,
     /// Rows of units.

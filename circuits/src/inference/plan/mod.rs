@@ -6,7 +6,7 @@
 //!
 //! - [`rows`]: rows, addresses, matrices;
 //! - [`layout`]: the result;
-//! - `contract`: products of matrices; `convolve`: convolutions and their rasters; `embed`: rows
+//! - `matrices`: ranges of matrix parameters; `contract`: products of matrices; `convolve`: convolutions and their rasters; `embed`: rows
 //!   chosen by indices;
 //! - `elementwise`: maps, divisions, folds;
 //! - `budget`: what a layout may take, before it is taken;
@@ -23,6 +23,7 @@ mod error;
 mod fill;
 mod hide;
 pub mod layout;
+mod matrices;
 pub mod rows;
 
 use std::collections::BTreeMap;
@@ -135,7 +136,8 @@ pub fn plan_within(
     budget: Budget,
 ) -> Result<Layout, PlanError> {
     bounds::check(graph, hidden)?;
-    let mut planner = Planner::new(graph, lanes, hidden, budget);
+    let ranges = matrices::ranges(graph)?;
+    let mut planner = Planner::new(graph, lanes, hidden, budget, ranges);
     planner.inputs()?;
     for node in &graph.nodes {
         planner.node(node)?;
@@ -163,7 +165,13 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(graph: &'a CheckedGraph, lanes: Lanes, hidden: Hidden, budget: Budget) -> Self {
+    fn new(
+        graph: &'a CheckedGraph,
+        lanes: Lanes,
+        hidden: Hidden,
+        budget: Budget,
+        matrix_ranges: Vec<Range>,
+    ) -> Self {
         let bits = u32::from(graph.table_bits);
         let half = 1i64 << (bits - 1);
         let mut functions: Vec<(i64, Vec<i64>)> = Vec::new();
@@ -174,9 +182,12 @@ impl<'a> Planner<'a> {
         // Copies and constants pass through the identity.
         let identity = FUNCTION + functions.len() as i64;
         functions.push((0, (0..2 * half).collect()));
-        let weight_bits = weight_bits(graph).min(bits);
+        let weight_bits = matrices::bits(&matrix_ranges);
+        let offset = 1i64 << (weight_bits - 1);
+        let matrices = matrix_ranges.iter();
+        let matrices = matrices.map(|range| (range.lo + offset, range.hi + offset));
         let listed = functions.iter().map(|(least, y)| (*least, y.as_slice()));
-        let tables = Tables::new(bits, weight_bits, listed);
+        let tables = Tables::new(bits, matrices, listed);
         Self {
             graph,
             lanes,
@@ -186,6 +197,7 @@ impl<'a> Planner<'a> {
                 lanes,
                 table_bits: bits,
                 weight_bits,
+                matrix_ranges,
                 wide_bits: 0,
                 units: Vec::new(),
                 folds: Vec::new(),
@@ -443,23 +455,6 @@ fn take_channel(rows: &mut [u32]) -> Option<usize> {
         *row |= 1 << channel;
     }
     Some(channel as usize)
-}
-
-/// Bits, sign included, of the widest matrix parameter.
-fn weight_bits(graph: &CheckedGraph) -> u32 {
-    let matrices = graph.nodes.iter().filter_map(|node| match &node.op {
-        Op::MatMul(op) => Some(op.b),
-        Op::Conv(op) => Some(op.w),
-        Op::Embed(op) => Some(op.table),
-        _ => None,
-    });
-    let params = matrices.filter(|&id| matches!(graph.node(id).op, Op::Param));
-    let bits = params.map(|id| {
-        let range = graph.tensor(id).range;
-        let above = range.hi.max(-(range.lo + 1)).max(0);
-        1 + u64::BITS - above.unsigned_abs().leading_zeros()
-    });
-    bits.max().unwrap_or(0).max(4)
 }
 
 /// A parameter that would stand in two places, or in two arrangements.

@@ -64,6 +64,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (chain, report) = gathered.assemble(&args.trained, &srs)?;
     let bytes = chain.encode().or_fail(Kind::Input)?;
     let material = Material::read(&chain)?;
+    verify::check_public(&chain, &material)?;
     let story = tell(&chain, &material, &report, &View::default())?;
     let mut results = Results::default();
     if let Some(picture) = &args.picture {

@@ -1,6 +1,7 @@
 //! A chain in words: what each step shows, and what it leaves open.
 
 use super::material::Material;
+use crate::commands::inference::PARAMETER_RANGES;
 use crate::commands::structure::Structure;
 use crate::commands::verify::{Compared, KeyOrigin};
 use crate::evidence::Checked;
@@ -136,7 +137,7 @@ pub fn tell(
         let name = &version.name;
         let answers = (1..).zip(&report.answers);
         let own = answers.filter(|(_, answer)| answer.version == *name);
-        steps.extend(own.map(|(number, answer)| self::answer(number, answer, report)));
+        steps.extend(own.map(|(number, answer)| self::answer(number, answer, report, material)));
     }
     let mut open = vec![if report.development_srs {
         NotProved::DevelopmentSrs.to_string()
@@ -602,7 +603,12 @@ impl Weights<'_> {
     }
 }
 
-fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> StepStory {
+fn answer(
+    number: u64,
+    answer: &AnswerReport,
+    report: &ProvenanceReport,
+    material: &Material,
+) -> StepStory {
     let inference = &answer.inference;
     let mut facts = Vec::new();
     for (name, open, hidden) in [
@@ -623,6 +629,20 @@ fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> Step
     }
     let version = &answer.version;
     let mut open = vec!["that the integers are near a float model's".to_owned()];
+    let mut shown = vec![
+        "the outputs are what the architecture gives on the inputs, bit for bit".to_owned(),
+        format!(
+            "its parameters are those committed for {}: a link",
+            Quoted(version)
+        ),
+        format!("of its parameters, {PARAMETER_RANGES}"),
+    ];
+    let ranges = "the public inputs are in the ranges that the architecture declares";
+    match material.graphs.contains_key(&inference.architecture) {
+        _ if inference.hidden_inputs.is_some() => {}
+        true => shown.push(ranges.to_owned()),
+        false => open.push(format!("that {ranges}: the architecture is not attached")),
+    }
     if !report.is_initial(version) {
         open.push(format!(
             "where the weights of {} come from",
@@ -634,13 +654,7 @@ fn answer(number: u64, answer: &AnswerReport, report: &ProvenanceReport) -> Step
         name: format!("answer {number}"),
         title: format!("ANSWER {number} of {}", Quoted(version)),
         facts,
-        shown: vec![
-            "the outputs are what the architecture gives on the inputs, bit for bit".to_owned(),
-            format!(
-                "its parameters are those committed for {}: a link",
-                Quoted(version)
-            ),
-        ],
+        shown,
         open,
     }
 }

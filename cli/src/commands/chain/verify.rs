@@ -182,7 +182,7 @@ fn key_json(of: &super::story::KeyUse) -> serde_json::Value {
 }
 
 /// Public inputs lie in the ranges that their architectures declare, where the chain has them.
-fn check_public(chain: &Provenance, material: &Material) -> Result<()> {
+pub(super) fn check_public(chain: &Provenance, material: &Material) -> Result<()> {
     for (number, answer) in (1..).zip(&chain.answers) {
         let bundle = &answer.inference;
         if let Some(graph) = material.graphs.get(&bundle.architecture) {

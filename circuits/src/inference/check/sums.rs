@@ -1,0 +1,87 @@
+//! How large the values on the bus can be, by what the columns enforce.
+
+use std::collections::BTreeMap;
+
+use super::{CheckError, Columns};
+use crate::inference::shape::PUBLIC_BITS;
+
+impl Columns<'_> {
+    /// Largest magnitude of a value on the bus, whatever a prover commits to: of a sum, that of all
+    /// it adds up, through sums of sums. Every address that is read must have its one writer already
+    /// ([`Columns::bus`]).
+    ///
+    /// A fold reads totals only of folds that stand above it, as the planner lays them out: so each
+    /// bound is there when it is needed, and no sum is a part of itself.
+    pub(super) fn largest(&self) -> Result<u128, CheckError> {
+        let folds = &self.config.folds;
+        let leaves = self.leaves();
+        let bound = |address: i64| match leaves.binary_search_by_key(&address, |leaf| leaf.0) {
+            Ok(at) => leaves[at].1,
+            // A unit's result is in a table.
+            Err(_) => 1 << (self.config.shape.table_bits - 1),
+        };
+        let mut largest = leaves.iter().map(|leaf| leaf.1).max().unwrap_or(0);
+        let mut totals: BTreeMap<i64, Option<u128>> = BTreeMap::new();
+        let tops = || (0..self.config.shape.last_row()).flat_map(|row| self.tops(row));
+        for (row, lane) in tops() {
+            totals.insert(self.value(folds.base, row) + lane as i64, None);
+        }
+        for (top, lane) in tops() {
+            let mut total = 0u128;
+            for row in top..self.config.shape.last_row() {
+                let address = self.value(folds.lanes[lane].address, row);
+                let read = match totals.get(&address) {
+                    Some(&known) => known.ok_or(CheckError::Row {
+                        section: "folds",
+                        row,
+                        what: "the total of a fold that does not stand above",
+                    })?,
+                    None => bound(address),
+                };
+                total = total.saturating_add(read);
+                if self.value(folds.start, row) == 1 {
+                    break;
+                }
+            }
+            totals.insert(self.value(folds.base, top) + lane as i64, Some(total));
+            largest = largest.max(total);
+        }
+        Ok(largest)
+    }
+
+    /// Lanes of folds that end on a row, so that their totals are results.
+    fn tops(&self, row: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let lanes = self.config.folds.lanes.iter().enumerate();
+        let active = lanes.filter(move |(_, lane)| self.value(lane.active, row) == 1);
+        let tops = active.filter(move |(lane, _)| !self.inside_fold(row, *lane));
+        tops.map(move |(lane, _)| (row, lane))
+    }
+
+    /// Addresses of inputs and vector parameters in ascending order, each with its bound.
+    fn leaves(&self) -> Vec<(i64, u128)> {
+        let (config, shape) = (self.config, &self.config.shape);
+        let mut leaves = Vec::new();
+        for row in 0..shape.last_row() {
+            for (j, lane) in config.params.lanes.iter().enumerate() {
+                if self.value(lane.reads, row) != 0 {
+                    let address = self.value(config.params.base, row) + j as i64;
+                    leaves.push((address, 1 << (2 * shape.table_bits - 1)));
+                }
+            }
+            if self.value(config.public.flow, row) < 0 {
+                let address = self.value(config.public.address, row);
+                leaves.push((address, 1 << (PUBLIC_BITS - 1)));
+            }
+            let hidden = config.seal.iter().map(|seal| &seal.values);
+            for values in hidden.filter(|values| self.value(values.flow, row) < 0) {
+                let ends = [values.least, values.greatest].map(|column| {
+                    let distance = i128::from(self.value(column, row));
+                    (distance - i128::from(shape.wide_offset())).unsigned_abs()
+                });
+                leaves.push((self.value(values.address, row), ends[0].max(ends[1])));
+            }
+        }
+        leaves.sort_unstable();
+        leaves
+    }
+}
