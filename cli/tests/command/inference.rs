@@ -84,6 +84,24 @@ fn hidden_values_are_behind_digests() {
     }
     let text = folder.run(&arguments).exits(0);
     assert!(text.stdout.contains("behind the digest"), "{}", text.stdout);
+    // Another number of values in as many blocks; who has no architecture has the key's word.
+    let bytes = fs::read(folder.path("answer")).expect("read");
+    let honest = InferenceBundle::decode(&bytes).expect("a bundle");
+    let alone = ["verify", "answer", "--development-srs", "--accept-keys"];
+    folder.json(&alone).exits(0);
+    for output in [false, true] {
+        let mut other = honest.clone();
+        let hidden = match output {
+            false => &mut other.hidden_inputs,
+            true => &mut other.hidden_outputs,
+        };
+        let hidden = hidden.as_mut().expect("hidden");
+        let blocks = hidden.count.div_ceil(15);
+        hidden.count += 1;
+        assert_eq!(hidden.count.div_ceil(15), blocks);
+        folder.write("answer", &other.encode().expect("encoded"));
+        folder.json(&alone).failure(1, "refused");
+    }
 }
 
 /// All samples of a file at once, as arrays: each is what it is alone.

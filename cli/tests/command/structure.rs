@@ -30,6 +30,14 @@ fn weights(verified: &Value) -> &Value {
     found.expect("a step")
 }
 
+/// The step of the only answer.
+fn answered(verified: &Value) -> &Value {
+    let mut steps = verified["steps"].as_array().expect("a list").iter();
+    steps
+        .find(|step| step["step"] == "answer 1")
+        .expect("a step")
+}
+
 fn says(step: &Value, list: &str, part: &str) -> bool {
     step[list].to_string().contains(part)
 }
@@ -112,6 +120,11 @@ fn a_graph_that_is_not_the_model_is_refused() {
     let open = step["leaves_open"].as_array().expect("a list");
     assert_eq!(open.len(), 1, "{step}");
     assert!(open[0].to_string().contains("profile's steps"), "{step}");
+    // The ranges that a proof speaks of, and those that the verifier checked.
+    let ranges = "public inputs are in the ranges that the architecture declares";
+    let answer = answered(&honest);
+    assert!(says(answer, "shows", ranges), "{answer}");
+    assert!(says(answer, "shows", "of its parameters, matrices in"));
     // Without the model, nothing is said of the model.
     let plain = ["verify", "chain", "--development-srs", "--rederive-key"];
     let without = run(&folder, &plain, &[]).exits(0).json();
@@ -180,6 +193,9 @@ fn a_graph_that_is_not_the_model_is_refused() {
         says(step, "leaves_open", "which numbers these are"),
         "{step}"
     );
+    let answer = answered(&bare);
+    assert!(says(answer, "leaves_open", ranges), "{answer}");
+    assert!(!says(answer, "shows", ranges), "{answer}");
     let open = verify(&folder, &["--accept-keys"]).exits(6).json();
     assert!(open["not_shown"].to_string().contains("profile"), "{open}");
 
