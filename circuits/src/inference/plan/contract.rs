@@ -29,6 +29,7 @@ impl Planner<'_> {
             batches,
         };
         let right = self.right(node, &operand)?;
+        self.spend_contractions(node, batches, 1)?;
         let mut parts = Vec::new();
         for batch in 0..batches {
             let id = self.next_id();
