@@ -14,6 +14,7 @@ use nascent_circuits::inference::Hidden;
 use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
 use nascent_compiler::{WeightSource, write_onnx_to};
 use nascent_ir::Origins;
+use nascent_ir::limits::MAX_ELEMENTS;
 use nascent_params::atomic::Access;
 use nascent_prover::derive::{self, SafetensorsFile};
 use nascent_prover::estimate::{InferenceCost, available_memory};
@@ -159,7 +160,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     std::fs::create_dir_all(&args.out)
         .or_fail(Kind::Environment)
         .doing(format!("folder {}", args.out.display()))?;
-    let options = args.quantization.options();
+    let mut options = args.quantization.options();
+    options.max_elements = context.max_elements();
     let given: Vec<&Path> = args
         .quantization
         .samples
@@ -471,11 +473,14 @@ pub fn read_ports(folder: &Path) -> Result<[Vec<Port>; 2]> {
 
 fn port(value: &Value) -> Option<Port> {
     let shape = value.get("shape")?.as_array()?.iter();
+    let shape = shape.map(|dim| usize::try_from(dim.as_u64()?).ok());
+    let shape: Vec<usize> = shape.collect::<Option<_>>()?;
+    // As many elements as a tensor of the graph can have.
+    let elements = shape.iter().try_fold(1, |n: usize, &dim| n.checked_mul(dim));
+    elements.filter(|&elements| elements as u64 <= MAX_ELEMENTS)?;
     Some(Port {
         name: value.get("name")?.as_str()?.to_owned(),
-        shape: shape
-            .map(|dim| usize::try_from(dim.as_u64()?).ok())
-            .collect::<Option<_>>()?,
+        shape,
         scale: f64::from_bits(value.get("scale_bits")?.as_u64()?),
         range: (value.get("lo")?.as_i64()?, value.get("hi")?.as_i64()?),
         integers: value.get("integers")?.as_bool()?,

@@ -12,6 +12,8 @@ mod inherited;
 mod keygen;
 mod lies;
 mod link;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(unix)]
 mod machine;
 mod options;

@@ -52,6 +52,8 @@ const READS: u128 = 200;
 const ROW: u128 = 160;
 /// Bytes of a matrix parameter's element.
 const WEIGHT: u128 = 8;
+/// Bytes of a row of the circuit with weights: its channels, while the list grows.
+const WEIGHT_ROW: u128 = 16;
 /// Bytes of a vector parameter's element, with its wire.
 const VECTOR: u128 = 48;
 
@@ -139,10 +141,11 @@ impl Planner<'_> {
         rows: usize,
         columns: usize,
     ) -> Result<(), PlanError> {
-        self.spend(
-            node,
-            WEIGHT * (rows as u128).saturating_mul(columns as u128),
-        )
+        let lane_rows = columns.div_ceil(self.lanes.weights.max(1));
+        let [rows, columns, lane_rows] = [rows, columns, lane_rows].map(|count| count as u128);
+        let elements = WEIGHT.saturating_mul(rows.saturating_mul(columns));
+        let lists = WEIGHT_ROW.saturating_mul(rows.saturating_mul(lane_rows));
+        self.spend(node, elements.saturating_add(lists))
     }
 
     /// A vector of parameters.
