@@ -221,7 +221,11 @@ impl Hostile {
             9 => {
                 let table = [self.size(), self.size()];
                 let table = self.param(&table);
-                table.map(|table| Op::Embed(Embed { table, ids: x }))
+                let count = 1 + self.below(1 << 12);
+                let ids = vec![0; count as usize];
+                let ids = self.builder.constant("ids", &[count], ids).ok();
+                let both = table.zip(ids);
+                both.map(|(table, ids)| Op::Embed(Embed { table, ids }))
             }
             10 => {
                 let count = 1 + self.below(1 << 12);
