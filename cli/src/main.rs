@@ -1,5 +1,6 @@
 //! The `nascent` command: a thin layer over the crates, one file for each subcommand.
 
+mod budget;
 mod calibration;
 mod commands;
 mod evidence;

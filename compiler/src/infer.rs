@@ -179,6 +179,20 @@ pub fn lower(
     profile: &Profile,
     planned: Option<Planned<'_>>,
 ) -> Result<Lowering> {
+    lower_within(model, profile, planned, Options::default().max_elements)
+}
+
+/// The same, for a file that may ask for any amount of memory: no tensor may have more than
+/// `max_elements` elements, and all together not more than four times as many.
+///
+/// # Errors
+/// As [`lower()`]; a model that is larger.
+pub fn lower_within(
+    model: &Model<'_>,
+    profile: &Profile,
+    planned: Option<Planned<'_>>,
+    max_elements: u64,
+) -> Result<Lowering> {
     let fail = |reason: &str| InferError::Profile {
         reason: reason.to_owned(),
     };
@@ -193,7 +207,7 @@ pub fn lower(
             None => "it is of a plan's model, which is not given",
         }));
     }
-    let lowering = lower_read(&graph, profile, planned)?;
+    let lowering = lower_read(&graph, profile, planned, max_elements)?;
     let architecture = digest_of(&lowering.graph)?;
     if architecture != profile.architecture {
         return Err(fail(
@@ -203,11 +217,17 @@ pub fn lower(
     Ok(lowering)
 }
 
-fn lower_read(graph: &Graph, profile: &Profile, planned: Option<Planned<'_>>) -> Result<Lowering> {
+fn lower_read(
+    graph: &Graph,
+    profile: &Profile,
+    planned: Option<Planned<'_>>,
+    max_elements: u64,
+) -> Result<Lowering> {
     let derivation = planned
         .map(|planned| Derivation::new(planned.spec, planned.earlier, graph))
         .transpose()?;
-    let options = profile.options();
+    let mut options = profile.options();
+    options.max_elements = max_elements;
     if let Some(derivation) = &derivation
         && derivation.weight_bits() != options.weight_bits
     {
@@ -259,7 +279,7 @@ pub fn compile(model: &Model<'_>, options: &Options, samples: &Samples) -> Resul
     options.check()?;
     let graph = crate::onnx::read_onnx_in(model.bytes, model.folder, &Limits::default())?;
     let (compiled, _) = quantize(&graph, options, samples, None)?;
-    if lower_read(&graph, &compiled.profile, None)?.graph != compiled.graph {
+    if lower_read(&graph, &compiled.profile, None, options.max_elements)?.graph != compiled.graph {
         return Err(not_repeated());
     }
     Ok(compiled)
@@ -301,7 +321,12 @@ pub fn compile_derived(
     let (compiled, params) = quantize(&graph, &options, samples, Some(&derivation))?;
     let planned = Planned { spec, earlier };
     let origins = origins(&compiled.graph, &compiled.params, &params, planned)?;
-    let again = lower_read(&graph, &compiled.profile, Some(planned))?;
+    let again = lower_read(
+        &graph,
+        &compiled.profile,
+        Some(planned),
+        options.max_elements,
+    )?;
     if again.graph != compiled.graph || again.origins != origins {
         return Err(not_repeated());
     }

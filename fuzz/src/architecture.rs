@@ -1,14 +1,17 @@
-//! Architectures: one encoding; what can be laid out is laid out soundly, and its circuit computes
-//! what the reference does.
+//! Architectures: one encoding; whatever they ask for, planning keeps to its budget; what can be laid out
+//! is laid out soundly, and its circuit computes what the reference does.
 
-use nascent_circuits::inference::plan::{choose_hidden, plan_hidden};
-use nascent_circuits::inference::{Hidden, InferenceCircuit, Salts};
+use nascent_circuits::inference::plan::layout::Layout;
+use nascent_circuits::inference::plan::{Budget, choose_within, plan_within};
+use nascent_circuits::inference::{Hidden, InferenceCircuit, Salts, Shape};
 use nascent_ir::{Builder, CheckedGraph, Graph, Op, Params, TensorId, TensorInfo, eval};
 use nascent_verifier::FormatError;
 
 /// Bytes before the value of a file.
 const HEADER: usize = 10;
-/// Larger graphs are only decoded: their layout takes memory by the element.
+/// Memory for a layout; the fuzzer's limit says whether it was kept to.
+const BUDGET: Budget = Budget(256 << 20);
+/// Larger graphs are only planned.
 const MAX_ELEMENTS: u64 = 1 << 12;
 const MAX_PRODUCTS: u64 = 1 << 20;
 /// Larger circuits are only planned.
@@ -19,7 +22,28 @@ const MAX_K: u32 = 11;
 /// Ranges and shapes follow from the operators, so that hardly any change of a file is a graph. Of
 /// one that is not, the nodes are taken as they are, and what follows is derived.
 pub fn run(data: &[u8]) {
-    let graph = match CheckedGraph::decode(data) {
+    let Some(graph) = graph(data) else { return };
+    let encoded = graph.encode().expect("a graph");
+    let again = CheckedGraph::decode(&encoded).expect("what was encoded");
+    assert_eq!(again.digest(), graph.digest());
+    assert_eq!(again, graph);
+    let cost = graph.cost();
+    let small = cost.elements <= MAX_ELEMENTS && cost.products <= MAX_PRODUCTS;
+    for hides in [false, true] {
+        let hidden = Hidden {
+            inputs: hides,
+            outputs: hides,
+        };
+        let planned = plan(&graph, hidden);
+        if let Some((layout, shape)) = planned.filter(|(_, shape)| small && shape.k <= MAX_K) {
+            lay_out(&graph, layout, shape);
+        }
+    }
+}
+
+/// The graph that is encoded, or one of its nodes.
+pub(crate) fn graph(data: &[u8]) -> Option<CheckedGraph> {
+    match CheckedGraph::decode(data) {
         Ok(graph) => {
             let encoded = graph.encode().expect("a graph that was decoded");
             assert_eq!(encoded, data, "a second encoding");
@@ -27,25 +51,16 @@ pub fn run(data: &[u8]) {
         }
         Err(FormatError::Invalid(_)) => mend(&data[HEADER..]),
         Err(_) => None,
-    };
-    let Some(graph) = graph else { return };
-    let encoded = graph.encode().expect("a graph");
-    let again = CheckedGraph::decode(&encoded).expect("what was encoded");
-    assert_eq!(again.digest(), graph.digest());
-    assert_eq!(again, graph);
-    let cost = graph.cost();
-    if cost.elements > MAX_ELEMENTS || cost.products > MAX_PRODUCTS {
-        return;
     }
-    for hides in [false, true] {
-        lay_out(
-            &graph,
-            Hidden {
-                inputs: hides,
-                outputs: hides,
-            },
-        );
-    }
+}
+
+/// The layout, in as much memory as a stranger's graph may take.
+pub(crate) fn plan(graph: &CheckedGraph, hidden: Hidden) -> Option<(Layout, Shape)> {
+    let lanes = choose_within(graph, hidden, BUDGET).ok()?;
+    let layout = plan_within(graph, lanes, hidden, BUDGET).ok()?;
+    assert!(layout.memory <= BUDGET.0, "beyond the budget");
+    let shape = layout.shape(None).ok()?;
+    Some((layout, shape))
 }
 
 /// A graph of these nodes, as far as they can be computed.
@@ -80,19 +95,7 @@ fn mend(payload: &[u8]) -> Option<CheckedGraph> {
     }
 }
 
-fn lay_out(graph: &CheckedGraph, hidden: Hidden) {
-    let Ok(lanes) = choose_hidden(graph, hidden) else {
-        return;
-    };
-    let Ok(layout) = plan_hidden(graph, lanes, hidden) else {
-        return;
-    };
-    let Ok(shape) = layout.shape(None) else {
-        return;
-    };
-    if shape.k > MAX_K {
-        return;
-    }
+fn lay_out(graph: &CheckedGraph, layout: Layout, shape: Shape) {
     let circuit = InferenceCircuit::new(layout.into(), shape);
     assert_eq!(circuit.check(), Ok(()), "not a circuit");
     for step in [0, 1, 7919] {

@@ -33,6 +33,8 @@ pub mod proof;
 #[cfg(feature = "inference")]
 pub mod proved;
 #[cfg(feature = "inference")]
+pub mod rederive_key;
+#[cfg(feature = "inference")]
 pub mod relayout;
 #[cfg(feature = "seeds")]
 pub mod seeds;

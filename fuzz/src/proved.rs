@@ -80,12 +80,17 @@ pub struct Proved {
     pub keys: [VerifyingKey; 3],
 }
 
+/// The string of the relayout's size.
+pub static RELAYOUT_SRS: LazyLock<Srs> =
+    LazyLock::new(|| Srs::development(K, &Silent).expect("made"));
+
 /// Made once.
 pub static PROVED: LazyLock<Proved> = LazyLock::new(prove);
 
 /// Makes it now: that is no input's time.
 pub fn make() {
     LazyLock::force(&PROVED);
+    LazyLock::force(&RELAYOUT_SRS);
 }
 
 fn rng(seed: u64) -> ChaCha20Rng {

@@ -93,6 +93,44 @@ fn weights(corpus: &Corpus<'_>) -> io::Result<()> {
     corpus.add("safetensors", "audited", &fs::read(path)?)
 }
 
+/// Small files that ask for far more memory than anyone gives.
+#[cfg(feature = "inference")]
+fn huge() -> Vec<(&'static str, nascent_ir::CheckedGraph)> {
+    use nascent_ir::{Builder, Conv, Op, Range, View};
+
+    let range = Range::new(-8, 7);
+    let input = |shape: &[u32]| {
+        let mut builder = Builder::new("huge", 8);
+        let x = builder.input("x", shape, range).expect("valid");
+        (builder, x)
+    };
+    let mut graphs = Vec::new();
+    for (name, elements) in [("elements-24", 1 << 24), ("elements-28", 1 << 28)] {
+        let (mut builder, x) = input(&[1]);
+        let shape = vec![elements];
+        let wide = builder.push("y", Op::View(View::Expand { x, shape }));
+        let most = Op::FoldMax {
+            x: wide.expect("valid"),
+        };
+        let y = builder.push("z", most).expect("valid");
+        graphs.push((name, builder.finish(&[y]).expect("checked")));
+    }
+    let (mut builder, x) = input(&[1, 1, 2, 2]);
+    let w = builder.param("w", &[1, 1, 2, 2], range).expect("valid");
+    let conv = Conv {
+        x,
+        w,
+        strides: vec![u32::MAX; 2],
+        pads: vec![((1 << 31) - 1, (1 << 31) - 1); 2],
+        dilations: vec![1 << 31; 2],
+        groups: 1,
+    };
+    // Nothing needs the product: only the plan is of interest.
+    builder.push("y", Op::Conv(conv)).expect("valid");
+    graphs.push(("dilation-31", builder.finish(&[x]).expect("checked")));
+    graphs
+}
+
 /// The graphs of the circuits' tests, and an inference with all that hangs on it.
 #[cfg(feature = "inference")]
 fn inference(corpus: &Corpus<'_>) -> io::Result<()> {
@@ -104,7 +142,13 @@ fn inference(corpus: &Corpus<'_>) -> io::Result<()> {
     for case in graphs::cases() {
         let bytes = case.graph.encode().map_err(io::Error::other)?;
         corpus.add("architecture", case.name, &bytes)?;
+        corpus.add("rederive_key", case.name, &[&[0], &bytes[..]].concat())?;
         corpus.file("parameters", case.name, &case.params)?;
+    }
+    for (name, graph) in huge() {
+        let bytes = graph.encode().map_err(io::Error::other)?;
+        corpus.add("architecture", name, &bytes)?;
+        corpus.add("rederive_key", name, &[&[0], &bytes[..]].concat())?;
     }
     let bytes = PROVED.graph.encode().map_err(io::Error::other)?;
     corpus.add("architecture", "proved", &bytes)?;
@@ -141,6 +185,8 @@ fn inference(corpus: &Corpus<'_>) -> io::Result<()> {
     corpus.file("parameters", "scales", &params)?;
     corpus.file("parameters", "none", &Params::default())?;
     corpus.file("origins", "proved", &PROVED.origins)?;
+    let origins = PROVED.origins.encode().map_err(io::Error::other)?;
+    corpus.add("rederive_key", "origins", &[&[1], &origins[..]].concat())?;
     let mut none = PROVED.origins.clone();
     none.params.clear();
     none.public.clear();

@@ -379,6 +379,17 @@ pub enum ParamsError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
+    /// The tensors take more memory than the caller is willing to spend.
+    #[error(
+        "the graph's tensors take about {needed} bytes of memory, the limit is {limit}; allow more \
+         (--max-memory) if you trust the graph"
+    )]
+    Memory {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// The parameters do not fit.
     #[error(transparent)]
     Params(#[from] ParamsError),

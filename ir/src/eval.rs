@@ -31,6 +31,23 @@ pub fn eval<'a>(
     Ok(values)
 }
 
+/// The same, if that takes no more than `limit` bytes of memory, see [`CheckedGraph::eval_bytes`].
+///
+/// # Errors
+/// As [`eval`]; a graph beyond the limit, before the memory is taken.
+pub fn eval_within<'a>(
+    graph: &'a CheckedGraph,
+    params: &'a Params,
+    inputs: &[Vec<i32>],
+    limit: u64,
+) -> Result<Values<'a>, EvalError> {
+    let needed = graph.eval_bytes(rayon::current_num_threads());
+    if needed > limit {
+        return Err(EvalError::Memory { needed, limit });
+    }
+    eval(graph, params, inputs)
+}
+
 fn check_inputs(graph: &CheckedGraph, inputs: &[Vec<i32>]) -> Result<(), EvalError> {
     if inputs.len() != graph.inputs.len() {
         return Err(EvalError::Inputs {

@@ -24,22 +24,39 @@ pub(crate) fn generate(
     srs: &Srs,
     export: impl FnOnce(&Circuit<'_>) -> Result<VerifyingKey, ExportError>,
 ) -> Result<(Key, VerifyingKey), KeyError> {
+    let vk = verifying_key(&constraints, sheet, k, srs, export)?;
+    Ok((Key::new(constraints, k, |index| column(sheet, index))?, vk))
+}
+
+/// Generates the verifier's key alone: one column of field elements a thread is held, not all.
+///
+/// # Errors
+///
+/// If the SRS has another size, or `export` fails.
+pub(crate) fn verifying_key(
+    constraints: &ConstraintSystem<Fr>,
+    sheet: &Sheet,
+    k: u32,
+    srs: &Srs,
+    export: impl FnOnce(&Circuit<'_>) -> Result<VerifyingKey, ExportError>,
+) -> Result<VerifyingKey, KeyError> {
     if srs.k() != k {
         return Err(KeyError::SrsSize {
             expected: k,
             got: srs.k(),
         });
     }
-    let column = |index: usize| {
-        let values = sheet.fixed_columns()[index].par_iter();
-        values.map(|&value| field(value)).collect()
-    };
-    let commitments = fast::commit(srs, constraints.num_fixed_columns(), column);
-    let vk = export(&Circuit {
-        constraints: &constraints,
+    let columns = constraints.num_fixed_columns();
+    let commitments = fast::commit(srs, columns, |index| column(sheet, index));
+    Ok(export(&Circuit {
+        constraints,
         k,
         fixed: &commitments,
         permutation: &[],
-    })?;
-    Ok((Key::new(constraints, k, column)?, vk))
+    })?)
+}
+
+fn column(sheet: &Sheet, index: usize) -> Vec<Fr> {
+    let values = sheet.fixed_columns()[index].par_iter();
+    values.map(|&value| field(value)).collect()
 }

@@ -55,6 +55,16 @@ impl Shape {
         self.rows().saturating_sub(UNUSABLE_ROWS + 1)
     }
 
+    /// Fixed columns, of which [`RelayoutConfig::fixed`] has as many.
+    pub fn fixed_columns(&self) -> usize {
+        let known = match self.public_lanes {
+            0 => 0,
+            lanes => 1 + lanes,
+        };
+        let weights = self.weight_lanes + 2 + known;
+        2 * self.tiles.len() + weights + self.vector_lanes + 2 * self.rest_lanes + 3
+    }
+
     /// Lanes of all tiles: the first columns.
     pub fn tile_lanes(&self) -> usize {
         self.tiles.iter().map(|tile| tile.lanes).sum()

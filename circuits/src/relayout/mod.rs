@@ -33,4 +33,4 @@ pub use config::{
     KnownWeights, RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, VectorLane,
     WeightColumns,
 };
-pub use plan::{Layout, PlanError, plan};
+pub use plan::{Layout, PlanError, plan, plan_within};

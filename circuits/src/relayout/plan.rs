@@ -8,6 +8,7 @@ use nascent_ir::{CheckedGraph, Origin, Origins, OriginsError, TensorId};
 use nascent_verifier::{Fill, MAX_RELAYOUT_COLUMNS, ModelSpec};
 
 use super::config::{RelayoutConfig, Shape, TileLanes};
+use crate::inference::plan::Budget;
 use crate::inference::plan::layout::{self as inference, WeightPlan};
 use crate::inference::sheet::Sheet;
 use crate::sampling::LaneMap;
@@ -15,6 +16,9 @@ use crate::tile::{ShapeError, TileParams};
 
 /// Most deviates of a model's streams: addresses stay far below the field's modulus.
 const MAX_DEVIATES: u64 = 1 << 38;
+
+/// Most fixed columns of a circuit: those of a verifying key.
+const MAX_COLUMNS: usize = 1 << 12;
 
 /// Why there is no relayout between a model's tiles and an inference circuit.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,25 @@ pub enum PlanError {
     Uses {
         /// The parameter.
         param: TensorId,
+    },
+    /// A relayout that takes more memory than the caller is willing to spend.
+    #[error(
+        "up to its {what}, the relayout takes about {needed} bytes of memory, the limit is {limit}; \
+         allow more (--max-memory) if you trust plan, graph and origins"
+    )]
+    Memory {
+        /// What did not fit any more.
+        what: &'static str,
+        /// Bytes needed, those of the inference's layout included.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// More fixed columns than a verifying key can have.
+    #[error("the circuit needs {columns} fixed columns, a verifying key has at most {MAX_COLUMNS}")]
+    Fixed {
+        /// Columns needed.
+        columns: usize,
     },
     /// The inference circuit does not fit the rows.
     #[error("{rows} rows of weights, only {max} in the circuit")]
@@ -154,6 +177,8 @@ pub struct Layout {
     pub vectors: Vec<i64>,
     /// Layout of the inference.
     pub inference: Arc<inference::Layout>,
+    /// Bytes that the planner reckoned with, those of the inference's layout included.
+    pub memory: u64,
 }
 
 /// Lays out the deviates of a model beside the weights of an inference circuit.
@@ -170,9 +195,25 @@ pub fn plan(
     inference: Arc<inference::Layout>,
     shape: &crate::inference::Shape,
 ) -> Result<Layout, PlanError> {
+    plan_within(model, origins, graph, inference, shape, Budget::DEFAULT)
+}
+
+/// The same, if that takes no more memory than the budget has, the inference's layout included.
+///
+/// # Errors
+///
+/// As [`plan`]; a relayout beyond the budget, before the memory is taken.
+pub fn plan_within(
+    model: &ModelSpec,
+    origins: &Origins,
+    graph: &CheckedGraph,
+    inference: Arc<inference::Layout>,
+    shape: &crate::inference::Shape,
+    budget: Budget,
+) -> Result<Layout, PlanError> {
     origins.check(graph, model)?;
     let streams = Streams::new(model, shape.k)?;
-    let mut uses = Uses::new(&streams);
+    let mut uses = Uses::new(&streams, Memory::new(budget, inference.memory));
     let mut weights = Vec::new();
     // Each matrix stands there once.
     let plans = inference.weights.iter().map(|plan| (plan.tensor, plan));
@@ -187,12 +228,13 @@ pub fn plan(
         };
         weights.extend(place.rows(plan, &mut uses)?);
     }
-    let (tiles, rest) = uses.tiles();
+    let (tiles, rest, mut memory) = uses.tiles()?;
     if tiles.is_empty() {
         return Err(PlanError::Nothing);
     }
     weights.sort_unstable_by_key(|row| row.row);
-    let (public, free) = public(origins, &inference, shape.weight_offset())?;
+    memory.spend("vectors", inference.params.len(), CELL)?;
+    let (public, free) = public(origins, &inference, shape.weight_offset(), &mut memory)?;
     let offset = shape.param_offset();
     let mut shape = Shape {
         k: shape.k,
@@ -205,6 +247,11 @@ pub fn plan(
     };
     let vectors = vectors(origins, &inference, offset)?;
     shape.rest_lanes = rest.len().div_ceil(shape.last_row().max(1));
+    // Gates are made for all of them.
+    let columns = shape.fixed_columns();
+    if columns > MAX_COLUMNS {
+        return Err(PlanError::Fixed { columns });
+    }
     let max = shape.last_row();
     let rows = inference.parameter_rows();
     if rows > max {
@@ -219,7 +266,48 @@ pub fn plan(
         rest,
         vectors,
         inference,
+        memory: memory.spent,
     })
+}
+
+/// Bytes of a row of weights; lists grow by doubling.
+const WEIGHT_ROW: u64 = 128;
+/// Bytes of a row of public weights, beside its cells.
+const PUBLIC_ROW: u64 = 160;
+/// Bytes of a cell.
+const CELL: u64 = 24;
+/// Bytes of a deviate's count, and of its row's.
+const COUNT: u64 = 8;
+/// Bytes of a deviate that is no weight.
+const REST: u64 = 128;
+
+/// Bytes taken of a budget.
+struct Memory {
+    spent: u64,
+    limit: u64,
+}
+
+impl Memory {
+    fn new(budget: Budget, spent: u64) -> Self {
+        let limit = budget.0;
+        Self { spent, limit }
+    }
+
+    fn spend(&mut self, what: &'static str, count: usize, bytes: u64) -> Result<(), PlanError> {
+        let needed = self
+            .spent
+            .saturating_add(bytes.saturating_mul(count as u64));
+        if needed > self.limit {
+            let limit = self.limit;
+            return Err(PlanError::Memory {
+                what,
+                needed,
+                limit,
+            });
+        }
+        self.spent = needed;
+        Ok(())
+    }
 }
 
 /// The cell of a public integer.
@@ -242,6 +330,7 @@ fn public(
     origins: &Origins,
     inference: &inference::Layout,
     offset: i64,
+    memory: &mut Memory,
 ) -> Result<(Vec<PublicRow>, BTreeSet<TensorId>), PlanError> {
     let (mut rows, mut free) = (Vec::new(), BTreeSet::new());
     for plan in &inference.weights {
@@ -252,6 +341,8 @@ fn public(
             }
             continue;
         }
+        memory.spend("public weights", plan.elements.len(), CELL)?;
+        memory.spend("public weights", matrix.circuit_rows().len(), PUBLIC_ROW)?;
         for (i, elements) in plan.elements.chunks(matrix.columns).enumerate() {
             for (j, elements) in elements.chunks(matrix.lanes).enumerate() {
                 let (row, _) = matrix.at(i, j * matrix.lanes);
@@ -286,7 +377,9 @@ impl Placed<'_> {
     /// Rows of the parameter's matrix; counts each deviate.
     fn rows(&self, plan: &WeightPlan, uses: &mut Uses<'_>) -> Result<Vec<WeightRow>, PlanError> {
         let (param, matrix) = (plan.tensor, &plan.matrix);
-        let mut rows = Vec::with_capacity(matrix.circuit_rows().len());
+        let count = matrix.circuit_rows().len();
+        uses.memory.spend("weights", count, WEIGHT_ROW)?;
+        let mut rows = Vec::with_capacity(count);
         for (i, elements) in plan.elements.chunks(matrix.columns).enumerate() {
             for (j, elements) in elements.chunks(matrix.lanes).enumerate() {
                 let (row, _) = matrix.at(i, j * matrix.lanes);
@@ -384,14 +477,16 @@ struct Uses<'a> {
     tiles: BTreeMap<(usize, u64), Vec<u16>>,
     /// Lanes of these tiles.
     lanes: u64,
+    memory: Memory,
 }
 
 impl<'a> Uses<'a> {
-    fn new(streams: &'a Streams) -> Self {
+    fn new(streams: &'a Streams, memory: Memory) -> Self {
         Self {
             streams,
             tiles: BTreeMap::new(),
             lanes: 0,
+            memory,
         }
     }
 
@@ -410,14 +505,16 @@ impl<'a> Uses<'a> {
                 if self.lanes > MAX_RELAYOUT_COLUMNS.into() {
                     return Err(PlanError::Columns);
                 }
-                tile.insert(vec![0; left.min(size) as usize])
+                let deviates = left.min(size) as usize;
+                self.memory.spend("tiles", deviates, COUNT)?;
+                tile.insert(vec![0; deviates])
             }
         };
         tile.get_mut(position).ok_or(PlanError::Nothing)
     }
 
     /// The tiles, and what is left over in their rows.
-    fn tiles(self) -> (Vec<TilePlan>, Vec<Rest>) {
+    fn tiles(mut self) -> Result<(Vec<TilePlan>, Vec<Rest>, Memory), PlanError> {
         let (mut tiles, mut rest) = (Vec::new(), Vec::new());
         for ((number, index), of_tile) in self.tiles {
             let stream = &self.streams.each[number];
@@ -428,6 +525,7 @@ impl<'a> Uses<'a> {
             for (position, &used) in of_tile.iter().enumerate() {
                 let count = uses[position / stream.lanes.lanes] - used;
                 if count > 0 {
+                    self.memory.spend("deviates that are no weights", 1, REST)?;
                     rest.push(Rest {
                         address: base + position as u64,
                         count,
@@ -446,7 +544,7 @@ impl<'a> Uses<'a> {
                 uses,
             });
         }
-        (tiles, rest)
+        Ok((tiles, rest, self.memory))
     }
 }
 

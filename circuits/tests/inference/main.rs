@@ -7,7 +7,7 @@
 //!   [`attacks_on_selections`]: on embeddings;
 //! - [`checker`]: fixed columns that do not mean a circuit are refused;
 //! - [`sealing`]: attacks on hidden inputs and outputs;
-//! - [`refused`]: graphs that have no sound layout.
+//! - [`refused`]: graphs that have no sound layout; [`memory`]: graphs made to take memory.
 
 mod attacks;
 mod attacks_on_claims;
@@ -17,6 +17,7 @@ mod determined;
 mod graphs;
 mod harness;
 mod manifest;
+mod memory;
 mod random;
 mod refused;
 mod rerun;

@@ -3,7 +3,7 @@
 
 use super::common::{self, DEVELOPMENT_NOTICE, TRIAL};
 use super::compile::{self, GRAPH, PARAMS, Quantization};
-use super::inference::{keys, lay_out, read_graph};
+use super::inference::{allow_key, derived, lay_out, read_graph};
 use super::keys::SrsArgs;
 use super::srs;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
@@ -239,24 +239,21 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     let (folder, compiled) = compiled(context, &args)?;
     let graph = read_graph(&folder.join(GRAPH))?;
     let params = read_params(&folder, &graph)?;
-    let (keys, srs) = keys(context, &graph, args.circuit.into(), &identity)?;
+    let derived = derived(context, &graph, args.circuit.into(), &identity)?;
+    let (circuit, key, srs) = (derived.circuit, derived.key, derived.srs);
     let columns = Columns {
         subject: subject(&graph)?,
-        vk_digest: *keys.verifying_key().digest(),
+        vk_digest: *key.digest(),
     };
     let started = Instant::now();
-    let cells = keys
-        .circuit()
-        .parameter_cells(&params)
-        .or_fail(Kind::Input)?;
-    let tail = tail_rows(keys.verifying_key(), 0)
+    let cells = circuit.parameter_cells(&params).or_fail(Kind::Input)?;
+    let tail = tail_rows(&key, 0)
         .ok_or_else(|| Failure::new(Kind::Input, "the architecture has no parameters to commit"))?;
     let committer = Committer::new(&srs, tail);
     let opening = obtain_opening(&args.opening)?;
     let (points, changed) = match (&args.previous, &args.previous_model) {
         (Some(previous), Some(folder)) => {
-            let old = keys
-                .circuit()
+            let old = circuit
                 .parameter_cells(&read_params(folder, &graph)?)
                 .or_fail(Kind::Input)?;
             let data: CommitmentData = files::read(previous)?;
@@ -346,6 +343,7 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params = read_params(&args.folder, &graph)?;
     let (layout, shape) = lay_out(context, &graph, args.circuit.into())?;
+    allow_key(context, &layout, &shape)?;
     let srs = srs::load(context, &identity, shape.k)?;
     let started = Instant::now();
     let circuit = InferenceCircuit::new(Arc::new(layout), shape);

@@ -11,9 +11,11 @@ use crate::output::{self, Context, Outcome, bytes, count};
 use crate::paths::Paths;
 use crate::results::Results;
 use nascent_circuits::inference::Hidden;
+use nascent_circuits::inference::plan::Budget;
 use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
 use nascent_compiler::{WeightSource, write_onnx_to};
 use nascent_ir::Origins;
+use nascent_ir::limits::MAX_ELEMENTS;
 use nascent_params::atomic::Access;
 use nascent_prover::derive::{self, SafetensorsFile};
 use nascent_prover::estimate::{InferenceCost, available_memory};
@@ -159,7 +161,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     std::fs::create_dir_all(&args.out)
         .or_fail(Kind::Environment)
         .doing(format!("folder {}", args.out.display()))?;
-    let options = args.quantization.options();
+    let mut options = args.quantization.options();
+    options.max_elements = context.max_elements();
     let given: Vec<&Path> = args
         .quantization
         .samples
@@ -193,8 +196,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (compiled, origins) = made
         .or_fail(Kind::Input)
         .doing(format!("model {}", args.model.display()))?;
-    let (_, shape) = lay_out(context, &compiled.graph, Hidden::default())?;
+    let (layout, shape) = lay_out(context, &compiled.graph, Hidden::default())?;
     let cost = InferenceCost::new(&shape);
+    let verifier = context.key_memory(layout.memory, shape.k, cost.fixed_columns);
     let model = calibration::cost_model(context);
     let threads = rayon::current_num_threads();
     let wall = |cpu: f64| model.wall(cpu, threads as f64);
@@ -251,6 +255,13 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             bytes(available)
         ));
     }
+    if verifier > Budget::DEFAULT.0 {
+        context.warn(format!(
+            "whoever derives the verifying key again needs {}: verify --max-memory {}",
+            bytes(verifier),
+            verifier.div_ceil(1 << 30)
+        ));
+    }
     context.note(format!(
         "Prove: nascent prove inference {} --input FILE --out answer.inference",
         args.out.display()
@@ -270,6 +281,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             "key_seconds": predicted[0],
             "prove_seconds": predicted[1],
             "memory_bytes": memory,
+            "layout_memory_bytes": layout.memory,
+            "verifier_memory_bytes": verifier,
             "proof_bytes": cost.proof_bytes,
             "threads": threads,
         },
@@ -471,11 +484,16 @@ pub fn read_ports(folder: &Path) -> Result<[Vec<Port>; 2]> {
 
 fn port(value: &Value) -> Option<Port> {
     let shape = value.get("shape")?.as_array()?.iter();
+    let shape = shape.map(|dim| usize::try_from(dim.as_u64()?).ok());
+    let shape: Vec<usize> = shape.collect::<Option<_>>()?;
+    // As many elements as a tensor of the graph can have.
+    let elements = shape
+        .iter()
+        .try_fold(1, |n: usize, &dim| n.checked_mul(dim));
+    elements.filter(|&elements| elements as u64 <= MAX_ELEMENTS)?;
     Some(Port {
         name: value.get("name")?.as_str()?.to_owned(),
-        shape: shape
-            .map(|dim| usize::try_from(dim.as_u64()?).ok())
-            .collect::<Option<_>>()?,
+        shape,
         scale: f64::from_bits(value.get("scale_bits")?.as_u64()?),
         range: (value.get("lo")?.as_i64()?, value.get("hi")?.as_i64()?),
         integers: value.get("integers")?.as_bool()?,

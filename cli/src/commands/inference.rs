@@ -20,7 +20,7 @@ use ff::PrimeField;
 use halo2curves::bn256::Fr;
 use nascent_circuits::inference::plan::layout::{Layout, Role};
 use nascent_circuits::inference::plan::{self, choose_within, plan_within};
-use nascent_circuits::inference::{Salts, Shape};
+use nascent_circuits::inference::{InferenceCircuit, Salts, Shape};
 use nascent_compiler::infer::{Planned, Profile};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
@@ -569,6 +569,38 @@ pub fn keys(
 pub const PARAMETER_RANGES: &str =
     "matrices in the ranges that the architecture declares, others of twice its tables' bits";
 
+/// An architecture's verifying key, with its circuit and the SRS.
+pub struct Derived {
+    pub circuit: InferenceCircuit,
+    pub key: VerifyingKey,
+    pub srs: Srs,
+}
+
+/// The verifying key of an architecture, without the prover's.
+///
+/// # Errors
+/// As [`lay_out`]; a key that takes more memory than the caller allows: before it is taken.
+pub fn derived(
+    context: &Context,
+    graph: &CheckedGraph,
+    hidden: plan::Hidden,
+    identity: &[u8; 32],
+) -> Result<Derived> {
+    let (layout, shape) = lay_out(context, graph, hidden)?;
+    allow_key(context, &layout, &shape)?;
+    let srs = srs::load(context, identity, shape.k)?;
+    let architecture = graph.digest().or_fail(Kind::Internal)?;
+    let derived = InferenceKeys::derive(&architecture, Arc::new(layout), shape, &srs);
+    let (circuit, key) = derived.or_fail(Kind::Internal)?;
+    Ok(Derived { circuit, key, srs })
+}
+
+/// Refuses a circuit whose verifying key takes more memory than the caller allows.
+pub fn allow_key(context: &Context, layout: &Layout, shape: &Shape) -> Result<()> {
+    let columns = InferenceCost::new(shape).fixed_columns;
+    context.allow_key(layout.memory, shape.k, columns)
+}
+
 /// How an inference is to be verified.
 #[derive(Debug)]
 pub struct VerifyArgs<'a> {
@@ -592,7 +624,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     let bundle: InferenceBundle = files::read(args.file)?;
     let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
     let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
-    let graphs = Graphs::read(args, &bundle)?;
+    let graphs = Graphs::read(context, args, &bundle)?;
     if let Some(graph) = &graphs.graph {
         check_public(args.file, graph, &bundle)?;
     }
@@ -752,7 +784,7 @@ struct Graphs {
 
 impl Graphs {
     /// From the architecture's file, or lowered from the model's.
-    fn read(args: &VerifyArgs<'_>, bundle: &InferenceBundle) -> Result<Self> {
+    fn read(context: &Context, args: &VerifyArgs<'_>, bundle: &InferenceBundle) -> Result<Self> {
         let refused = || format!("REFUSED: {}", args.file.display());
         let mut graphs = Self {
             graph: None,
@@ -767,7 +799,7 @@ impl Graphs {
             graphs.graph = Some(graph);
         }
         if let (Some(model), Some(profile)) = (args.model, args.profile) {
-            let model = ModelFile::read(model)?;
+            let model = ModelFile::read(context, model)?;
             let profile: Profile = files::read(profile)?;
             let plan = args.plan.map(common::read_plan).transpose()?;
             let previous = args.previous.read()?;
@@ -792,10 +824,10 @@ pub fn derive_key(
     hidden: plan::Hidden,
     identity: &[u8; 32],
 ) -> Result<VerifyingKey> {
-    let (keys, _) = keys(context, graph, hidden, identity)?;
+    let derived = derived(context, graph, hidden, identity)?;
     // The planner is trusted with the layout; this looks at what it made.
-    keys.circuit().check().or_fail(Kind::Internal)?;
-    Ok(keys.verifying_key().clone())
+    derived.circuit.check().or_fail(Kind::Internal)?;
+    Ok(derived.key)
 }
 
 /// Public values, and numbers of hidden ones, are those that the architecture declares.

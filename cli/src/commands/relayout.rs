@@ -17,7 +17,7 @@ use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::secret::SecretArgs;
 use nascent_circuits::inference::Hidden;
-use nascent_circuits::relayout::{Layout, plan as relayout_plan};
+use nascent_circuits::relayout::{Layout, plan_within as relayout_plan};
 use nascent_ir::{CheckedGraph, Coverage, List, Origins, OriginsError, Params, coverage};
 use nascent_prover::derive::DeriveError;
 use nascent_prover::link::Blinding;
@@ -94,9 +94,16 @@ fn layout(
     origins: &Origins,
 ) -> Result<Layout> {
     let (inference, shape) = lay_out(context, graph, Hidden::default())?;
-    relayout_plan(model, origins, graph, Arc::new(inference), &shape)
-        .or_fail(Kind::Input)
-        .help("compile the model again with this plan")
+    relayout_plan(
+        model,
+        origins,
+        graph,
+        Arc::new(inference),
+        &shape,
+        context.budget,
+    )
+    .or_fail(Kind::Input)
+    .help("compile the model again with this plan")
 }
 
 /// Keys: a function of the layout and the SRS alone. The columns are looked at by themselves.
@@ -544,6 +551,11 @@ pub fn derive_key(
         let message = "it is about another plan, architecture or list of origins";
         return Err(Failure::new(Kind::Refused, message));
     }
-    let (keys, _) = keys(context, layout, origins, &bundle.srs_digest)?;
-    Ok(keys.verifying_key().clone())
+    let shape = &layout.shape;
+    context.allow_key(layout.memory, shape.k, shape.fixed_columns())?;
+    let srs = srs::load(context, &bundle.srs_digest, shape.k)?;
+    let derived = RelayoutKeys::derive(Arc::new(layout), origins, &srs);
+    let (circuit, key) = derived.or_fail(Kind::Internal)?;
+    circuit.check().or_fail(Kind::Internal)?;
+    Ok(key)
 }

@@ -32,7 +32,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let loaded = args.subject.load(if args.all { usize::MAX } else { 1 })?;
     let inputs = loaded.samples.len();
     let started = Instant::now();
-    let outputs = evaluate(&loaded)?;
+    let outputs = evaluate(context, &loaded)?;
     let time = started.elapsed();
     let mut made = json!({ "inputs": inputs, "seconds": time.as_secs_f64() });
     if let Some(out) = &args.out {
@@ -69,10 +69,11 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
 }
 
 /// Integers of each output, those of all inputs one after another.
-fn evaluate(loaded: &Loaded) -> Result<Vec<Vec<i64>>> {
+fn evaluate(context: &Context, loaded: &Loaded) -> Result<Vec<Vec<i64>>> {
     let mut outputs = vec![Vec::new(); loaded.outputs.len()];
     for (at, sample) in loaded.samples.iter().enumerate() {
-        let values = nascent_ir::eval(&loaded.graph, &loaded.params, sample);
+        let values =
+            nascent_ir::eval_within(&loaded.graph, &loaded.params, sample, context.budget.0);
         let values = values.or_fail(Kind::Input);
         let values =
             values.map_err(|failure| failure.context(format!("input {at} of the file")))?;

@@ -5,8 +5,9 @@
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::output::Context;
 use nascent_compiler::Earlier;
-use nascent_compiler::infer::{Lowering, Model, Planned, Profile, lower};
+use nascent_compiler::infer::{Lowering, Model, Planned, Profile, lower_within};
 use nascent_ir::CheckedGraph;
 use nascent_verifier::provenance::{OriginReport, Provenance, VersionReport};
 use nascent_verifier::text::Quoted;
@@ -66,14 +67,16 @@ impl Structure {
 pub struct ModelFile {
     path: PathBuf,
     bytes: Vec<u8>,
+    max_elements: u64,
 }
 
 impl ModelFile {
     /// Reads it.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(context: &Context, path: &Path) -> Result<Self> {
         Ok(Self {
             path: path.to_path_buf(),
             bytes: files::read_bounded(path, MAX_MODEL)?,
+            max_elements: context.max_elements(),
         })
     }
 
@@ -83,7 +86,7 @@ impl ModelFile {
             bytes: &self.bytes,
             folder: self.path.parent(),
         };
-        lower(&model, profile, planned)
+        lower_within(&model, profile, planned, self.max_elements)
             .or_fail(Kind::Refused)
             .doing(format!("lowering {} again", self.path.display()))
             .help("the integer graph is not this model in fixed point: ask for the model's file, or do not trust the graph")

@@ -15,6 +15,8 @@ mod link;
 #[cfg(unix)]
 mod machine;
 mod meaning;
+#[cfg(target_os = "linux")]
+mod memory;
 mod options;
 #[cfg(unix)]
 mod outputs;

@@ -12,7 +12,7 @@ use crate::values::Slice;
 use rayon::prelude::*;
 
 /// Output positions that one task computes.
-const POSITIONS: usize = 64;
+pub(crate) const POSITIONS: usize = 64;
 
 /// One spatial axis.
 #[derive(Debug, Clone, Copy)]

@@ -75,6 +75,14 @@ impl CostModel {
         self.circuit_keys_cpu(cost.rows(), cost.fixed_columns)
     }
 
+    /// Most memory held while a verifying key of `2^k` rows is derived, in bytes: the SRS, the fixed
+    /// columns as integers, and one of field elements for each thread.
+    pub fn derivation_memory(&self, k: u32, fixed_columns: u64, threads: u64) -> u64 {
+        let columns = INTEGER * fixed_columns + FIELD * threads;
+        let row = columns.saturating_add(self.srs_row as u64);
+        self.base + row.saturating_mul(1 << k.min(32))
+    }
+
     /// Most memory held while keys are made and an inference is proved, in bytes.
     pub fn inference_memory(&self, cost: &InferenceCost) -> u64 {
         let advice = (cost.small_columns + cost.full_columns) as u64;

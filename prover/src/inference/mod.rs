@@ -85,28 +85,30 @@ impl InferenceKeys {
         shape: Shape,
         srs: &Srs,
     ) -> Result<Self, KeyError> {
-        let hides = |role| layout.seal(role).is_some();
-        let hidden = (hides(Role::Input), hides(Role::Output));
-        let subject = key_subject(architecture, hidden);
-        let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
-        let circuit = InferenceCircuit::new(layout, shape);
-        let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
-        let columns: Vec<u32> = columns
-            .collect::<Result<_, _>>()
-            .map_err(|_| KeyError::TooLarge)?;
-        let rows = circuit.layout().parameter_rows() as u64;
-        let export = |circuit: &export::Circuit<'_>| {
-            let weights = if columns.is_empty() {
-                Vec::new()
-            } else {
-                vec![WeightColumns { columns, rows }]
-            };
-            export_bound(circuit, &[public], subject, weights)
-        };
+        let (circuit, export) = exported(architecture, layout, shape)?;
         let constraints = circuit.constraints();
         let k = circuit.shape().k;
         let (key, vk) = sheet::generate(constraints, circuit.sheet(), k, srs, export)?;
         Ok(Self { circuit, key, vk })
+    }
+
+    /// Generates the verifier's key alone, with the circuit that it is of: 8 bytes a fixed cell, not the
+    /// 40 of both keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::generate`].
+    pub fn derive(
+        architecture: &Digest32,
+        layout: Arc<Layout>,
+        shape: Shape,
+        srs: &Srs,
+    ) -> Result<(InferenceCircuit, VerifyingKey), KeyError> {
+        let (circuit, export) = exported(architecture, layout, shape)?;
+        let constraints = circuit.constraints();
+        let k = circuit.shape().k;
+        let vk = sheet::verifying_key(&constraints, circuit.sheet(), k, srs, export)?;
+        Ok((circuit, vk))
     }
 
     /// The verifier's key.
@@ -166,4 +168,37 @@ impl InferenceKeys {
             timings,
         })
     }
+}
+
+/// The circuit of a layout, and what makes the verifier's key of its commitments.
+fn exported(
+    architecture: &Digest32,
+    layout: Arc<Layout>,
+    shape: Shape,
+) -> Result<
+    (
+        InferenceCircuit,
+        impl FnOnce(&export::Circuit<'_>) -> Result<VerifyingKey, export::ExportError>,
+    ),
+    KeyError,
+> {
+    let hides = |role| layout.seal(role).is_some();
+    let hidden = (hides(Role::Input), hides(Role::Output));
+    let subject = key_subject(architecture, hidden);
+    let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
+    let circuit = InferenceCircuit::new(layout, shape);
+    let columns = circuit.parameter_columns().into_iter().map(u32::try_from);
+    let columns: Vec<u32> = columns
+        .collect::<Result<_, _>>()
+        .map_err(|_| KeyError::TooLarge)?;
+    let rows = circuit.layout().parameter_rows() as u64;
+    let export = move |circuit: &export::Circuit<'_>| {
+        let weights = if columns.is_empty() {
+            Vec::new()
+        } else {
+            vec![WeightColumns { columns, rows }]
+        };
+        export_bound(circuit, &[public], subject, weights)
+    };
+    Ok((circuit, export))
 }

@@ -119,12 +119,8 @@ impl RelayoutKeys {
         origins: &Origins,
         srs: &Srs,
     ) -> Result<Self, RelayoutProofError> {
-        let statement = statement(&layout, origins)?;
-        let k = layout.shape.k;
-        let circuit = RelayoutCircuit::new(layout);
-        let lists = lists(circuit.layout())?;
-        let subject = statement.digest();
-        let export = |circuit: &export::Circuit<'_>| export_bound(circuit, &[], subject, lists);
+        let (circuit, statement, export) = exported(layout, origins)?;
+        let k = statement.k.into();
         let (key, vk) = sheet::generate(circuit.constraints(), circuit.sheet(), k, srs, export)?;
         Ok(Self {
             circuit,
@@ -132,6 +128,23 @@ impl RelayoutKeys {
             key,
             vk,
         })
+    }
+
+    /// Generates the verifier's key alone, with the circuit that it is of: 8 bytes a fixed cell, not the
+    /// 40 of both keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::generate`].
+    pub fn derive(
+        layout: Arc<Layout>,
+        origins: &Origins,
+        srs: &Srs,
+    ) -> Result<(RelayoutCircuit, VerifyingKey), RelayoutProofError> {
+        let (circuit, statement, export) = exported(layout, origins)?;
+        let (constraints, k) = (circuit.constraints(), statement.k.into());
+        let vk = sheet::verifying_key(&constraints, circuit.sheet(), k, srs, export)?;
+        Ok((circuit, vk))
     }
 
     /// The verifier's key.
@@ -247,6 +260,27 @@ impl RelayoutKeys {
             blinding,
         })
     }
+}
+
+/// The circuit of a layout, what its proofs state, and what makes the verifier's key of its
+/// commitments.
+fn exported(
+    layout: Arc<Layout>,
+    origins: &Origins,
+) -> Result<
+    (
+        RelayoutCircuit,
+        RelayoutStatement,
+        impl FnOnce(&export::Circuit<'_>) -> Result<VerifyingKey, export::ExportError>,
+    ),
+    RelayoutProofError,
+> {
+    let statement = statement(&layout, origins)?;
+    let circuit = RelayoutCircuit::new(layout);
+    let lists = lists(circuit.layout())?;
+    let subject = statement.digest();
+    let export = move |circuit: &export::Circuit<'_>| export_bound(circuit, &[], subject, lists);
+    Ok((circuit, statement, export))
 }
 
 /// The lists of the verifying key: the lanes of each tile, then the weights.

@@ -5,7 +5,7 @@
 //! looked at, so each step of the planner says first how many bytes it is going to need, in 128 bits,
 //! and the graph is refused when the sum is beyond what the caller is willing to spend.
 
-use nascent_ir::Node;
+use nascent_ir::{CheckedGraph, Node, Range};
 
 use super::{PlanError, Planner};
 
@@ -25,12 +25,25 @@ impl Default for Budget {
     }
 }
 
-/// Columns of a raster, rows of a matrix: no count of the planner may be larger, so that the products
-/// and sums of a few of them fit 64 bits. An address of the bus has as many bits.
-const MOST: u128 = 1 << 32;
+/// Columns of a raster, rows of a matrix: no count of the planner may be larger, so that an exponent
+/// fits 32 bits, and the product of two counts with a sum of others 64.
+const MOST: u128 = u32::MAX as u128;
 
 /// Bytes of an element where it is only referred to: its wire, where a view reads it, and its place.
 const ELEMENT: u128 = 40;
+/// Bytes of a value that goes in or comes out: its wires, its address, the count of its reads, and its
+/// range if it is hidden; lists grow by doubling.
+const BOUNDARY: u128 = 240;
+/// Bytes of an element of a constant: its wire.
+const CONSTANT: u128 = 24;
+/// Bytes of an entry of a lookup table: its value as it is listed, and the entry, while lists grow.
+const ENTRY: u128 = 96;
+/// Bytes of a tensor and its node, beside its elements.
+const TENSOR: u128 = 512;
+/// Bytes of a contraction beside the offsets of its kernel; lists grow by doubling.
+const CONTRACTION: u128 = 1024;
+/// Bytes of an offset of a kernel: in the list of its contraction, and among the steps of all.
+const OFFSET: u128 = 24;
 /// Bytes of a cell of units, active or not.
 const CELL: u128 = 56;
 /// Bytes of a cell's element: its wires, what is read, and the count of reads of what it reads.
@@ -39,26 +52,52 @@ const READS: u128 = 200;
 const ROW: u128 = 160;
 /// Bytes of a matrix parameter's element.
 const WEIGHT: u128 = 8;
+/// Bytes of a row of the circuit with weights: its channels, while the list grows.
+const WEIGHT_ROW: u128 = 16;
 /// Bytes of a vector parameter's element, with its wire.
 const VECTOR: u128 = 48;
 
 impl Planner<'_> {
     /// Takes bytes from the budget.
     fn spend(&mut self, node: &Node, bytes: u128) -> Result<(), PlanError> {
-        match u64::try_from(bytes)
-            .ok()
-            .and_then(|bytes| self.left.checked_sub(bytes))
-        {
-            Some(left) => {
-                self.left = left;
+        let needed = bytes.saturating_add(self.layout.memory.into());
+        match u64::try_from(needed) {
+            Ok(memory) if memory <= self.budget => {
+                self.layout.memory = memory;
                 Ok(())
             }
-            None => Err(PlanError::TooLarge {
+            _ => Err(PlanError::TooLarge {
                 node: node.name.clone(),
-                needed: bytes.saturating_add((self.budget - self.left).into()),
+                needed,
                 limit: self.budget,
             }),
         }
+    }
+
+    /// Inputs or outputs.
+    pub(super) fn spend_boundary(&mut self, node: &Node, count: usize) -> Result<(), PlanError> {
+        self.spend(node, BOUNDARY * count as u128)
+    }
+
+    /// A constant of the graph.
+    pub(super) fn spend_constant(&mut self, node: &Node, count: usize) -> Result<(), PlanError> {
+        self.spend(node, CONSTANT * count as u128)
+    }
+
+    /// A row of units for one value.
+    pub(super) fn spend_row(&mut self, node: &Node) -> Result<(), PlanError> {
+        self.spend(node, self.lanes.units as u128 * CELL + ROW + READS)
+    }
+
+    /// Contractions, each with a kernel of so many offsets.
+    pub(super) fn spend_contractions(
+        &mut self,
+        node: &Node,
+        count: usize,
+        offsets: usize,
+    ) -> Result<(), PlanError> {
+        let each = CONTRACTION + OFFSET * offsets as u128;
+        self.spend(node, each.saturating_mul(count as u128))
     }
 
     /// Elements that are moved or read.
@@ -102,16 +141,48 @@ impl Planner<'_> {
         rows: usize,
         columns: usize,
     ) -> Result<(), PlanError> {
-        self.spend(
-            node,
-            WEIGHT * (rows as u128).saturating_mul(columns as u128),
-        )
+        let lane_rows = columns.div_ceil(self.lanes.weights.max(1));
+        let [rows, columns, lane_rows] = [rows, columns, lane_rows].map(|count| count as u128);
+        let elements = WEIGHT.saturating_mul(rows.saturating_mul(columns));
+        let lists = WEIGHT_ROW.saturating_mul(rows.saturating_mul(lane_rows));
+        self.spend(node, elements.saturating_add(lists))
     }
 
     /// A vector of parameters.
     pub(super) fn spend_vector(&mut self, node: &Node, elements: usize) -> Result<(), PlanError> {
         self.spend(node, VECTOR * elements as u128)
     }
+}
+
+/// Bytes of what a planner starts with: the lookup tables and a place for each tensor.
+pub(super) fn start(
+    graph: &CheckedGraph,
+    matrices: &[Range],
+    budget: Budget,
+) -> Result<u64, PlanError> {
+    let listed = graph.tables.iter().map(|table| table.values.len() as u128);
+    let ranges = matrices
+        .iter()
+        .map(|range| 1 + u128::from(range.hi.abs_diff(range.lo)));
+    // Beside functions and ranges of matrices: the range table, and the identity.
+    let entries = listed.chain(ranges).sum::<u128>() + (2 << graph.table_bits);
+    let needed = ENTRY * entries + TENSOR * graph.nodes.len() as u128;
+    match u64::try_from(needed) {
+        Ok(bytes) if bytes <= budget.0 => Ok(bytes),
+        _ => Err(PlanError::TablesTooLarge {
+            needed,
+            limit: budget.0,
+        }),
+    }
+}
+
+/// A count in 32 bits.
+pub(super) fn small(node: &Node, count: usize) -> Result<u32, PlanError> {
+    u32::try_from(count).map_err(|_| PlanError::Count {
+        node: node.name.clone(),
+        needed: count as u128,
+        limit: MOST,
+    })
 }
 
 /// Refuses counts that the planner's arithmetic is not made for.

@@ -29,6 +29,7 @@ impl Planner<'_> {
             batches,
         };
         let right = self.right(node, &operand)?;
+        self.spend_contractions(node, batches, 1)?;
         let mut parts = Vec::new();
         for batch in 0..batches {
             let id = self.next_id();
@@ -187,7 +188,9 @@ impl Planner<'_> {
         };
         self.layout.weight_rows = matrix.circuit_rows().end;
         let all = (0..rows).flat_map(|i| (0..columns).map(move |j| element(i, j)));
-        let elements = all.collect();
+        // No more than was reckoned with: the iterator does not know its length.
+        let mut elements = Vec::with_capacity(rows * columns);
+        elements.extend(all);
         self.layout.weights.push(WeightPlan {
             tensor,
             range,

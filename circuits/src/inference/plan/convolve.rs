@@ -17,7 +17,7 @@
 
 use nascent_ir::{Conv, Node, Op};
 
-use super::budget::countable;
+use super::budget::{countable, small};
 use super::elementwise::Cells;
 use super::layout::{ContractionPlan, Left, Section};
 use super::rows::Matrix;
@@ -169,6 +169,7 @@ impl Planner<'_> {
         let taps = kernel.size[0] as u128 * kernel.size[1] as u128;
         countable(node, &[taps, image_step as u128 * dims[0] as u128])?;
         self.spend_elements(node, kernel.size[0] * kernel.size[1])?;
+        self.spend_contractions(node, op.groups as usize, kernel.size[0] * kernel.size[1])?;
         let degree = kernel.degree(row_step);
         let top = kernel.pads[0].0 * row_step + kernel.pads[1].0;
         let (shift, result_base) = match (base + degree).checked_sub(top) {
@@ -182,6 +183,11 @@ impl Planner<'_> {
         let [count, _, height, width] = dims;
         let last = base + (count - 1) * image_step + (height - 1) * row_step + width - 1 + degree;
         let offsets = kernel.offsets(row_step);
+        let exponents = offsets
+            .iter()
+            .map(|&(exponent, _, _)| small(node, exponent));
+        let exponents: Vec<u32> = exponents.collect::<Result<_, _>>()?;
+        let shift_by = small(node, shift)?;
         let groups = op.groups as usize;
         let [outputs, inputs] = [weights[0], weights[1]].map(|dim| dim as usize);
         let out_group = outputs / groups;
@@ -216,11 +222,8 @@ impl Planner<'_> {
                 ),
                 first: self.layout.vector_rows,
                 channels: inputs,
-                offsets: offsets
-                    .iter()
-                    .map(|&(exponent, _, _)| exponent as u32)
-                    .collect(),
-                shift: shift as u32,
+                offsets: exponents.clone(),
+                shift: shift_by,
             });
         }
         debug_assert_eq!(out.len(), shape.len());
@@ -256,7 +259,9 @@ impl Planner<'_> {
                 base,
             } = stored.arrangement
                 && row_step >= width + beside
-                && (count == 1 || image_step >= (height + below) * row_step)
+                // A stride of 32 bits may have made it as wide as 64.
+                && (count == 1
+                    || image_step as u128 >= (height + below) as u128 * row_step as u128)
             {
                 return Ok((stored.matrix, [image_step, row_step, base]));
             }

@@ -317,26 +317,19 @@ impl Planner<'_> {
     /// The arrangement that the first contraction of a tensor will take, or one row.
     fn wanted(&mut self, node: &Node, shape: &[u32]) -> Result<Cells, PlanError> {
         let (id, count) = (node.output, self.graph.tensor(node.output).elements());
-        let users = self
-            .graph
-            .nodes
-            .iter()
-            .filter(|n| n.op.operands().contains(&id));
-        for user in users {
-            match &user.op {
-                nascent_ir::Op::MatMul(_) => {
-                    let [rows, columns] = matrix_of(shape);
-                    self.spend_units(node, rows, columns)?;
-                    return Ok(Cells::plain(shape));
-                }
-                nascent_ir::Op::Conv(op) if op.x == id => {
-                    return self.operand_cells(node, shape, op);
-                }
-                _ => {}
+        let user = self.users.contraction(self.graph, id);
+        match user.map(|user| &user.op) {
+            Some(nascent_ir::Op::Conv(op)) => self.operand_cells(node, shape, op),
+            Some(_) => {
+                let [rows, columns] = matrix_of(shape);
+                self.spend_units(node, rows, columns)?;
+                Ok(Cells::plain(shape))
+            }
+            None => {
+                self.spend_units(node, 1, count as u128)?;
+                Ok(Cells::flat(count))
             }
         }
-        self.spend_units(node, 1, count as u128)?;
-        Ok(Cells::flat(count))
     }
 
     pub(super) fn fold(&mut self, node: &Node, x: TensorId, fold: Fold) -> Result<(), PlanError> {

@@ -16,7 +16,8 @@ impl Planner<'_> {
             [rows, width] => [rows, width].map(|dim| dim as usize),
             _ => [1, 1],
         };
-        self.spend_elements(node, self.graph.tensor(op.ids).elements())?;
+        self.spend_boundary(node, self.graph.tensor(op.ids).elements())?;
+        self.spend_contractions(node, 1, 1)?;
         let wires = self.wires(node, op.ids)?;
         let read = wires.into_iter().map(|wire| self.read(node, wire));
         let indices = read.collect::<Result<Vec<Address>, _>>()?;
@@ -73,12 +74,7 @@ impl Planner<'_> {
     /// chosen.
     fn only_mapped(&self, node: &Node) -> bool {
         let id = node.output;
-        let operands = self.graph.nodes.iter().flat_map(|user| {
-            let operands = user.op.operands().into_iter();
-            operands.filter(|&operand| operand == id).map(move |_| user)
-        });
-        let users: Vec<&Node> = operands.collect();
-        let [user] = users.as_slice() else {
+        let Some(user) = self.users.only(self.graph, id) else {
             return false;
         };
         let Op::Map(map) = &user.op else { return false };

@@ -27,7 +27,7 @@ pub enum PlanError {
     },
     /// A graph whose layout takes more memory than the caller is willing to spend.
     #[error(
-        "node '{node}': up to here the layout takes about {needed} bytes of memory, the limit is {limit}; \
+        "node {node:?}: up to here the layout takes about {needed} bytes of memory, the limit is {limit}; \
          allow more (--max-memory) if you trust the graph"
     )]
     TooLarge {
@@ -38,8 +38,19 @@ pub enum PlanError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// Lookup tables and tensors that take more memory than the caller is willing to spend.
+    #[error(
+        "the graph's tables and tensors take about {needed} bytes of memory, the limit is {limit}; \
+         allow more (--max-memory) if you trust the graph"
+    )]
+    TablesTooLarge {
+        /// Bytes needed.
+        needed: u128,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// Rows or columns beyond any circuit.
-    #[error("node '{node}': {needed} rows or columns, at most {limit} can be laid out")]
+    #[error("node {node:?}: {needed} rows or columns, at most {limit} can be laid out")]
     Count {
         /// Name of the node.
         node: String,
@@ -57,6 +68,14 @@ pub enum PlanError {
         range: nascent_ir::Range,
         /// Bits that fit.
         bits: u32,
+    },
+    /// More fixed columns than a verifying key can have.
+    #[error("the circuit needs {columns} fixed columns, a verifying key has at most {max}")]
+    Columns {
+        /// Columns needed.
+        columns: usize,
+        /// Most.
+        max: usize,
     },
     /// The circuit would be too large.
     #[error("the circuit needs {rows} rows; {max} fit")]

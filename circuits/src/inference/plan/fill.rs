@@ -10,10 +10,13 @@ use crate::inference::tables::matrix_range;
 use crate::poseidon2::BLOCK_ROWS;
 use halo2_proofs::plonk::{Column, Fixed};
 
-use super::PlanError;
+use super::{Columns, PlanError};
 
 /// Largest size of a circuit.
 const MAX_K: u32 = 24;
+
+/// Most fixed columns of a circuit: those of a verifying key.
+const MAX_COLUMNS: usize = 1 << 12;
 
 impl Layout {
     /// The smallest circuit that holds the layout, if `k` is not given.
@@ -41,7 +44,7 @@ impl Layout {
         }
         let (weight_channels, operand_channels) = self.channels();
         let last = (1 << k) - UNUSABLE_ROWS - 1;
-        Ok(Shape {
+        let shape = Shape {
             k,
             table_bits: self.table_bits,
             weight_bits: self.weight_bits,
@@ -63,7 +66,14 @@ impl Layout {
             sealed: !self.seals.is_empty(),
             steps,
             shifts,
-        })
+        };
+        // Each step and shift has a column of its own; gates are made for all of them.
+        let columns = Columns::of(&shape).fixed;
+        if columns > MAX_COLUMNS {
+            let max = MAX_COLUMNS;
+            return Err(PlanError::Columns { columns, max });
+        }
+        Ok(shape)
     }
 
     /// Claims that the most used matrix parameter and the most used operand enter.

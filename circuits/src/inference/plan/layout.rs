@@ -212,6 +212,8 @@ pub struct Layout {
     pub steps: Vec<Step>,
     /// Lookup tables.
     pub tables: Tables,
+    /// Bytes that the planner reckoned with, at least what the layout takes.
+    pub memory: u64,
 }
 
 impl Layout {

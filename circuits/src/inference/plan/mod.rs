@@ -25,6 +25,7 @@ mod hide;
 pub mod layout;
 mod matrices;
 pub mod rows;
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ use rows::{
 };
 
 use super::tables::{FUNCTION, Tables};
+use users::Users;
 
 /// Where a tensor's element is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,9 +137,11 @@ pub fn plan_within(
     hidden: Hidden,
     budget: Budget,
 ) -> Result<Layout, PlanError> {
-    bounds::check(graph, hidden)?;
     let ranges = matrices::ranges(graph)?;
+    let memory = budget::start(graph, &ranges, budget)?;
+    bounds::check(graph, hidden)?;
     let mut planner = Planner::new(graph, lanes, hidden, budget, ranges);
+    planner.layout.memory = memory;
     planner.inputs()?;
     for node in &graph.nodes {
         planner.node(node)?;
@@ -159,9 +163,9 @@ struct Planner<'a> {
     weight_channels: Vec<u32>,
     identity: i64,
     wide: u64,
-    /// Bytes that the layout may take, and those that are left of them.
+    /// Bytes that the layout may take.
     budget: u64,
-    left: u64,
+    users: Users,
 }
 
 impl<'a> Planner<'a> {
@@ -213,6 +217,7 @@ impl<'a> Planner<'a> {
                 reads: Reads::default(),
                 steps: Vec::new(),
                 tables,
+                memory: 0,
             },
             constants: BTreeMap::new(),
             channels: Vec::new(),
@@ -220,7 +225,7 @@ impl<'a> Planner<'a> {
             identity,
             wide: 1 << bits,
             budget: budget.0,
-            left: budget.0,
+            users: Users::of(graph),
         }
     }
 
@@ -231,6 +236,7 @@ impl<'a> Planner<'a> {
             // Placed before, in the order in which they are given.
             Op::Input | Op::Param => Ok(()),
             Op::Constant { values } => {
+                self.spend_constant(node, values.len())?;
                 let wires = values.iter().map(|&v| Wire::Constant(v.into()));
                 self.tensors[node.output.index()].wires = wires.collect();
                 Ok(())
@@ -250,7 +256,7 @@ impl<'a> Planner<'a> {
         let mut outputs = Vec::new();
         for (output, _) in self.graph.output_places() {
             let node = self.graph.node(output);
-            self.spend_elements(node, self.graph.tensor(output).elements())?;
+            self.spend_boundary(node, self.graph.tensor(output).elements())?;
             for wire in self.wires(node, output)? {
                 outputs.push(self.read(node, wire)?);
             }
@@ -269,7 +275,7 @@ impl<'a> Planner<'a> {
     /// nodes.
     fn inputs(&mut self) -> Result<(), PlanError> {
         for (id, rows) in self.graph.input_places() {
-            self.spend_elements(self.graph.node(id), rows.len())?;
+            self.spend_boundary(self.graph.node(id), rows.len())?;
             if self.hidden.inputs {
                 self.hidden_input(self.graph.node(id), rows)?;
                 continue;
@@ -352,6 +358,7 @@ impl<'a> Planner<'a> {
             return Ok(*address);
         }
         self.fits(node, Range::new(value, value))?;
+        self.spend_row(node)?;
         let op = UnitOp {
             factor_a: 0,
             constant: value,

@@ -74,7 +74,8 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     check_public(&chain, &material).doing(refused())?;
     check_cells(context, &chain, &material).doing(refused())?;
     let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
-    let model = args.model().map(ModelFile::read).transpose()?;
+    let model = args.model().map(|path| ModelFile::read(context, path));
+    let model = model.transpose()?;
     let structures =
         structure::of_chain(model.as_ref(), &chain, &material, &report.versions, &plans);
     let structures = structures.doing(refused())?;
