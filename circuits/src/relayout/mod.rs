@@ -28,6 +28,7 @@ mod circuit;
 mod config;
 pub mod plan;
 
+pub use check::CheckError;
 pub use circuit::{RelayoutCircuit, SharedColumns, WitnessError};
 pub use config::{
     KnownWeights, RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, VectorLane,
