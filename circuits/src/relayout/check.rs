@@ -38,7 +38,7 @@ rules! {
         VectorHeld = "a row of vector parameters, and no other, is held against public numbers",
         VectorIdle = "no public number stands where nothing is held against it",
         KnownFlag = "a row has public weights or not",
-        KnownBeyond = "no row has public weights where the inference has no parameters",
+        KnownBeyond = "no row has public weights where the sum has ended",
         KnownOrDeviate = "a row of public weights has no deviates",
         KnownFits = "a public weight fits its cell",
         KnownIdle = "no public weight stands on a row without",
