@@ -113,7 +113,7 @@ impl InferenceCircuit {
     ///
     /// # Errors
     ///
-    /// The first thing found wrong.
+    /// The first rule found broken.
     pub fn check(&self) -> Result<(), CheckError> {
         let (_, config) = configured(&self.shape);
         check(&config, &self.sheet)

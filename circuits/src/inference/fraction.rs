@@ -2,12 +2,17 @@
 //!
 //! Logarithmic derivatives as in [`crate::logup`], with a numerator to each fraction: zero where
 //! the row has no lookup, minus the multiplicity on the side that is looked up. All tables and the
-//! bus share one sum, told apart by the shape of the tuples:
+//! bus share one sum:
 //!
 //! ```text
 //! table:  alpha + x + beta y + beta^2 kind
-//! bus:    alpha + address + beta value + beta^3
+//! bus:    alpha + address + beta value
 //! ```
+//!
+//! The kind tells the tables apart. A tuple of the bus can equal one of the range table, whose kind and
+//! `y` are zero, but no lookup profits from it: in the fixed columns every address is read as often as
+//! it is written ([`super::check`]), so over all values of an address the reads and writes cancel, those
+//! of values other than zero by themselves; so do those of zero, and nothing is left for a lookup.
 //!
 //! Up to three fractions `n_i / d_i` share a helper, on the rows of the running sum
 //!
@@ -122,14 +127,12 @@ pub struct Randomness<T> {
 impl Randomness<Challenge> {
     fn denominator(&self, tuple: &Tuple) -> Expr {
         let (alpha, beta) = (self.alpha.expr(), self.beta.expr());
-        let square = beta.clone() * beta.clone();
         match tuple {
             Tuple::Table { x, y, kind } => {
+                let square = beta.clone() * beta.clone();
                 alpha + x.expr() + beta * y.expr() + square * kind.expr()
             }
-            Tuple::Bus { address, value } => {
-                alpha + address.expr() + beta.clone() * value.expr() + square * beta
-            }
+            Tuple::Bus { address, value } => alpha + address.expr() + beta * value.expr(),
         }
     }
 }
@@ -141,9 +144,7 @@ impl Randomness<Fr> {
             Tuple::Table { x, y, kind } => {
                 self.alpha + at(x) + self.beta * (at(y) + self.beta * at(kind))
             }
-            Tuple::Bus { address, value } => {
-                self.alpha + at(address) + self.beta * (at(value) + self.beta.square())
-            }
+            Tuple::Bus { address, value } => self.alpha + at(address) + self.beta * at(value),
         }
     }
 }

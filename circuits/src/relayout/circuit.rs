@@ -11,10 +11,9 @@ use halo2_proofs::{
 use halo2curves::bn256::Fr;
 use nascent_ir::Params;
 
-use super::check::{check, check_weights};
+use super::check::{CheckError, check};
 use super::config::{RelayoutConfig, RestLane, Shape};
 use super::plan::{Layout, PublicRow, TilePlan};
-use crate::inference::CheckError;
 use crate::inference::execute::{ExecuteError, place_vectors, place_weights};
 use crate::inference::fraction::Randomness;
 use crate::inference::linear::field;
@@ -151,17 +150,12 @@ impl RelayoutCircuit {
     ///
     /// # Errors
     ///
-    /// The first thing found wrong.
+    /// The first rule found broken.
     pub fn check(&self) -> Result<(), CheckError> {
         let mut meta = ConstraintSystem::default();
         let config = RelayoutConfig::configure(&mut meta, &self.layout.shape);
-        check(&config, &self.sheet)?;
-        check_weights(
-            &config,
-            &self.sheet,
-            &self.layout.inference,
-            &self.layout.free,
-        )
+        let layout = &self.layout;
+        check(&config, &self.sheet, &layout.inference, &layout.free)
     }
 
     /// The fixed columns, and of a circuit with a witness the first phase.

@@ -6,9 +6,9 @@
 //! proofs, and shows that they agree element by element:
 //!
 //! ```text
-//! sum over tiles   of uses / (alpha + address + beta z + beta^3)
-//!   = sum over weights of    1 / (alpha + address + beta w + beta^3)
-//!   + sum over the rest of count / (alpha + address + beta z + beta^3)
+//! sum over tiles   of uses / (alpha + address + beta z)
+//!   = sum over weights of    1 / (alpha + address + beta w)
+//!   + sum over the rest of count / (alpha + address + beta z)
 //! ```
 //!
 //! Biases, multipliers and other parameters that the list of origins gives are public: fixed columns
@@ -28,6 +28,7 @@ mod circuit;
 mod config;
 pub mod plan;
 
+pub use check::CheckError;
 pub use circuit::{RelayoutCircuit, SharedColumns, WitnessError};
 pub use config::{
     KnownWeights, RelayoutConfig, RestLane, Shape, TileColumns, TileLanes, VectorLane,

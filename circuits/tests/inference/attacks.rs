@@ -387,3 +387,34 @@ fn vector_parameter_out_of_range() {
         assert!(verdict.contains(&sum), "{verdict:?}");
     }
 }
+
+/// A cell that is no small number but an address at which there is a zero: the tuple of its range lookup
+/// is the one that is written there. The write has its readers, so the lookup is one too many.
+#[test]
+fn lookup_of_an_address() {
+    let mut tried = 0;
+    for model in on_first_lanes() {
+        let (units, lanes) = (&model.circuit.layout().units, &model.config.units.lanes);
+        let cells = |row: usize| (0..lanes.len()).map(move |lane| (row, lane));
+        let mut all = (0..units.len()).flat_map(cells);
+        let zero = Fr::from(model.config.shape.unit_offset() as u64);
+        let written = all.clone().find(|&(row, lane)| {
+            let reads = model.circuit.sheet().fixed(lanes[lane].reads)[row];
+            reads > 0 && model.honest.advice[lanes[lane].out.index()][row] == zero
+        });
+        // No equation is about this cell.
+        let exact = all.find(|&(row, lane)| {
+            units[row].op.ending == Ending::Exact && units[row].cells[lane].active
+        });
+        let (Some((row, lane)), Some(exact)) = (written, exact) else {
+            continue;
+        };
+        let base = model.circuit.sheet().fixed(model.config.units.row.base)[row];
+        let low = cell(lanes[exact.1].low, exact.0);
+        let address = wide_field(i128::from(base) + lane as i128);
+        let off = address - model.honest.advice[low.column][low.row];
+        refused(model, &twisted([(low, off)]), "fraction sum", SUM);
+        tried += 1;
+    }
+    assert!(tried > 1, "{tried}");
+}

@@ -5,7 +5,9 @@
 //! - [`determined`]: which cells follow, and which are free;
 //! - [`attacks`]: attacks on units, folds and wires by name; [`attacks_on_claims`]: on claims;
 //!   [`attacks_on_selections`]: on embeddings;
-//! - [`checker`]: fixed columns that do not mean a circuit are refused;
+//! - [`checker`]: fixed columns that do not mean a circuit are refused; [`checker_manifest`]: for each
+//!   rule of the checker columns that it alone refuses, made in [`drafts`] by [`corrupted_rows`] and
+//!   [`corrupted_claims`];
 //! - [`sealing`]: attacks on hidden inputs and outputs;
 //! - [`refused`]: graphs that have no sound layout; [`memory`]: graphs made to take memory.
 
@@ -13,7 +15,11 @@ mod attacks;
 mod attacks_on_claims;
 mod attacks_on_selections;
 mod checker;
+mod checker_manifest;
+mod corrupted_claims;
+mod corrupted_rows;
 mod determined;
+mod drafts;
 mod graphs;
 mod harness;
 mod manifest;

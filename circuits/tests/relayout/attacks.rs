@@ -127,7 +127,7 @@ fn weights_chosen_for_known_challenges() {
     // Elements 0 and 40 of the second tensor of the first stream, whose first row is its second.
     let denominator = |grid: &Grid, address: i64, cell: Fr| {
         let beta = challenge(grid, beta);
-        challenge(grid, alpha) + field(address) + beta * (cell - offset) + beta.cube()
+        challenge(grid, alpha) + field(address) + beta * (cell - offset)
     };
     let mut grid = model.honest.clone();
     let [a, b] = [(31, first), (31 + 40, second)]

@@ -7,9 +7,8 @@ use ff::Field;
 use halo2_proofs::plonk::{Circuit, Column, ConstraintSystem, Fixed};
 use halo2curves::bn256::Fr;
 use nascent_circuits::grid::Cell;
-use nascent_circuits::inference::CheckError;
-use nascent_circuits::relayout::check::{check, check_weights};
-use nascent_circuits::relayout::{KnownWeights, Layout, RelayoutCircuit, WitnessError};
+use nascent_circuits::relayout::check::{Rule, check, violations};
+use nascent_circuits::relayout::{CheckError, KnownWeights, Layout, RelayoutCircuit, WitnessError};
 use rayon::prelude::*;
 
 use crate::harness::{Kind, Model, Setting, cell};
@@ -141,13 +140,8 @@ fn changed(
     for &(column, row, to) in changes {
         sheet.fixed_mut(column)[row] = to;
     }
-    check(&model.config, &sheet)?;
-    check_weights(
-        &model.config,
-        &sheet,
-        &model.witness.layout().inference,
-        free,
-    )
+    let inference = &model.witness.layout().inference;
+    check(&model.config, &sheet, inference, free)
 }
 
 /// Every flag and every number that is not that of a weight; numbers that no cell can hold.
@@ -178,15 +172,6 @@ fn every_changed_row_is_refused() {
             }
         }
     }
-    // Public and a deviate at once.
-    let (row, _) = rows[0];
-    let count = model.config.weights.counts[0];
-    let both = CheckError::Row {
-        section: "weights",
-        row,
-        what: "public, and a deviate",
-    };
-    assert_eq!(changed(&model, free, &[(count, row, 1)]), Err(both));
 }
 
 /// A matrix that nothing holds is said to be free, and no other is.
@@ -194,11 +179,12 @@ fn every_changed_row_is_refused() {
 fn free_matrices_are_those_said() {
     let model = Model::of(Kind::Known);
     let layout = model.witness.layout();
-    let words = |free: &BTreeSet<_>| match changed(&model, free, &[]) {
-        Err(CheckError::Row { what, .. }) => what,
-        other => panic!("{other:?}"),
+    let rules = |free: &BTreeSet<_>| -> Vec<Rule> {
+        let sheet = model.witness.sheet();
+        let found = violations(&model.config, sheet, &layout.inference, free);
+        found.iter().map(|violation| violation.rule).collect()
     };
-    assert_eq!(words(&BTreeSet::new()), "neither a deviate nor public");
+    assert_eq!(rules(&BTreeSet::new()), [Rule::WeightHeld]);
     let mut forgotten = Layout::clone(layout);
     forgotten.free.clear();
     assert!(RelayoutCircuit::new(forgotten.into()).check().is_err());
@@ -207,14 +193,14 @@ fn free_matrices_are_those_said() {
         let free = layout.free.iter().copied().chain([plan.tensor]);
         let free: BTreeSet<_> = free.collect();
         if free.len() > layout.free.len() {
-            all.push(words(&free));
+            all.push(rules(&free));
         }
     }
     all.sort_unstable();
     let expected = [
-        "a deviate where no weight is",
-        "public where no weight is",
-        "public where no weight is",
+        vec![Rule::NoDeviate],
+        vec![Rule::NoPublic],
+        vec![Rule::NoPublic],
     ];
     assert_eq!(all, expected);
 }

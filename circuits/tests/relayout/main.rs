@@ -4,11 +4,13 @@
 //! - [`manifest`]: for each constraint and each column a forgery that it alone refuses;
 //! - [`attacks`]: attacks by name;
 //! - [`known`]: public parameters among the weights;
-//! - [`checker`]: fixed columns that do not mean equality are refused;
+//! - [`checker`]: fixed columns that do not mean equality are refused; [`checker_manifest`]: for each
+//!   rule of the checker columns that it alone refuses;
 //! - [`refused`]: models, graphs and witnesses that have no relayout.
 
 mod attacks;
 mod checker;
+mod checker_manifest;
 mod harness;
 mod known;
 mod manifest;

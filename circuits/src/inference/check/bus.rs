@@ -1,143 +1,120 @@
 //! The bus: every address is written once, and read as often as its multiplicity says.
 
-use super::{CheckError, Columns};
+use halo2_proofs::plonk::{Column, Fixed};
+
+use super::{Columns, Rule};
+use crate::rules::At;
+
+/// An address, and how often it may be read.
+type Write = (i64, i64);
 
 impl Columns<'_> {
     /// Inputs stand before outputs, and their number after both.
-    pub(super) fn public(&self) -> Result<(), CheckError> {
+    pub(super) fn public(&self) {
         let public = &self.config.public;
-        let section = "public values";
-        let fail = |row, what| Err(CheckError::Row { section, row, what });
-        let mut count = None;
-        for row in 0..self.rows() {
-            if self.flag("number of inputs", public.count, row)? && count.replace(row).is_some() {
-                return fail(row, "two numbers of inputs");
-            }
-        }
-        let Some(end) = count else {
-            return fail(0, "no number of inputs");
+        let at = |row| At::Row {
+            columns: "public values",
+            row,
         };
-        let inputs = self.value(public.address, end);
-        if !(0..=end as i64).contains(&inputs) {
-            return fail(end, "another number of inputs than there are");
+        let mut counts = (0..self.rows()).filter(|&row| self.is(public.count, row));
+        let count = counts.next();
+        self.need(count.is_some(), Rule::CountStands, at(0));
+        for row in counts {
+            self.need(false, Rule::CountOnce, at(row));
         }
+        let Some(end) = count else { return };
+        let inputs = self.value(public.address, end);
+        let fits = (0..=end as i64).contains(&inputs);
+        self.need(fits, Rule::CountFits, at(end));
         for row in 0..self.rows() {
-            let place = match self.value(public.flow, row) {
-                0 => continue,
-                flow if flow < 0 => 0..inputs,
-                _ => inputs..end as i64,
-            };
-            if !place.contains(&(row as i64)) {
-                return fail(row, "an input among outputs, or the reverse");
+            let flow = self.value(public.flow, row);
+            if row >= end {
+                self.equal(0, flow, Rule::PublicEnd, at(row));
+            } else if (row as i64) < inputs {
+                self.need(flow <= 0, Rule::PublicInput, at(row));
+            } else {
+                self.equal(1, flow, Rule::PublicOutput, at(row));
             }
         }
-        Ok(())
     }
 
-    pub(super) fn bus(&self) -> Result<(), CheckError> {
-        let mut writes = self.writes()?;
+    /// Sums that are too large for 64 bits, and addresses, stop at the end: then no multiplicity
+    /// equals them in the field, so that nobody can satisfy the circuit.
+    pub(super) fn bus(&self) {
+        let (mut writes, mut reads) = (self.writes(), self.reads());
         writes.sort_unstable();
-        for pair in writes.windows(2) {
-            if pair[0].0 == pair[1].0 {
-                let (address, what) = (pair[0].0, "written twice");
-                return Err(CheckError::Address { address, what });
-            }
-        }
-        let mut reads = self.reads()?;
         reads.sort_unstable();
-        let mut left = reads.as_slice();
-        for (address, count) in writes {
-            let end = left.partition_point(|&read| read <= address);
-            let (these, rest) = left.split_at(end);
-            if let Some(&read) = these.iter().find(|&&read| read != address) {
-                let (address, what) = (read, "read, but not written");
-                return Err(CheckError::Address { address, what });
-            }
-            if i64::try_from(these.len()) != Ok(count) {
-                let what = "read more or less often than its multiplicity";
-                return Err(CheckError::Address { address, what });
-            }
-            left = rest;
-        }
-        match left.first() {
-            Some(&address) => {
-                let what = "read, but not written";
-                Err(CheckError::Address { address, what })
-            }
-            None => Ok(()),
+        let (mut writes, mut reads) = (writes.as_slice(), reads.as_slice());
+        let next = |writes: &[Write], reads: &[i64]| {
+            let written = writes.first().map(|write| write.0);
+            written.into_iter().chain(reads.first().copied()).min()
+        };
+        while let Some(address) = next(writes, reads) {
+            let at = At::Address(address);
+            let end = writes.partition_point(|write| write.0 <= address);
+            let (written, others) = writes.split_at(end);
+            self.need(written.len() < 2, Rule::WrittenOnce, at);
+            let counts = written.iter().map(|write| write.1);
+            let expected = counts.fold(0, i64::saturating_add);
+            let read = reads.partition_point(|&read| read <= address);
+            self.found
+                .equal(expected, read as i64, Rule::ReadAsOften, at);
+            (writes, reads) = (others, &reads[read..]);
         }
     }
 
     /// Address and multiplicity of all values that are read.
-    fn writes(&self) -> Result<Vec<(i64, i64)>, CheckError> {
+    fn writes(&self) -> Vec<Write> {
         let config = self.config;
+        let (units, folds, params) = (&config.units, &config.folds, &config.params);
         let mut writes = Vec::new();
         for row in 0..self.rows() {
-            let lanes = config.units.lanes.iter().enumerate();
-            for (j, lane) in lanes {
-                let idle = self.value(lane.active, row) == 0;
-                self.write(
-                    &mut writes,
-                    (config.units.row.base, lane.reads, row, j),
-                    idle,
-                )?;
+            for (j, lane) in units.lanes.iter().enumerate() {
+                if let Some(write) = self.write(units.row.base, lane.reads, row, j) {
+                    self.writer(self.is(lane.active, row), write);
+                    writes.push(write);
+                }
             }
-            for (j, lane) in config.folds.lanes.iter().enumerate() {
-                let idle = self.value(lane.active, row) == 0 || self.inside_fold(row, j);
-                self.write(&mut writes, (config.folds.base, lane.reads, row, j), idle)?;
+            for (j, lane) in folds.lanes.iter().enumerate() {
+                if let Some(write) = self.write(folds.base, lane.reads, row, j) {
+                    self.writer(self.is(lane.active, row), write);
+                    let top = !self.inside_fold(row, j);
+                    self.need(top, Rule::FoldTop, At::Address(write.0));
+                    writes.push(write);
+                }
             }
-            for (j, lane) in config.params.lanes.iter().enumerate() {
-                self.write(&mut writes, (config.params.base, lane.reads, row, j), false)?;
-            }
+            let lanes = params.lanes.iter().enumerate();
+            writes
+                .extend(lanes.filter_map(|(j, lane)| self.write(params.base, lane.reads, row, j)));
             for (flow, address) in self.flows() {
                 let flow = self.value(flow, row);
                 if flow < 0 {
-                    self.within(row, flow)?;
-                    writes.push((self.value(address, row), -flow));
+                    writes.push((self.value(address, row), flow.saturating_neg()));
                 }
             }
         }
-        Ok(writes)
+        writes
     }
 
-    fn write(
+    /// What a lane writes. A multiplicity below zero equals no number of reads.
+    pub(super) fn write(
         &self,
-        writes: &mut Vec<(i64, i64)>,
-        (base, reads, row, lane): (
-            super::Column<super::Fixed>,
-            super::Column<super::Fixed>,
-            usize,
-            usize,
-        ),
-        idle: bool,
-    ) -> Result<(), CheckError> {
+        base: Column<Fixed>,
+        reads: Column<Fixed>,
+        row: usize,
+        lane: usize,
+    ) -> Option<Write> {
         let count = self.value(reads, row);
-        if count == 0 {
-            return Ok(());
-        }
-        let address = self.value(base, row) + lane as i64;
-        if idle || count < 0 {
-            let what = "written by what is not a result";
-            return Err(CheckError::Address { address, what });
-        }
-        self.within(row, count)?;
-        writes.push((address, count));
-        Ok(())
+        let address = self.value(base, row).saturating_add(lane as i64);
+        (count != 0).then_some((address, count))
     }
 
-    /// Fractions are summed on the rows before the last only.
-    fn within(&self, row: usize, value: i64) -> Result<(), CheckError> {
-        let what = "multiplicity";
-        if row < self.config.shape.last_row() {
-            return Ok(());
-        }
-        Err(CheckError::Flag { what, row, value })
+    fn writer(&self, active: bool, (address, _): Write) {
+        self.need(active, Rule::WriterCounts, At::Address(address));
     }
 
     /// Flow and address of inputs and outputs, public and hidden.
-    fn flows(
-        &self,
-    ) -> impl Iterator<Item = (super::Column<super::Fixed>, super::Column<super::Fixed>)> {
+    fn flows(&self) -> impl Iterator<Item = (Column<Fixed>, Column<Fixed>)> {
         let public = &self.config.public;
         let hidden = self.config.seal.iter().map(|seal| &seal.values);
         let hidden = hidden.map(|values| (values.flow, values.address));
@@ -145,42 +122,33 @@ impl Columns<'_> {
     }
 
     /// Addresses of all reads.
-    fn reads(&self) -> Result<Vec<i64>, CheckError> {
+    fn reads(&self) -> Vec<i64> {
         let (units, folds) = (&self.config.units, &self.config.folds);
         let mut reads = Vec::new();
         for row in 0..self.rows() {
-            for lane in &units.lanes {
-                if self.value(lane.active, row) == 1 {
-                    for (flag, address) in [
-                        (units.row.read_a, lane.address_a),
-                        (units.row.read_b, lane.address_b),
-                    ] {
-                        if self.value(flag, row) == 1 {
-                            reads.push(self.value(address, row));
-                        }
-                    }
-                }
-            }
-            if self.flag("multiplier read", units.row.read_multiplier, row)? {
-                reads.push(self.value(units.row.multiplier_address, row));
-            }
-            for lane in &folds.lanes {
-                if self.value(lane.active, row) == 1 {
-                    reads.push(self.value(lane.address, row));
-                }
-            }
-            if let Some(selection) = &self.config.selection
-                && self.flag("index", selection.indices.active, row)?
-            {
-                reads.push(self.value(selection.indices.address, row));
-            }
-            for (flow, address) in self.flows() {
-                if self.value(flow, row) > 0 {
-                    self.flag("output", flow, row)?;
+            let mut read = |reads_here: bool, address: Column<Fixed>| {
+                if reads_here {
                     reads.push(self.value(address, row));
                 }
+            };
+            let is = |column| self.is(column, row);
+            for lane in &units.lanes {
+                let active = is(lane.active);
+                read(active && is(units.row.read_a), lane.address_a);
+                read(active && is(units.row.read_b), lane.address_b);
+            }
+            let multiplier = is(units.row.read_multiplier);
+            read(multiplier, units.row.multiplier_address);
+            for lane in &folds.lanes {
+                read(is(lane.active), lane.address);
+            }
+            if let Some(selection) = &self.config.selection {
+                read(is(selection.indices.active), selection.indices.address);
+            }
+            for (flow, address) in self.flows() {
+                read(self.value(flow, row) > 0, address);
             }
         }
-        Ok(reads)
+        reads
     }
 }

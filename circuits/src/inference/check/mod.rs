@@ -11,106 +11,76 @@
 //! - each selection is one chain, and the rows it chooses from are numbered in sequence;
 //! - each identity has its three claims, or two and a selection, and its product, with numbers of
 //!   its own;
-//! - each seal is a chain of blocks, its hidden inputs have ranges, its digest a row of its own;
+//! - each public output is bound; each seal is a chain of blocks, its hidden inputs have ranges, its
+//!   number and digest stand after the public values;
 //! - tables are functions, the range tables are whole, and each row of matrices has one;
 //! - no equation can wrap around the field: sums are followed through sums of sums.
+//!
+//! Each of these is made of [`Rule`]s, and each rule stands in one place. Tests have columns for each
+//! that it alone refuses.
 //!
 //! It does not show that the columns are those of a given model: that is what comparing outputs
 //! with the reference is for.
 
 mod bus;
 mod claims;
+mod columns;
+mod identities;
+mod products;
 mod rows;
+mod rules;
 mod seals;
 mod selections;
 mod sums;
 
 use halo2_proofs::plonk::{Column, Fixed};
 
+pub use columns::{FixedColumn, Use, columns};
+pub use rules::Rule;
+
 use super::config::InferenceConfig;
 use super::shape::{MAX_EQUATION_BITS, Shape, bits, equation_bits};
 use super::sheet::Sheet;
+use crate::rules::{At, Findings, Violation};
 
 /// What is wrong with fixed columns.
-#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CheckError {
-    /// A flag is neither zero nor one, or stands beyond the last row.
-    #[error("row {row}: {what} is {value}")]
-    Flag {
-        /// Which flag.
-        what: &'static str,
-        /// The row.
-        row: usize,
-        /// Its value.
-        value: i64,
-    },
-    /// A table's entry.
-    #[error("table {kind} at {x}: {what}")]
-    Table {
-        /// Kind of the table.
-        kind: i64,
-        /// Argument.
-        x: i64,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// A row of units, folds or products.
-    #[error("row {row} of {section}: {what}")]
-    Row {
-        /// Units, folds, contractions or a channel.
-        section: &'static str,
-        /// The row.
-        row: usize,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// An address of the bus.
-    #[error("address {address:#x}: {what}")]
-    Address {
-        /// The address.
-        address: i64,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// An identity between claims and a product.
-    #[error("identity {id}: {what}")]
-    Identity {
-        /// Its number.
-        id: i64,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// An equation could wrap around the field.
-    #[error("integers of {bits} bits in an equation, at most {MAX_EQUATION_BITS} are safe")]
-    Wraps {
-        /// Bits of the largest integer.
-        bits: u32,
-    },
-}
+pub type CheckError = Violation<Rule>;
 
 /// Checks the fixed columns of a circuit.
 ///
 /// # Errors
 ///
-/// The first thing found wrong.
+/// The first rule found broken.
 pub fn check(config: &InferenceConfig, sheet: &Sheet) -> Result<(), CheckError> {
-    let columns = Columns { config, sheet };
-    columns.selectors()?;
-    let kinds = columns.tables()?;
-    let claims = columns.claims()?;
-    let selections = columns.selections()?;
-    let products = columns.products()?;
-    claims::identities(&config.shape, &claims, &selections, &products)?;
-    columns.units(&claims, &kinds)?;
-    columns.folds()?;
-    columns.public()?;
-    columns.seals()?;
-    columns.bus()?;
-    match config.shape.equation_bits(columns.largest()?) {
-        bits if bits > MAX_EQUATION_BITS => Err(CheckError::Wraps { bits }),
-        _ => Ok(()),
+    match violations(config, sheet).into_iter().next() {
+        Some(violation) => Err(violation),
+        None => Ok(()),
     }
+}
+
+/// All rules that the fixed columns of a circuit break, each where it is broken first. After a broken
+/// rule the columns are read as if it held.
+pub fn violations(config: &InferenceConfig, sheet: &Sheet) -> Vec<CheckError> {
+    let columns = Columns {
+        config,
+        sheet,
+        found: Findings::default(),
+    };
+    columns.selectors();
+    columns.flags();
+    let kinds = columns.tables();
+    let claims = columns.claims();
+    let selections = columns.selections();
+    let products = columns.products();
+    columns.identities(&claims, &selections, &products);
+    columns.units(&claims, &kinds);
+    columns.folds();
+    columns.public();
+    columns.seals();
+    columns.bus();
+    let bits = config.shape.equation_bits(columns.largest());
+    columns.need(bits <= MAX_EQUATION_BITS, Rule::NoWrap, At::Shape);
+    columns.found.all()
 }
 
 impl Shape {
@@ -132,6 +102,7 @@ impl Shape {
 struct Columns<'a> {
     config: &'a InferenceConfig,
     sheet: &'a Sheet,
+    found: Findings<Rule>,
 }
 
 impl Columns<'_> {
@@ -143,35 +114,50 @@ impl Columns<'_> {
         self.sheet.fixed(column)[row]
     }
 
-    /// A flag, which must be zero beyond the rows of the running sums.
-    fn flag(
-        &self,
-        what: &'static str,
-        column: Column<Fixed>,
-        row: usize,
-    ) -> Result<bool, CheckError> {
-        let last = self.config.shape.last_row();
-        match self.value(column, row) {
-            0 => Ok(false),
-            1 if row < last => Ok(true),
-            value => Err(CheckError::Flag { what, row, value }),
-        }
+    /// Whether a flag is set; none is where the sums have ended. [`Self::flags`] has their rules.
+    fn is(&self, column: Column<Fixed>, row: usize) -> bool {
+        self.value(column, row) == 1 && row < self.config.shape.last_row()
     }
 
-    fn selectors(&self) -> Result<(), CheckError> {
-        let last = self.config.shape.last_row();
-        for row in 0..self.rows() {
-            let running = self.value(self.config.running, row);
-            if running != i64::from(row < last) {
-                let (what, value) = ("running", running);
-                return Err(CheckError::Flag { what, row, value });
-            }
-            let ends = self.value(self.config.ends, row);
-            if ends != i64::from(row == 0 || row == last) {
-                let (what, value) = ("ends", ends);
-                return Err(CheckError::Flag { what, row, value });
+    /// The only value whose flag is set.
+    fn one_of<T: Copy>(
+        &self,
+        flags: impl IntoIterator<Item = (T, Column<Fixed>)>,
+        row: usize,
+        rule: Rule,
+        at: At,
+    ) -> Option<T> {
+        let mut found = None;
+        for (value, column) in flags {
+            if self.is(column, row) {
+                self.need(found.is_none(), rule, at);
+                found.get_or_insert(value);
             }
         }
-        Ok(())
+        found
+    }
+
+    fn need(&self, holds: bool, rule: Rule, at: At) {
+        self.found.need(holds, rule, at);
+    }
+
+    fn equal(&self, expected: usize, got: i64, rule: Rule, at: At) {
+        let expected = i64::try_from(expected).unwrap_or(i64::MAX);
+        self.found.equal(expected, got, rule, at);
+    }
+
+    fn selectors(&self) {
+        let last = self.config.shape.last_row();
+        for row in 0..self.rows() {
+            let at = At::Row {
+                columns: "selectors",
+                row,
+            };
+            let running = self.value(self.config.running, row);
+            self.equal(usize::from(row < last), running, Rule::Running, at);
+            let ends = self.value(self.config.ends, row);
+            let expected = usize::from(row == 0 || row == last);
+            self.equal(expected, ends, Rule::Ends, at);
+        }
     }
 }

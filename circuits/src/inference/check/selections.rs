@@ -1,6 +1,7 @@
 //! Selections as chains of rows.
 
-use super::{CheckError, Columns};
+use super::{Columns, Rule};
+use crate::rules::At;
 
 /// A selection, read off its flags.
 pub(super) struct Chosen {
@@ -10,39 +11,37 @@ pub(super) struct Chosen {
 
 impl Columns<'_> {
     /// All selections: chains from their starts, with one number each.
-    pub(super) fn selections(&self) -> Result<Vec<Chosen>, CheckError> {
+    pub(super) fn selections(&self) -> Vec<Chosen> {
         let mut selections: Vec<Chosen> = Vec::new();
         let Some(columns) = &self.config.selection else {
-            return Ok(selections);
+            return selections;
         };
-        let section = "selections";
         let mut inside = false;
         for row in 0..self.rows() {
-            let fail = |what| Err(CheckError::Row { section, row, what });
-            let active = self.flag("index", columns.indices.active, row)?;
-            let start = self.flag("start of a selection", columns.start, row)?;
-            let more = self.flag("more indices", columns.more, row)?;
-            if !active {
-                if inside || start || more {
-                    return fail("flags on a row without an index");
-                }
+            let at = At::Row {
+                columns: "selections",
+                row,
+            };
+            let start = self.is(columns.start, row);
+            let more = self.is(columns.more, row);
+            if !self.is(columns.indices.active, row) {
+                self.need(!inside, Rule::SelectionEnds, at);
+                self.need(!(start || more), Rule::SelectionStarts, at);
+                inside = false;
                 continue;
             }
-            if start == inside {
-                return fail("not one chain from its start");
-            }
+            self.need(start != inside, Rule::SelectionChain, at);
             let id = self.value(columns.id, row);
-            if start {
-                selections.push(Chosen { id, rows: 0 });
-            }
-            if let Some(selection) = selections.last_mut() {
-                selection.rows += 1;
-                if selection.id != id {
-                    return fail("two numbers");
+            match selections.last_mut().filter(|_| inside) {
+                None => selections.push(Chosen { id, rows: 1 }),
+                Some(selection) => {
+                    selection.rows += 1;
+                    self.found
+                        .equal(selection.id, id, Rule::SelectionNumber, at);
                 }
             }
             inside = more;
         }
-        Ok(selections)
+        selections
     }
 }
