@@ -19,16 +19,6 @@ pub struct Case {
     pub hidden: Hidden,
 }
 
-impl Case {
-    /// Its inputs one by one, in their listed order.
-    pub fn given(&self) -> Vec<Vec<i32>> {
-        let places = self.graph.input_places();
-        places
-            .map(|(_, place)| self.inputs[place].to_vec())
-            .collect()
-    }
-}
-
 /// Small deterministic integers in `-half..=half`.
 fn noise(seed: u32, count: usize, half: i32) -> Vec<i32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);

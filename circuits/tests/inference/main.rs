@@ -31,13 +31,23 @@ mod sealing;
 
 use std::collections::BTreeMap;
 
-use graphs::cases;
+use graphs::{Case, cases};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
 use harness::LaidOut;
 use nascent_circuits::inference::InferenceCircuit;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::plan::{Hidden, plan_hidden};
+
+impl Case {
+    /// Its inputs one by one, in their listed order.
+    fn given(&self) -> Vec<Vec<i32>> {
+        let places = self.graph.input_places();
+        places
+            .map(|(_, place)| self.inputs[place].to_vec())
+            .collect()
+    }
+}
 
 fn lanes() -> [Lanes; 2] {
     let lanes = |units, folds, params, weights| Lanes {

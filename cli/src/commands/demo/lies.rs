@@ -5,7 +5,9 @@ use crate::evidence::{self, Known};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use nascent_compiler::infer::Profile;
-use nascent_ir::{CheckedGraph, Graph, Origins, Params};
+use nascent_ir::{
+    CheckedGraph, Embed, Graph, Node, Op, Origins, Params, PublicParam, Range, TensorId, TensorInfo,
+};
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, Provenance};
@@ -138,11 +140,48 @@ pub fn other_round(beacon: &Beacon) -> Result<String> {
     }
 }
 
+/// The files of a compiled model.
+struct Files {
+    graph: Graph,
+    params: Params,
+    profile: Profile,
+    origins: Origins,
+}
+
+impl Files {
+    fn read(model: &Path) -> Result<Self> {
+        Ok(Self {
+            graph: files::read(&model.join(GRAPH))?,
+            params: files::read(&model.join(PARAMS))?,
+            profile: files::read(&model.join(PROFILE))?,
+            origins: files::read(&model.join(ORIGINS))?,
+        })
+    }
+
+    /// Writes them so that they agree with each other.
+    fn write(mut self, folder: &Path) -> Result<()> {
+        let graph: CheckedGraph = self.graph.check().or_fail(Kind::Internal)?;
+        let architecture = graph.digest().or_fail(Kind::Internal)?;
+        self.profile.architecture = architecture;
+        self.origins.architecture = architecture;
+        std::fs::create_dir_all(folder).or_fail(Kind::Environment)?;
+        for (name, bytes) in [
+            (GRAPH, graph.encode().or_fail(Kind::Internal)?),
+            (PARAMS, self.params.encode().or_fail(Kind::Internal)?),
+            (PROFILE, self.profile.encode().or_fail(Kind::Internal)?),
+            (ORIGINS, self.origins.encode().or_fail(Kind::Internal)?),
+        ] {
+            files::write(&folder.join(name), &bytes)?;
+        }
+        Ok(())
+    }
+}
+
 /// A compiled model whose first table is another function, with profile and list of origins in
 /// agreement: what a publisher would write who wants other answers from the same weights.
 pub fn other_graph(model: &Path, other: &Path) -> Result<()> {
-    let mut graph: Graph = files::read(&model.join(GRAPH))?;
-    if let Some(table) = graph.tables.first_mut() {
+    let mut files = Files::read(model)?;
+    if let Some(table) = files.graph.tables.first_mut() {
         let least = table.values.iter().copied().min().unwrap_or(0);
         let half = table.values.len() / 2;
         // Its range stays what it was.
@@ -150,23 +189,44 @@ pub fn other_graph(model: &Path, other: &Path) -> Result<()> {
             *value = least + i32::from(*value == least);
         }
     }
-    let graph: CheckedGraph = graph.check().or_fail(Kind::Internal)?;
-    let architecture = graph.digest().or_fail(Kind::Internal)?;
-    let mut profile: Profile = files::read(&model.join(PROFILE))?;
-    profile.architecture = architecture;
-    let mut origins: Origins = files::read(&model.join(ORIGINS))?;
-    origins.architecture = architecture;
-    let params: Params = files::read(&model.join(PARAMS))?;
-    std::fs::create_dir_all(other).or_fail(Kind::Environment)?;
-    for (name, bytes) in [
-        (GRAPH, graph.encode().or_fail(Kind::Internal)?),
-        (PARAMS, params.encode().or_fail(Kind::Internal)?),
-        (PROFILE, profile.encode().or_fail(Kind::Internal)?),
-        (ORIGINS, origins.encode().or_fail(Kind::Internal)?),
-    ] {
-        files::write(&other.join(name), &bytes)?;
-    }
-    Ok(())
+    files.write(other)
+}
+
+/// A compiled model with an embedding more, whose table is a public one by the list of origins; the
+/// parameters have other numbers.
+pub fn other_embedding(model: &Path, other: &Path) -> Result<()> {
+    const ROWS: u32 = 4;
+    const WIDTH: u32 = 3;
+    let mut files = Files::read(model)?;
+    let graph = &mut files.graph;
+    let range = Range::new(-1, 1);
+    let mut push = |name: &str, op, shape: &[u32], range| {
+        let output = TensorId(graph.nodes.len() as u32);
+        let (name, shape) = (name.to_owned(), shape.to_vec());
+        graph.nodes.push(Node {
+            name: name.clone(),
+            op,
+            output,
+        });
+        graph.tensors.push(TensorInfo { name, shape, range });
+        output
+    };
+    let table = push("embedding", Op::Param, &[ROWS, WIDTH], range);
+    let ids = push("ids", Op::Input, &[2], Range::new(0, i64::from(ROWS) - 1));
+    let rows = push("rows", Op::Embed(Embed { table, ids }), &[2, WIDTH], range);
+    graph.inputs.push(ids);
+    graph.outputs.push(rows);
+    let listed = vec![0; (ROWS * WIDTH) as usize];
+    let mut held = listed.clone();
+    held.iter_mut().take(1).for_each(|value| *value = 1);
+    let param = PublicParam {
+        param: table,
+        values: listed,
+    };
+    files.origins.public.push(param);
+    files.origins.public.sort_by_key(|public| public.param);
+    files.params.values.insert(table, held);
+    files.write(other)
 }
 
 /// A version's name that would print as a line of the verifier's; gives the reason of the refusal.

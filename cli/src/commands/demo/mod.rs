@@ -408,6 +408,7 @@ impl Demo<'_> {
             lies::written_verdict(&honest)?,
         );
         refuse("a graph that is not the model", self.other_graph()?);
+        refuse("an embedding beside its list", self.other_embedding()?);
         Ok(refused.into())
     }
 
@@ -438,6 +439,26 @@ impl Demo<'_> {
             Ok(_) => Err(Failure::new(
                 Kind::Internal,
                 "a graph that is not the model was ACCEPTED",
+            )
+            .help("please report this")),
+        }
+    }
+
+    /// An embedding whose table no contraction uses, with other numbers than the list of origins has: the
+    /// relayout's circuit holds them, and the prover says which cell has no proof.
+    fn other_embedding(&self) -> Result<String> {
+        lies::other_embedding(&self.folder.join("model"), &self.folder.join("embedding"))?;
+        match self.run_command(
+            "prove relayout @embedding --plan @plan.nsc --evidence @beacon.nsc --secret @secret \
+             --development-srs --out @embedding.relayout --force",
+        ) {
+            Err(failure) if failure.kind() == Kind::Input => {
+                Ok(failure.messages().last().cloned().unwrap_or_default())
+            }
+            Err(failure) => Err(failure),
+            Ok(_) => Err(Failure::new(
+                Kind::Internal,
+                "an embedding that the list does not have was PROVED",
             )
             .help("please report this")),
         }
