@@ -2,7 +2,8 @@
 
 use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context};
-use nascent_prover::estimate::CostModel;
+use nascent_circuits::tile::TileParams;
+use nascent_prover::estimate::{CostModel, TileCost};
 
 /// Bytes of an element of a model that is being lowered: the largest tensors are a quarter of all, and
 /// have 8 bytes.
@@ -26,7 +27,15 @@ impl Context {
 
     /// Refuses to derive a verifying key that takes more than the caller allows.
     pub fn allow_key(&self, layout: u64, k: u32, fixed_columns: usize) -> Result<()> {
-        let needed = self.key_memory(layout, k, fixed_columns);
+        self.allow(self.key_memory(layout, k, fixed_columns))
+    }
+
+    /// The same of a tile's, which is a circuit of as many rows as the file says.
+    pub fn allow_tile_key(&self, params: &TileParams) -> Result<()> {
+        self.allow(CostModel::REFERENCE.peak_memory(&TileCost::new(params), 0))
+    }
+
+    fn allow(&self, needed: u64) -> Result<()> {
         if needed <= self.budget.0 {
             return Ok(());
         }

@@ -54,6 +54,36 @@ impl Known<'_> {
     }
 }
 
+impl Known<'_> {
+    /// What is known of blocks or keys from elsewhere was of use for one of a plan's values.
+    ///
+    /// # Errors
+    /// There is none of the kind: then nothing was held against it.
+    pub fn check_used(&self, values: &[Checked<'_>]) -> Result<()> {
+        let block = |of: &Checked<'_>| of.finding.block_hash().is_some();
+        let vrf = |of: &Checked<'_>| matches!(of.value.source, BeaconSource::Vrf { .. });
+        let missing = [
+            (
+                !self.blocks.is_empty() && !values.iter().any(block),
+                "block",
+            ),
+            (
+                !self.vrf_keys.is_empty() && !values.iter().any(vrf),
+                "VRF's output",
+            ),
+        ];
+        match missing.iter().find(|(missing, _)| *missing) {
+            Some((_, what)) => {
+                let message = format!(
+                    "no value of the beacon is a {what}, so what you know of it holds nothing"
+                );
+                Err(Failure::new(Kind::Refused, message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 impl Checked<'_> {
     /// Whether it is shown that nobody made the value to suit.
     pub fn is_established(&self) -> bool {

@@ -50,7 +50,9 @@ where
 {
     let expected = kind_name(T::MAGIC);
     let help = match what_is(bytes) {
-        Some(name) if name != expected => format!("this is a {name}; `nascent inspect` tells more"),
+        Some(name) if name != expected => {
+            format!("the file is of the kind '{name}'; `nascent inspect` tells more")
+        }
         _ => "get the file again, whole, from where it was published".to_owned(),
     };
     let decoded = T::decode(bytes);

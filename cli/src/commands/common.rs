@@ -89,6 +89,22 @@ impl PreviousPlans {
     }
 }
 
+/// Earlier plans that were given are those that a plan inherits from.
+pub fn check_previous(previous: &[Plan], plan: Option<&Plan>) -> Result<()> {
+    let from = plan.map(|plan| plan.model.inherits_from());
+    for earlier in previous {
+        let digest = earlier.digest().or_fail(Kind::Input)?;
+        if !from.as_ref().is_some_and(|from| from.contains(&digest)) {
+            let message = format!(
+                "REFUSED: the earlier plan {} is none that the plan inherits weights from",
+                hex::encode(digest)
+            );
+            return Err(Failure::new(Kind::Refused, message));
+        }
+    }
+    Ok(())
+}
+
 /// Plans as the compiler takes them.
 pub fn earlier<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Result<Vec<Earlier<'a>>> {
     let earlier = plans.into_iter().map(|plan| {

@@ -307,7 +307,8 @@ pub fn show_outputs(context: &Context, ports: &[Port], values: &[i64]) -> Vec<se
         let real = port.dequantize(own.iter().copied());
         let first: Vec<String> = real.iter().take(16).map(|v| format!("{v:.5}")).collect();
         let more = if real.len() > 16 { " .." } else { "" };
-        context.result(format!("{:<18}{}{more}", port.name, first.join(" ")));
+        let name = Quoted(&port.name).to_string();
+        context.result(format!("{name:<18}{}{more}", first.join(" ")));
         shown.push(json!({
             "name": port.name, "shape": port.shape, "values": real, "integers": own,
         }));
@@ -803,6 +804,7 @@ impl Graphs {
             let profile: Profile = files::read(profile)?;
             let plan = args.plan.map(common::read_plan).transpose()?;
             let previous = args.previous.read()?;
+            common::check_previous(&previous, plan.as_ref().map(|plan| &plan.plan))?;
             let earlier = common::earlier(&previous)?;
             let planned = plan.as_ref().map(|plan| Planned {
                 spec: &plan.plan.model,

@@ -149,11 +149,14 @@ pub fn store(context: &Context) -> KeyStore {
 }
 
 /// Generates the verifying key of a kind of tile anew.
+///
+/// # Errors
+/// A key that takes more memory than the caller allows, before it is taken.
 pub fn derive(context: &Context, params: TileParams, srs: &[u8; 32]) -> Result<VerifyingKey> {
+    context.allow_tile_key(&params)?;
     let loaded = srs::load(context, srs, params.k)?;
     context.note(format!("deriving the verifying key of 2^{} rows", params.k));
-    let keys = TileKeys::generate(params, &loaded).map_err(key_failure)?;
-    Ok(keys.verifying_key().clone())
+    TileKeys::derive(&params, &loaded).map_err(key_failure)
 }
 
 /// Errors of key generation.

@@ -352,6 +352,15 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         ));
     }
     let covers = covers(args)?;
+    let mut open: Vec<String> = args.keys.open_keys(origin.is_known()).into_iter().collect();
+    open.extend(covers.as_ref().and_then(open_numbers));
+    if args.plan.is_some() && tiles_of.is_none() {
+        open.push(
+            "that the deviates are of the plan that you gave: the relayout names its model alone; give \
+             the commitment to the tiles (--commitment), or verify the chain"
+                .to_owned(),
+        );
+    }
     if let Some(Ok(of)) = &covers {
         context.result(format!(
             "{:<18}{} are deviates, each element of {} sampled tensors; {} are public",
@@ -390,8 +399,7 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
     json["commitment"] = json!(published.map(|published| hex::encode(published.digest())));
     json["proof_bytes"] = bundle.proof.len().into();
     json["verify_seconds"] = time.as_secs_f64().into();
-    let open = args.keys.open_keys(origin.is_known());
-    Ok(Outcome::unless_open(json, open.into_iter().collect()))
+    Ok(Outcome::unless_open(json, open))
 }
 
 /// The commitment's tiles are those of the plan that was given, and of its beacon value if that is a
@@ -455,6 +463,20 @@ fn covers(args: &VerifyArgs<'_>) -> Result<Option<Covers>> {
         origins: &origins,
     };
     Ok(Some(coverage(&[list], &graph)))
+}
+
+/// What a list leaves open that a caller who gave plan, architecture and list asked for.
+fn open_numbers(covers: &Covers) -> Option<String> {
+    match covers {
+        Ok(of) if of.chosen == 0 => None,
+        Ok(of) => Some(format!(
+            "what {} of the architecture's numbers are: the publisher chose them",
+            count(of.chosen)
+        )),
+        Err(error) => Some(format!(
+            "that these are all weights of the plan's model: {error}"
+        )),
+    }
 }
 
 /// What is left open, below what is not proved.

@@ -83,6 +83,10 @@ pub struct Args {
     /// for keys that you know from elsewhere
     #[arg(long, conflicts_with = "rederive_key")]
     accept_keys: bool,
+    /// Of a chain, with its plan: take answers of weights whose origin is only declared, such as
+    /// trained ones
+    #[arg(long)]
+    accept_declared: bool,
     /// Refuse a file of another kind
     #[arg(long, value_name = "KIND")]
     expect: Option<Subject>,
@@ -241,7 +245,8 @@ impl Args {
         }
         let all = [Initialization, Answer, Relayout, Chain];
         let of_plan = [Initialization, Chain];
-        let options: [(&str, bool, &[Subject]); 17] = [
+        let options: [(&str, bool, &[Subject]); 18] = [
+            ("--accept-declared", self.accept_declared, &[Chain]),
             ("--plan", self.plan.is_some(), &all),
             (
                 "--beacon-value",
@@ -290,11 +295,13 @@ impl Args {
                 ));
             }
         }
-        if subject != Chain
-            && (self.rules.rules.is_some() || self.rules.preset.is_some())
-            && self.model.is_none()
-        {
+        if (self.rules.rules.is_some() || self.rules.preset.is_some()) && self.model.is_none() {
             return usage("rules are for comparing a model: give it with --model".to_owned());
+        }
+        if !self.previous.is_empty() && self.model.is_none() {
+            return usage(
+                "earlier plans are for comparing a model: give it with --model".to_owned(),
+            );
         }
         if subject == Answer && self.plan.is_some() && self.model.is_none() {
             return usage(
@@ -324,6 +331,25 @@ impl Args {
             return usage(format!("to derive the key of this file, give {needs}"));
         }
         Ok(())
+    }
+
+    /// Whether something was given that says which plan it has to be.
+    pub fn names_a_plan(&self) -> bool {
+        let beacon = &self.beacon;
+        let value = beacon.beacon_value.is_some() || beacon.beacon_file.is_some();
+        let known = !self.block_hash.is_empty() || !self.vrf_key.is_empty();
+        let plan = self.plan.is_some() || self.model.is_some();
+        plan || value || known || !beacon.evidence.is_empty()
+    }
+
+    /// Whether a plan was given.
+    pub fn plan_given(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// Whether answers of weights that are only declared are what the caller asks for.
+    pub fn accepts_declared(&self) -> bool {
+        self.accept_declared
     }
 
     /// What is to be said of keys that nothing shows to be the circuits'.
@@ -438,9 +464,12 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
     let used: Vec<[u8; 32]> = bundle.streams.iter().map(|of| of.vk_digest).collect();
     args.check_keys_used(&used)?;
     let previous = args.previous.read()?;
+    common::check_previous(&previous, Some(&bundle.plan))?;
     let compared = compare(args, &bundle, &common::earlier(&previous)?)?;
-    let values = evidence::check(&bundle.beacon, &args.known())
-        .map_err(|failure| failure.context(format!("REFUSED: {}", args.bundle.display())))?;
+    let refused = || format!("REFUSED: {}", args.bundle.display());
+    let known = args.known();
+    let values = evidence::check(&bundle.beacon, &known).doing(refused())?;
+    known.check_used(&values).doing(refused())?;
     let keys = find_keys(context, args, &bundle)?;
     let published = args
         .commitment
@@ -497,10 +526,20 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
         .collect();
     json["verify_seconds"] = time.as_secs_f64().into();
     let known = origins.iter().all(|origin| origin.is_known());
-    Ok(Outcome::unless_open(
-        json,
-        args.open_keys(known).into_iter().collect(),
-    ))
+    let mut open: Vec<String> = args.open_keys(known).into_iter().collect();
+    open.extend(open_beacon(compared, &values));
+    Ok(Outcome::unless_open(json, open))
+}
+
+/// What is to be said of a beacon value that the publisher could have made.
+pub fn open_beacon(compared: Compared, values: &[Checked<'_>]) -> Option<String> {
+    let established = !values.is_empty() && values.iter().all(Checked::is_established);
+    (!established && !compared.beacon).then(|| {
+        "that the publisher could not choose the beacon value: nothing establishes it; give it as you \
+         know it (--beacon-value, --beacon-file, --evidence), or what it rests on (--block-hash, \
+         --vrf-key)"
+            .to_owned()
+    })
 }
 
 /// Verifies; gives the time that it took.
@@ -622,7 +661,11 @@ pub fn compare(args: &Args, bundle: &InitBundle, earlier: &[Earlier<'_>]) -> Res
         let named: Vec<Earlier<'_>> = named.copied().collect();
         let model = common::compile_after(path, name, rules, &named, &redrawn)?;
         if model.spec != *claimed {
-            return Err(differs("model, or other rules"));
+            let what = match args.rules.rules.is_some() || args.rules.preset.is_some() {
+                true => "model, or other rules",
+                false => "model, or other rules than the default's (give them: --rules FILE)",
+            };
+            return Err(differs(what));
         }
         compared.model = true;
     }

@@ -38,10 +38,20 @@ impl TileKeys {
     pub fn generate(params: TileParams, srs: &Srs) -> Result<Self, KeyError> {
         check_size(&params, srs)?;
         let (constraints, columns) = columns(&params)?;
-        let commitments = fast::commit(srs, columns.len(), |index| columns[index].clone());
-        let vk = export_key(&constraints, &params, &commitments)?;
+        let vk = commit(&constraints, &columns, &params, srs)?;
         let key = Key::new(constraints, params.k, |index| columns[index].clone())?;
         Ok(Self { params, key, vk })
+    }
+
+    /// Generates the verifier's key alone: half the memory of both.
+    ///
+    /// # Errors
+    ///
+    /// As [`TileKeys::generate`].
+    pub fn derive(params: &TileParams, srs: &Srs) -> Result<VerifyingKey, KeyError> {
+        check_size(params, srs)?;
+        let (constraints, columns) = columns(params)?;
+        commit(&constraints, &columns, params, srs)
     }
 
     /// Generates the prover's key for a verifying key that is at hand, which saves committing to
@@ -102,6 +112,16 @@ impl TileKeys {
 fn columns(params: &TileParams) -> Result<(ConstraintSystem<Fr>, Vec<Vec<Fr>>), KeyError> {
     let circuit = TileCircuit::shape(params.clone());
     Ok(fast::fixed_columns(&circuit, params.k)?)
+}
+
+fn commit(
+    constraints: &ConstraintSystem<Fr>,
+    columns: &[Vec<Fr>],
+    params: &TileParams,
+    srs: &Srs,
+) -> Result<VerifyingKey, KeyError> {
+    let commitments = fast::commit(srs, columns.len(), |index| columns[index].clone());
+    export_key(constraints, params, &commitments)
 }
 
 fn export_key(

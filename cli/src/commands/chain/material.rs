@@ -1,5 +1,6 @@
 //! What a chain carries beside its proofs, decoded once.
 
+use crate::commands::structure::Structure;
 use crate::failure::{Classify, Failure, Kind, Result};
 use nascent_compiler::infer::Profile;
 use nascent_ir::{CheckedGraph, Origins};
@@ -58,6 +59,16 @@ pub struct Material {
 }
 
 impl Material {
+    /// Takes graphs that were lowered again for those that are not attached.
+    pub fn learn(&mut self, structures: &[Structure]) -> Result<()> {
+        for lowering in structures.iter().filter_map(Structure::lowering) {
+            let digest = lowering.graph.digest().or_fail(Kind::Internal)?;
+            let graph = self.graphs.entry(digest);
+            graph.or_insert_with(|| lowering.graph.clone());
+        }
+        Ok(())
+    }
+
     /// Decodes the files; each must be one that a proof of the chain names.
     pub fn read(chain: &Provenance) -> Result<Self> {
         let named = Named::of(chain);
@@ -96,16 +107,24 @@ impl Material {
     }
 }
 
-/// Files by digest, all of them named.
+/// Files by digest, all of them named, and one for each.
 fn known<T>(
     what: &str,
     named: &BTreeSet<&[u8; 32]>,
     files: impl Iterator<Item = Result<([u8; 32], T)>>,
 ) -> Result<BTreeMap<[u8; 32], T>> {
-    let known: BTreeMap<_, _> = files.collect::<Result<_>>()?;
-    if known.keys().all(|digest| named.contains(digest)) {
-        return Ok(known);
+    let refused = |message| Err(Failure::new(Kind::Refused, message));
+    let mut known = BTreeMap::new();
+    for file in files {
+        let (digest, file) = file?;
+        if !named.contains(&digest) {
+            return refused(format!(
+                "an attached {what} is of none of the chain's proofs"
+            ));
+        }
+        if known.insert(digest, file).is_some() {
+            return refused(format!("two attached files are the {what} of one thing"));
+        }
     }
-    let message = format!("an attached {what} is of none of the chain's proofs");
-    Err(Failure::new(Kind::Refused, message))
+    Ok(known)
 }

@@ -61,9 +61,17 @@ pub struct Story {
     pub steps: Vec<StepStory>,
     /// What no step shows.
     pub open: Vec<String>,
-    /// Of each version, whether all of it is shown: for an initial one, that it has the initial
-    /// weights.
-    pub whole: Vec<bool>,
+    /// What is shown of each version.
+    pub whole: Vec<Wholeness>,
+}
+
+/// What is shown of a version whose weights a plan derives.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wholeness {
+    /// Its numbers are counted, and the publisher chose none, nor their cells.
+    pub counted: bool,
+    /// That, its structure, and that the keys are the circuits': it has the initial weights.
+    pub all: bool,
 }
 
 /// A key of the chain's proofs.
@@ -131,8 +139,8 @@ pub fn tell(
             structure,
             knows_keys: view.knows_keys(),
         };
-        let step = of.tell()?;
-        whole.push(step.nature == Nature::Proved);
+        let (step, shown) = of.tell()?;
+        whole.push(shown);
         steps.push(step);
         let name = &version.name;
         let answers = (1..).zip(&report.answers);
@@ -313,7 +321,7 @@ struct Weights<'a> {
 }
 
 impl Weights<'_> {
-    fn tell(&self) -> Result<StepStory> {
+    fn tell(&self) -> Result<(StepStory, Wholeness)> {
         let version = self.version;
         let mut facts = vec![
             ("architecture", hex::encode(version.architecture)),
@@ -325,7 +333,9 @@ impl Weights<'_> {
         }
         match &version.origin {
             OriginReport::Initial(relayouts) => self.initial(relayouts, facts),
-            OriginReport::Declared { from, words } => Ok(self.declared(from, words, facts)),
+            OriginReport::Declared { from, words } => {
+                Ok((self.declared(from, words, facts), Wholeness::default()))
+            }
         }
     }
 
@@ -379,7 +389,7 @@ impl Weights<'_> {
         &self,
         relayouts: &[RelayoutSummary],
         mut facts: Vec<(&'static str, String)>,
-    ) -> Result<StepStory> {
+    ) -> Result<(StepStory, Wholeness)> {
         let (name, several) = (&self.version.name, self.chain.initializations.len() > 1);
         let (mut shown, mut open) = (Vec::new(), Vec::new());
         for relayout in relayouts {
@@ -414,12 +424,10 @@ impl Weights<'_> {
             ),
         }
         self.graph(true, &mut shown, &mut open);
-        if has_hidden_answers(self.chain, self.version)
-            && !self
-                .material
-                .graphs
-                .contains_key(&self.version.architecture)
-        {
+        let graphs = &self.material.graphs;
+        let cells = !has_hidden_answers(self.chain, self.version)
+            || graphs.contains_key(&self.version.architecture);
+        if !cells {
             open.push(
                 "that the circuit of hidden values has the weights in the relayout's cells: the \
                  architecture is not attached"
@@ -434,8 +442,13 @@ impl Weights<'_> {
             );
         }
         let chosen = covered.as_ref().map(|of| of.coverage.chosen);
-        let whole = self.structure.is_shown() && self.knows_keys && chosen == Some(0);
-        Ok(StepStory {
+        let counted = cells && chosen == Some(0);
+        let whole = self.structure.is_shown() && self.knows_keys && counted;
+        let shown_of = Wholeness {
+            counted,
+            all: whole,
+        };
+        let step = StepStory {
             nature: if whole {
                 Nature::Proved
             } else {
@@ -453,7 +466,8 @@ impl Weights<'_> {
             facts,
             shown,
             open,
-        })
+        };
+        Ok((step, shown_of))
     }
 
     fn declared(

@@ -4,7 +4,7 @@ use super::gather::refused;
 use super::keys::ChainKeys;
 use super::material::{Material, Named};
 use super::picture::svg;
-use super::story::{Story, View, tell};
+use super::story::{Story, View, Wholeness, tell};
 use crate::commands::common::{self, DEVELOPMENT_NOTICE};
 use crate::commands::inference;
 use crate::commands::inspect::read_key;
@@ -12,14 +12,14 @@ use crate::commands::srs;
 use crate::commands::structure::{self, ModelFile, Structure};
 pub use crate::commands::verify::Compared;
 use crate::commands::verify::{self, Args};
-use crate::evidence;
+use crate::evidence::{self, Checked};
 use crate::failure::{Explain, Failure, Kind, Result};
 use crate::files;
 use crate::fills;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
 use nascent_circuits::inference::plan::Hidden;
-use nascent_verifier::provenance::Origin;
+use nascent_verifier::provenance::{Origin, OriginReport, VersionReport};
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     CommitmentData, Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance,
@@ -65,20 +65,23 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
             .map_err(|failure| failure.context("beacon").context(refused()))
     });
     let values = values.collect::<Result<Vec<_>>>()?;
+    let of_last = values.last().map_or(&[][..], Vec::as_slice);
+    args.known().check_used(of_last).doing(refused())?;
     let given = args.keys().iter().map(|path| read_key(path));
     let given = given.collect::<Result<Vec<_>>>()?;
     let used: Vec<[u8; 32]> = Named::of(&chain).keys.into_iter().copied().collect();
     args.check_keys_used(&used)?;
-    let material = Material::read(&chain).doing(refused())?;
+    let mut material = Material::read(&chain).doing(refused())?;
     let keys = ChainKeys::find(context, &chain, &material, &given, args.rederives())?;
-    check_public(&chain, &material).doing(refused())?;
-    check_cells(context, &chain, &material).doing(refused())?;
     let (report, time) = check(&chain, |digest| keys.get(digest), &srs).doing(refused())?;
     let model = args.model().map(|path| ModelFile::read(context, path));
     let model = model.transpose()?;
     let structures =
         structure::of_chain(model.as_ref(), &chain, &material, &report.versions, &plans);
     let structures = structures.doing(refused())?;
+    material.learn(&structures)?;
+    check_public(&chain, &material).doing(refused())?;
+    check_cells(context, &chain, &material).doing(refused())?;
     let known = keys.uses().iter().all(|of| of.origin.is_known());
     let view = View {
         compared,
@@ -129,37 +132,93 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
                 "name": version.name,
                 "linked_to_initial_weights": initial,
                 "graph_is_the_model": shown,
-                "has_the_initial_weights": initial && *whole,
+                "has_the_initial_weights": initial && whole.all,
             })
         })
         .collect();
     let mut open: Vec<String> = args.open_keys(known).into_iter().collect();
-    if args.model().is_some() {
-        let each = report.versions.iter().zip(&structures).zip(&story.whole);
-        for ((version, structure), whole) in each {
-            let name = Quoted(&version.name);
-            match structure {
-                Structure::Open(why) => open.push(format!(
-                    "that the integer graph of {name} is the model that you gave: {why}"
-                )),
-                Structure::Shown { .. } if report.is_initial(&version.name) => {
-                    if known && !whole {
-                        open.push(format!(
-                            "that {name} has the initial weights: some of its numbers are chosen by \
-                             the publisher, or not counted"
-                        ));
-                    }
-                }
-                Structure::Shown { .. } if structure.other_numbers() > 0 => open.push(format!(
-                    "that the numbers of {name} which are no weights are the model's: its weights \
-                     are declared, and {} numbers beside them are the publisher's too",
-                    count(structure.other_numbers())
-                )),
-                Structure::Shown { .. } | Structure::OtherPlan => {}
+    open.extend(open_beacons(&chain, compared, &values));
+    for ((version, structure), whole) in report.versions.iter().zip(&structures).zip(&story.whole) {
+        open.extend(open_version(args, &chain, version, structure, *whole));
+    }
+    Ok(Outcome::unless_open(json, open))
+}
+
+/// Beacon values that their publisher could have made; what the caller knows is the last plan's.
+fn open_beacons(
+    chain: &Provenance,
+    compared: Compared,
+    values: &[Vec<Checked<'_>>],
+) -> Vec<String> {
+    let plans = chain.initializations.len();
+    let each = (1..).zip(values).filter_map(|(number, values)| {
+        let compared = match number == plans {
+            true => compared,
+            false => Compared::default(),
+        };
+        let open = verify::open_beacon(compared, values)?;
+        Some(match plans {
+            1 => open,
+            _ => format!("of plan {number}: {open}"),
+        })
+    });
+    each.collect()
+}
+
+/// What a caller asked to be shown of a version, by giving model or plan, and was not.
+fn open_version(
+    args: &Args,
+    chain: &Provenance,
+    version: &VersionReport,
+    structure: &Structure,
+    whole: Wholeness,
+) -> Option<String> {
+    let name = Quoted(&version.name);
+    let last = chain.initializations.len().checked_sub(1);
+    match &version.origin {
+        OriginReport::Initial(relayouts) => {
+            let own = relayouts.iter().map(|of| of.initialization).max();
+            if args.names_a_plan() && own != last {
+                return Some(format!(
+                    "that {name} is what you gave plan, model or beacon value for: its weights are an \
+                     earlier plan's"
+                ));
+            }
+        }
+        OriginReport::Declared { .. } => {
+            let mut answers = chain.answers.iter();
+            let answers = answers.any(|answer| {
+                let of = chain.versions.get(usize::from(answer.version));
+                of.is_some_and(|of| of.name == version.name)
+            });
+            if args.plan_given() && answers && !args.accepts_declared() {
+                return Some(format!(
+                    "that answers of {name} are by weights of the plan that you gave: where its weights \
+                     come from is declared (--accept-declared takes it)"
+                ));
             }
         }
     }
-    Ok(Outcome::unless_open(json, open))
+    args.model()?;
+    match structure {
+        Structure::Open(why) => Some(format!(
+            "that the integer graph of {name} is the model that you gave: {why}"
+        )),
+        Structure::Shown { .. } if matches!(version.origin, OriginReport::Initial(_)) => {
+            (!whole.counted).then(|| {
+                format!(
+                    "that {name} has the initial weights: some of its numbers are chosen by the \
+                     publisher, or not counted"
+                )
+            })
+        }
+        Structure::Shown { .. } if structure.other_numbers() > 0 => Some(format!(
+            "that the numbers of {name} which are no weights are the model's: its weights are declared, \
+             and {} numbers beside them are the publisher's too",
+            count(structure.other_numbers())
+        )),
+        Structure::Shown { .. } | Structure::OtherPlan => None,
+    }
 }
 
 /// What of a chain a published commitment is to.

@@ -1,6 +1,6 @@
 //! Contractions with constant weights: rounding, biases, multipliers, and the proved bound.
 
-use super::map::linear;
+use super::map::{NEAR_MULTIPLIER, beyond, linear};
 use super::{Lower, Numbers, Quant, dims, rounded};
 use crate::infer::derived::{Exact, Source};
 use crate::infer::error::{InferError, Result};
@@ -182,11 +182,31 @@ impl Contraction {
             (Some(scales), None) => {
                 let ratio = scales.iter().copied().fold(0.0, f64::max) * x.scale / step * full;
                 let fits = |n: &u8| ratio / libm::exp2(f64::from(*n)) <= most;
-                (0..MOST_FACTOR).find(fits).unwrap_or(MOST_FACTOR)
+                let found = (0..=MOST_FACTOR).find(fits);
+                // Cut, the multiplier would be another gain.
+                found.ok_or_else(|| beyond(&lower.name(y)))?
             }
             (_, factor) => factor.unwrap_or(0),
         };
         let by = libm::exp2(f64::from(factor));
+        let (weights, scales) = match (w.source, tied, scales) {
+            // Small channels keep their gain beside those that the factor is for.
+            (None, None, Some(_)) if factor > 0 => {
+                let scales = w.fitting(top, floor * by);
+                (w.rounded(scales.as_deref(), top), scales)
+            }
+            (_, _, scales) => {
+                let least = scales
+                    .iter()
+                    .flatten()
+                    .copied()
+                    .fold(f64::INFINITY, f64::min);
+                if least < floor * by * (NEAR_MULTIPLIER / LEAST_MULTIPLIER) {
+                    return Err(beyond(&lower.name(y)));
+                }
+                (weights, scales)
+            }
+        };
         let unit = |scale: f64| scale * x.scale / by;
         let multiplier = |scale: &f64| (unit(*scale) / step * full).round().clamp(1.0, most) as i32;
         let mut multipliers = Numbers {

@@ -345,7 +345,6 @@ impl Lower<'_> {
                 let fits = |n: &u32| unit / libm::exp2(f64::from(*n)) / step <= most;
                 let by = 1_i32 << powers.find(fits).ok_or_else(|| beyond(name))?;
                 let times = |factor: i32| factor.checked_mul(by).ok_or_else(|| beyond(name));
-                let multiplier = (unit / f64::from(by) / step * full).round().max(1.0);
                 let b = match b {
                     Some((b, cb)) => Some((b, times(cb)?)),
                     None => None,
@@ -357,14 +356,37 @@ impl Lower<'_> {
                     b,
                     c,
                 };
-                Ok((pre, Multiplier::Const(multiplier as u32), step))
+                let multiplier = unit / f64::from(by) / step * full;
+                let multiplier = self.near(name, &pre, multiplier)?;
+                Ok((pre, multiplier, step))
             }
             Pre::Product { .. } => {
                 let step = self.doubled(name, step, |step| unit / step <= most)?;
-                let multiplier = (unit / step * full).round().max(1.0);
-                Ok((pre, Multiplier::Const(multiplier as u32), step))
+                let multiplier = self.near(name, &pre, unit / step * full)?;
+                Ok((pre, multiplier, step))
             }
         }
+    }
+
+    /// The multiplier as an integer. One that is far from it would be another gain than the model's,
+    /// unless the result is zero either way.
+    fn near(&self, name: &str, pre: &Pre, multiplier: f64) -> Result<Multiplier> {
+        let whole = multiplier.round().max(1.0);
+        if multiplier < NEAR_MULTIPLIER {
+            let most = |id: TensorId| self.builder.info(id).range.magnitude() as f64;
+            let largest = match *pre {
+                Pre::Linear { a, ca, b, c } => {
+                    let term = |id, factor: i32| most(id) * f64::from(factor).abs();
+                    let b = b.map_or(0.0, |(b, cb)| term(b, cb));
+                    term(a, ca) + b + (c as f64).abs()
+                }
+                Pre::Product { a, b } => most(a) * most(b),
+            };
+            if largest * multiplier.max(whole) >= libm::exp2(f64::from(self.shift()) - 1.0) {
+                return Err(beyond(name));
+            }
+        }
+        Ok(Multiplier::Const(whole as u32))
     }
 
     fn scaled(&mut self, name: &str, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
@@ -413,6 +435,9 @@ pub(super) fn doublings(step: f64, fits: impl Fn(f64) -> bool) -> u8 {
     let doubled = |n: &u8| fits(step * libm::exp2(f64::from(*n)));
     (0..MAX_DOUBLINGS).find(doubled).unwrap_or(MAX_DOUBLINGS)
 }
+
+/// Least multiplier that is near enough to the one that it stands for: within a thirty-second.
+pub(super) const NEAR_MULTIPLIER: f64 = 16.0;
 
 /// Steps of an added constant for each step of the activation.
 const OFFSET_STEPS: i32 = 64;
