@@ -125,12 +125,41 @@ pub fn prefix(architecture: &Digest32, vk: &Digest32, srs: &Digest32) -> Digest3
     transcript_prefix(vk, srs, &statement)
 }
 
-/// What the key of an inference's circuit is of: an architecture, and whether inputs and outputs are
-/// hidden. The circuits are different ones, and none of them serves for a statement of another kind:
-/// the digest of a hidden list could else be a public value.
-pub fn key_subject(architecture: &Digest32, (inputs, outputs): (bool, bool)) -> Digest32 {
-    let hidden = [u8::from(inputs), u8::from(outputs)];
-    tagged("nascent inference circuit v1", &[architecture, &hidden])
+/// A list of values of a statement, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// In the instance, one by one.
+    Public(u64),
+    /// Behind a digest.
+    Hidden(u64),
+}
+
+impl Listed {
+    fn of(values: &[i64], hidden: Option<Hidden>) -> Self {
+        match hidden {
+            Some(hidden) => Self::Hidden(hidden.count.into()),
+            None => Self::Public(values.len() as u64),
+        }
+    }
+
+    fn bytes(self) -> [u8; 9] {
+        let (kind, count) = match self {
+            Self::Public(count) => (0, count),
+            Self::Hidden(count) => (1, count),
+        };
+        let mut bytes = [kind; 9];
+        bytes[1..].copy_from_slice(&count.to_be_bytes());
+        bytes
+    }
+}
+
+/// What the key of an inference's circuit is of: an architecture, and how many inputs and outputs are
+/// public or hidden. The instance is one list of field elements; a key that serves one division of it
+/// serves no other: the digest of a hidden list could else be a public value, and rows before a digest,
+/// which nothing reads, could pass for outputs.
+pub fn key_subject(architecture: &Digest32, inputs: Listed, outputs: Listed) -> Digest32 {
+    let counts = [inputs.bytes(), outputs.bytes()].concat();
+    tagged("nascent inference circuit v2", &[architecture, &counts])
 }
 
 impl Format for InferenceBundle {
@@ -317,11 +346,9 @@ fn check_statement(
             got: *vk.digest(),
         });
     }
-    let hidden = (
-        bundle.hidden_inputs.is_some(),
-        bundle.hidden_outputs.is_some(),
-    );
-    if vk.subject() != Some(&key_subject(&bundle.architecture, hidden)) {
+    let inputs = Listed::of(&bundle.inputs, bundle.hidden_inputs);
+    let outputs = Listed::of(&bundle.outputs, bundle.hidden_outputs);
+    if vk.subject() != Some(&key_subject(&bundle.architecture, inputs, outputs)) {
         return Err(InferenceError::Architecture);
     }
     let identity = srs.digest();

@@ -6,6 +6,9 @@
 
 use std::process::Command;
 
+use halo2_proofs::plonk::{Circuit, ConstraintSystem};
+use halo2curves::bn256::Fr;
+use nascent_circuits::inference::InferenceCircuit;
 use nascent_circuits::inference::plan::rows::Lanes;
 use nascent_circuits::inference::plan::{Budget, Hidden, PlanError, choose_within, plan_within};
 use nascent_ir::{
@@ -260,6 +263,34 @@ impl Hostile {
     }
 }
 
+/// A kernel of two taps that are far apart, and a kernel on its result: powers of a challenge in the
+/// gates, and nothing else that grows.
+fn far_taps(dilation: u32) -> CheckedGraph {
+    let mut builder = Builder::new("far", BITS);
+    let domain = Range::new(-128, 127);
+    let table = builder.table(Table::identity(domain, 0, domain));
+    let x = builder.input("x", &[1, 1, 2], DOMAIN).expect("valid");
+    let mut layer = |x, taps: u32, dilation: u32| {
+        let range = Range::new(-7, 7);
+        let w = builder.param("w", &[1, 1, taps], range).expect("valid");
+        let conv = Conv {
+            x,
+            w,
+            strides: vec![1],
+            pads: vec![(0, (taps - 1) * (dilation - 1))],
+            dilations: vec![dilation],
+            groups: 1,
+        };
+        let y = builder.push("y", Op::Conv(conv)).expect("valid");
+        let map = Map::requantize(Pre::of(y), Multiplier::Const(100), table, BITS);
+        let map = Op::Map(map.assuming_bound());
+        builder.push("z", map).expect("valid")
+    };
+    let z = layer(x, 2, dilation);
+    let z = layer(z, 1, 1);
+    builder.finish(&[z]).expect("checked")
+}
+
 /// Graphs whose elements are few beside the contractions, rows and columns that they ask for.
 fn directed() -> Vec<(CheckedGraph, Lanes)> {
     let start = |shape: &[u32], bits: u8| {
@@ -307,6 +338,7 @@ fn directed() -> Vec<(CheckedGraph, Lanes)> {
         ..narrow
     };
     graphs.push((builder.finish(&[constant]).expect("checked"), wide));
+    graphs.push((far_taps(1 << 18), narrow));
     graphs
 }
 
@@ -317,8 +349,20 @@ fn plans_of_hostile_graphs() {
     for (graph, lanes) in directed() {
         let error = plan_within(&graph, lanes, Hidden::default(), Budget(BUDGET));
         let error = error.expect_err("beyond the budget");
-        assert!(matches!(error, PlanError::TooLarge { .. }), "{error}");
+        use PlanError::{PartTooLarge, TooLarge};
+        let large = matches!(error, TooLarge { .. } | PartTooLarge { .. });
+        assert!(large, "{error}");
     }
+    // The gates of the largest exponents that the budget allows.
+    let [narrow, _] = lanes();
+    let planned = (10..20).rev().find_map(|power| {
+        let graph = far_taps(1 << power);
+        plan_within(&graph, narrow, Hidden::default(), Budget(BUDGET)).ok()
+    });
+    let shape = planned.expect("planned").shape(None).expect("fits");
+    assert!(shape.shifts.iter().any(|&shift| shift > 1 << 14));
+    let mut meta = ConstraintSystem::<Fr>::default();
+    InferenceCircuit::configure_with_params(&mut meta, shape);
     let (mut planned, mut refused, mut graphs) = (0, 0, 0);
     for seed in 0..900 {
         let Some(graph) = Hostile::new(seed).graph() else {

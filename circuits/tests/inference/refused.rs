@@ -126,6 +126,28 @@ fn a_parameter_as_the_first_operand_of_a_product() {
     says(&m.refusal(&[y]), "only be the second operand");
 }
 
+/// Nor behind views, as either operand: the copies would be of the vectors.
+#[test]
+fn a_parameter_behind_a_view_in_a_product() {
+    let turned = |m: &mut Maker, x| {
+        let perm = vec![1, 0];
+        let view = Op::View(View::Transpose { x, perm });
+        m.builder.push("turned", view).expect("valid")
+    };
+    let mut m = maker();
+    let (w, x) = (m.weights(), m.x);
+    let w = turned(&mut m, w);
+    let y = m.product(x, w);
+    let y = m.map(y, None);
+    says(&m.refusal(&[y]), "as it is");
+    let mut m = maker();
+    let [w, v] = [m.weights(), m.weights()];
+    let w = turned(&mut m, w);
+    let y = m.product(w, v);
+    let y = m.map(y, None);
+    says(&m.refusal(&[y]), "as it is");
+}
+
 /// Lanes beside a matrix hold zero.
 #[test]
 fn a_matrix_that_is_never_zero() {

@@ -8,7 +8,7 @@ use nascent_circuits::inference::plan::layout::{Layout, Role};
 use nascent_circuits::inference::{ExecuteError, InferenceCircuit, Salts, Shape};
 use nascent_ir::Params;
 use nascent_params::Srs;
-use nascent_verifier::inference::key_subject;
+use nascent_verifier::inference::{Listed, key_subject};
 use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
 
@@ -182,9 +182,13 @@ fn exported(
     ),
     KeyError,
 > {
-    let hides = |role| layout.seal(role).is_some();
-    let hidden = (hides(Role::Input), hides(Role::Output));
-    let subject = key_subject(architecture, hidden);
+    let listed = |role, public: usize| match layout.seal(role) {
+        Some(seal) => Listed::Hidden(seal.value_rows().len() as u64),
+        None => Listed::Public(public as u64),
+    };
+    let inputs = listed(Role::Input, layout.inputs);
+    let outputs = listed(Role::Output, layout.outputs.len());
+    let subject = key_subject(architecture, inputs, outputs);
     let public = u32::try_from(layout.instance_rows()).map_err(|_| KeyError::TooLarge)?;
     let circuit = InferenceCircuit::new(layout, shape);
     let columns = circuit.parameter_columns().into_iter().map(u32::try_from);

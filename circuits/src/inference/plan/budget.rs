@@ -52,6 +52,8 @@ const READS: u128 = 200;
 const ROW: u128 = 160;
 /// Bytes of a matrix parameter's element.
 const WEIGHT: u128 = 8;
+/// Bytes of a challenge's power in a gate, for each unit of its exponent: a tree of so many leaves.
+const POWER: u128 = 320;
 /// Bytes of a row of the circuit with weights: its channels, while the list grows.
 const WEIGHT_ROW: u128 = 16;
 /// Bytes of a vector parameter's element, with its wire.
@@ -68,6 +70,25 @@ impl Planner<'_> {
             }
             _ => Err(PlanError::TooLarge {
                 node: node.name.clone(),
+                needed,
+                limit: self.budget,
+            }),
+        }
+    }
+
+    /// Powers of challenges by which kernels move, each exponent once.
+    pub(super) fn spend_powers(&mut self) -> Result<(), PlanError> {
+        let (steps, shifts) = self.layout.exponents();
+        let exponents = steps.iter().chain(&shifts);
+        let sum: u128 = exponents.map(|&exponent| u128::from(exponent)).sum();
+        let needed = u128::from(self.layout.memory).saturating_add(POWER * sum);
+        match u64::try_from(needed) {
+            Ok(memory) if memory <= self.budget => {
+                self.layout.memory = memory;
+                Ok(())
+            }
+            _ => Err(PlanError::PartTooLarge {
+                what: "exponents of convolutions",
                 needed,
                 limit: self.budget,
             }),
@@ -169,7 +190,8 @@ pub(super) fn start(
     let needed = ENTRY * entries + TENSOR * graph.nodes.len() as u128;
     match u64::try_from(needed) {
         Ok(bytes) if bytes <= budget.0 => Ok(bytes),
-        _ => Err(PlanError::TablesTooLarge {
+        _ => Err(PlanError::PartTooLarge {
+            what: "tables and tensors",
             needed,
             limit: budget.0,
         }),

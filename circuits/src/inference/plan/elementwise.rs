@@ -1,6 +1,6 @@
 //! Maps, divisions, folds and copies.
 
-use nascent_ir::{Divide, Map, Multiplier as IrMultiplier, Node, Op, Pre, TensorId};
+use nascent_ir::{Divide, Map, Multiplier as IrMultiplier, Node, Pre, TensorId};
 
 use super::layout::Step;
 use super::rows::{Ending, Fold, FoldRow, Matrix, Multiplier, Place, UnitCell, UnitOp, UnitRow};
@@ -177,11 +177,6 @@ impl Planner<'_> {
         id: TensorId,
         cells: &Cells,
     ) -> Result<Matrix, PlanError> {
-        if matches!(self.graph.node(id).op, Op::Param) {
-            // Among the vectors, where nothing enforces the range of a matrix.
-            let what = "a parameter can only be the second operand of a product; exchange the two";
-            return Err(unsupported(node, what));
-        }
         self.fits(self.graph.node(id), self.graph.tensor(id).range)?;
         let wires = self.wires(node, id)?;
         let op = self.copy_op();

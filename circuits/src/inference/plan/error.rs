@@ -38,12 +38,14 @@ pub enum PlanError {
         /// Bytes allowed.
         limit: u64,
     },
-    /// Lookup tables and tensors that take more memory than the caller is willing to spend.
+    /// A part of all nodes that takes more memory than the caller is willing to spend.
     #[error(
-        "the graph's tables and tensors take about {needed} bytes of memory, the limit is {limit}; \
+        "the graph's {what} take about {needed} bytes of memory, the limit is {limit}; \
          allow more (--max-memory) if you trust the graph"
     )]
-    TablesTooLarge {
+    PartTooLarge {
+        /// Tables and tensors, or exponents of convolutions.
+        what: &'static str,
         /// Bytes needed.
         needed: u128,
         /// Bytes allowed.

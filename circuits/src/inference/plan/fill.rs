@@ -32,16 +32,7 @@ impl Layout {
             let max = 1 << k.min(MAX_K);
             return Err(PlanError::Size { rows, max });
         }
-        let contractions = self.contractions.iter();
-        let mut steps: Vec<u32> = contractions
-            .clone()
-            .flat_map(|c| c.offsets.windows(2).map(|pair| pair[1] - pair[0]))
-            .collect();
-        let mut shifts: Vec<u32> = contractions.map(|c| c.shift).collect();
-        for list in [&mut steps, &mut shifts] {
-            list.sort_unstable();
-            list.dedup();
-        }
+        let (steps, shifts) = self.exponents();
         let (weight_channels, operand_channels) = self.channels();
         let last = (1 << k) - UNUSABLE_ROWS - 1;
         let shape = Shape {
@@ -74,6 +65,21 @@ impl Layout {
             return Err(PlanError::Columns { columns, max });
         }
         Ok(shape)
+    }
+
+    /// Powers of the position challenge in the gates: steps of kernels, shifts of results.
+    pub(super) fn exponents(&self) -> (Vec<u32>, Vec<u32>) {
+        let contractions = self.contractions.iter();
+        let mut steps: Vec<u32> = contractions
+            .clone()
+            .flat_map(|c| c.offsets.windows(2).map(|pair| pair[1] - pair[0]))
+            .collect();
+        let mut shifts: Vec<u32> = contractions.map(|c| c.shift).collect();
+        for list in [&mut steps, &mut shifts] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        (steps, shifts)
     }
 
     /// Claims that the most used matrix parameter and the most used operand enter.

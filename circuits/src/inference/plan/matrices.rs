@@ -14,13 +14,27 @@ const MOST: usize = 16;
 /// The different ranges in ascending order; `[0, 0]` if there is no matrix.
 pub(super) fn ranges(graph: &CheckedGraph) -> Result<Vec<Range>, PlanError> {
     let mut found = BTreeSet::new();
+    let mut copied = vec![false; graph.nodes.len()];
     for node in &graph.nodes {
-        let id = match &node.op {
-            Op::MatMul(op) => op.b,
-            Op::Conv(op) => op.w,
-            Op::Embed(op) => op.table,
+        // What has elements of a parameter, as they are.
+        copied[node.output.index()] = match &node.op {
+            Op::Param => true,
+            Op::View(view) => view.operands().iter().any(|id| copied[id.index()]),
+            _ => false,
+        };
+        let (id, other) = match &node.op {
+            Op::MatMul(op) => (op.b, op.a),
+            Op::Conv(op) => (op.w, op.x),
+            Op::Embed(op) => (op.table, op.ids),
             _ => continue,
         };
+        // Any other would stand among the vectors, where nothing enforces the range of a matrix.
+        let is_parameter = matches!(graph.node(id).op, Op::Param);
+        if copied[other.index()] || copied[id.index()] && !is_parameter {
+            let what = "a parameter can only be the second operand of a product, and as it is: \
+                        exchange the two, rearrange it before";
+            return Err(unsupported(node, what));
+        }
         let (matrix, range) = (graph.node(id), graph.tensor(id).range);
         if !matches!(matrix.op, Op::Param) {
             continue;

@@ -268,6 +268,7 @@ impl<'a> Planner<'a> {
             return Err(unsupported(node, "the product is not used; remove it"));
         }
         self.layout.wide_bits = 2 + (u64::BITS - self.wide.leading_zeros());
+        self.spend_powers()?;
         Ok(self.layout)
     }
 
