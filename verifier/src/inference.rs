@@ -228,8 +228,8 @@ pub enum InferenceError {
         /// Digest of the key given.
         got: Digest32,
     },
-    /// The key is another architecture's.
-    #[error("the verifying key is that of another architecture")]
+    /// The key is another architecture's, or one for other numbers of public and hidden values.
+    #[error("the verifying key is that of another architecture, or of other numbers of values")]
     Architecture,
     /// Another SRS.
     #[error("the proof is for another SRS")]
@@ -410,6 +410,18 @@ mod tests {
         }
         let public = bundle(vec![5], None).instance().unwrap();
         assert_eq!(public.last(), Some(&Fr::from(1u64)));
+    }
+
+    #[test]
+    fn a_key_is_for_one_division_into_values() {
+        let counts = [0, 1, 15, 16, 784, 795];
+        let listed = || counts.map(Listed::Public).into_iter();
+        let all: Vec<Listed> = listed().chain(counts.map(Listed::Hidden)).collect();
+        let pairs = all.iter().flat_map(|&i| all.iter().map(move |&o| (i, o)));
+        let mut subjects: Vec<_> = pairs.map(|(i, o)| key_subject(&[1; 32], i, o)).collect();
+        subjects.sort_unstable();
+        subjects.dedup();
+        assert_eq!(subjects.len(), 144);
     }
 
     #[test]

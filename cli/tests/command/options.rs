@@ -1,6 +1,6 @@
 //! `verify`: every option is heeded or refused, whatever kind of file its publisher hands over.
 
-use crate::support::{Folder, example, key_name, world};
+use crate::support::{BEACON, Folder, example, key_name, world};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{InferenceBundle, InitBundle};
 use std::fs;
@@ -73,7 +73,46 @@ fn an_option_is_heeded_or_refused() {
         of_bundle(&[option, "none"]).failure(2, "usage");
     }
     of_bundle(&["--expect", "answer"]).failure(1, "refused");
-    of_bundle(&["--expect", "initialization"]).exits(0);
+    let value = ["--beacon-value", BEACON];
+    of_bundle(&[&["--expect", "initialization"][..], &value].concat()).exits(0);
+    // What is known of blocks and VRF keys was held against something.
+    for option in ["--block-hash", "--vrf-key"] {
+        let said = of_bundle(&[&[option, &"00".repeat(32)][..], &value].concat());
+        let said = said.failure(1, "refused");
+        assert!(said.contains("no value of the beacon"), "{said}");
+    }
+    for option in [["--rules", "none"], ["--preset", "gpt2"]] {
+        of_bundle(&option).failure(2, "usage");
+    }
+    of_bundle(&["--previous-plan", &world.file("plan")]).failure(2, "usage");
+}
+
+/// A value that nothing establishes is the publisher's: the code says so.
+#[test]
+fn beacon_values_that_nothing_establishes_are_no_success() {
+    let (folder, world) = (Folder::new(), world());
+    let verify = |more: &[&str]| {
+        let bundle = world.file("bundle");
+        folder.json(&[&["verify", &bundle, "--development-srs"], more].concat())
+    };
+    let open = verify(&[]).exits(6).json();
+    assert!(
+        open["not_shown"].to_string().contains("--beacon-value"),
+        "{open}"
+    );
+    verify(&["--beacon-value", BEACON]).exits(0);
+}
+
+/// A tile's key is of as many rows as the bundle says: the memory for it is the verifier's to allow.
+#[test]
+fn keys_of_huge_tiles_are_refused_before_the_memory_is_taken() {
+    let (folder, world) = (Folder::new(), world());
+    let mut bundle = InitBundle::decode(&world.bytes("bundle")).expect("a bundle");
+    bundle.streams[0].k = 24;
+    folder.write("huge", &bundle.encode().expect("encodes"));
+    let verify = ["verify", "huge", "--development-srs", "--rederive-key"];
+    let said = folder.json(&verify).failure(3, "input");
+    assert!(said.contains("of memory"), "{said}");
 }
 
 #[test]

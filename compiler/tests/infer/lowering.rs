@@ -5,7 +5,8 @@ use super::{bundled, only, quantize};
 use crate::common::{Net, int};
 use nascent_compiler::infer::profile::{Decision, ProfileError};
 use nascent_compiler::infer::{
-    InferError, Lowering, Model, Planned, Profile, Samples, compile, compile_derived, lower,
+    InferError, Lowering, Model, Options, Planned, Profile, Samples, compile, compile_derived,
+    lower,
 };
 use nascent_compiler::write_onnx_to;
 use nascent_verifier::ModelSpec;
@@ -339,4 +340,53 @@ fn a_plan_fixes_graph_origins_and_public_numbers() {
     let trained = compile(&Model::new(&bytes), &options, &samples).unwrap();
     let refused = lower(&Model::new(&filled), &trained.profile, plan(&spec));
     assert!(matches!(refused, Err(InferError::Profile { .. })));
+}
+
+/// A step that is far from those around it is no rounding of the model: a multiplier would be cut.
+#[test]
+fn steps_that_change_a_gain_are_refused() {
+    let net = Net::new()
+        .weight("w1", &[8, 4, 1, 1])
+        .weight("w2", &[8, 4, 1, 1])
+        .weight("w3", &[2, 8, 1, 1])
+        .node("Conv", "x w1", "c1")
+        .node("Relu", "c1", "a")
+        .node("Conv", "x w2", "c2")
+        .node("Relu", "c2", "r")
+        .node("Add", "a r", "s")
+        .node("Mul", "a r", "p")
+        .node("Sigmoid", "s", "t")
+        .node("Conv", "s w3", "y")
+        .output("t")
+        .output("y")
+        .output("p");
+    let (spec, filled) = planned(&net);
+    let mut options = Options::default();
+    options.table_bits = Some(12);
+    options.activation_bits = 12;
+    let model = Model::new(&filled);
+    let made = compile_derived(&model, &options, &inputs(), &spec, &[]).expect("compiles");
+    let profile = &made.compiled.profile;
+    let plan = Some(Planned {
+        spec: &spec,
+        earlier: &[],
+    });
+    lower(&model, profile, plan).expect("its own");
+    let mut steps = 0;
+    for (at, decision) in profile.decisions.iter().enumerate() {
+        let Decision::Step(step) = decision else {
+            continue;
+        };
+        steps += 1;
+        for far in [step - 200, step + 200, 1000] {
+            let mut other = profile.clone();
+            other.decisions[at] = Decision::Step(far);
+            let refused = lower(&model, &other, plan);
+            assert!(
+                matches!(refused, Err(InferError::Range { .. })),
+                "decision {at}, {step} to {far}: {refused:?}"
+            );
+        }
+    }
+    assert!(steps >= 4, "{:?}", profile.decisions);
 }

@@ -201,6 +201,37 @@ fn proofs_verify_and_nothing_else_does() {
     }
 }
 
+/// The instance is one list: the rows between a hidden number and the digest are read by no gate, and
+/// a prover could fill them. So a key serves one division into public and hidden values alone.
+#[test]
+fn hidden_rows_are_no_public_values() {
+    let mut case = cases().swap_remove(0);
+    for (inputs, outputs) in [(true, false), (false, true)] {
+        case.hidden = nascent_circuits::inference::Hidden { inputs, outputs };
+        let setting = Setting::new(&case);
+        let honest = setting.bundle(&setting.prove(&case));
+        setting.verify(&honest).expect("honest");
+        // As many rows: a block of hidden values less, fifteen public ones more.
+        let mut other = honest.clone();
+        let (hidden, public) = match inputs {
+            true => (&mut other.hidden_inputs, &mut other.outputs),
+            false => (&mut other.hidden_outputs, &mut other.inputs),
+        };
+        let hidden = hidden.as_mut().expect("hidden");
+        assert!((1..=15).contains(&hidden.count));
+        public.extend([honest.inputs.len() as i64, hidden.count.into()]);
+        public.extend(1000..1013);
+        hidden.count = 0;
+        let rows = |bundle: &InferenceBundle| bundle.instance().expect("an instance").len();
+        assert_eq!(rows(&other), rows(&honest));
+        let refused = setting.verify(&other).expect_err("another division");
+        assert!(
+            matches!(refused, InferenceError::Architecture),
+            "{refused:?}"
+        );
+    }
+}
+
 /// The salt opens the digest, and is new in each proof.
 #[test]
 fn a_salt_opens_its_digest() {

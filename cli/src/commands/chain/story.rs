@@ -143,9 +143,15 @@ pub fn tell(
         whole.push(shown);
         steps.push(step);
         let name = &version.name;
-        let answers = (1..).zip(&report.answers);
+        let answers = (1_usize..).zip(&report.answers);
         let own = answers.filter(|(_, answer)| answer.version == *name);
-        steps.extend(own.map(|(number, answer)| self::answer(number, answer, report, material)));
+        for (number, answer) in own {
+            let bundle = chain.answers.get(number.saturating_sub(1));
+            let values = bundle.map_or([&[][..]; 2], |answer| {
+                [&answer.inference.inputs, &answer.inference.outputs]
+            });
+            steps.push(self::answer(number, answer, values, report, material));
+        }
     }
     let mut open = vec![if report.development_srs {
         NotProved::DevelopmentSrs.to_string()
@@ -618,16 +624,18 @@ impl Weights<'_> {
 }
 
 fn answer(
-    number: u64,
+    number: usize,
     answer: &AnswerReport,
+    values: [&[i64]; 2],
     report: &ProvenanceReport,
     material: &Material,
 ) -> StepStory {
     let inference = &answer.inference;
     let mut facts = Vec::new();
+    let [inputs, outputs] = values;
     for (name, open, hidden) in [
-        ("inputs", inference.inputs, &inference.hidden_inputs),
-        ("outputs", inference.outputs, &inference.hidden_outputs),
+        ("inputs", inputs, &inference.hidden_inputs),
+        ("outputs", outputs, &inference.hidden_outputs),
     ] {
         facts.push((
             name,
@@ -637,7 +645,13 @@ fn answer(
                     count(hidden.count.into()),
                     hex::encode(hidden.digest)
                 ),
-                None => format!("{} public", count(open as u64)),
+                None => {
+                    let first = open.iter().take(SHOWN).map(i64::to_string);
+                    let first: Vec<String> = first.collect();
+                    let more = if open.len() > SHOWN { " .." } else { "" };
+                    let number = count(open.len() as u64);
+                    format!("{number} public: {}{more}", first.join(" "))
+                }
             },
         ));
     }
@@ -672,6 +686,9 @@ fn answer(
         open,
     }
 }
+
+/// Values of an answer that a fact shows; `--json` has all.
+const SHOWN: usize = 10;
 
 fn many(number: u64, what: &str) -> String {
     let s = if number == 1 { "" } else { "s" };

@@ -122,6 +122,10 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         .iter()
         .map(|of| fills::json(&of.bundle.plan.model))
         .collect();
+    let answers = chain.answers.iter().map(|answer| &answer.inference);
+    json["answers"] = answers
+        .map(|of| json!({ "inputs": of.inputs, "outputs": of.outputs }))
+        .collect();
     json["keys"] = keys.uses().iter().map(key_json).collect();
     json["verify_seconds"] = time.as_secs_f64().into();
     let versions = report.versions.iter().zip(&structures).zip(&story.whole);
