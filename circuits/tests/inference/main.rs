@@ -10,7 +10,7 @@
 //!   [`corrupted_claims`];
 //! - [`sealing`]: attacks on hidden inputs and outputs;
 //! - [`refused`]: graphs that have no sound layout; [`memory`]: graphs made to take memory;
-//!   [`ranges`]: matrices, each of a range of its own.
+//!   [`towers`]: how high sums of sums may be; [`ranges`]: matrices, each of a range of its own.
 
 mod attacks;
 mod attacks_on_claims;
@@ -30,6 +30,7 @@ mod ranges;
 mod refused;
 mod rerun;
 mod sealing;
+mod towers;
 
 use std::collections::BTreeMap;
 
