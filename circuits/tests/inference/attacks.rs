@@ -171,7 +171,7 @@ fn wrong_multiplicity() {
 }
 
 /// Counts one more lookup of an entry.
-fn count(model: &Model, grid: &mut Grid, kind: i64, x: i64) {
+pub fn count(model: &Model, grid: &mut Grid, kind: i64, x: i64) {
     let index = model.circuit.layout().tables.index(kind, x);
     let index = index.expect("an entry");
     let set = model.config.tables[index / model.last()];

@@ -1,7 +1,7 @@
 //! The checker of fixed columns: it accepts what the planner writes, and refuses each change.
 
 use halo2_proofs::plonk::{Column, Fixed};
-use nascent_circuits::inference::check::{CheckError, check};
+use nascent_circuits::inference::check::{CheckError, Rule, check};
 use nascent_circuits::inference::claim::Channel;
 use nascent_circuits::inference::config::InferenceConfig;
 use nascent_circuits::inference::sheet::Sheet;
@@ -9,6 +9,7 @@ use nascent_circuits::inference::tables::matrix_range;
 use nascent_circuits::rules::At;
 use rayon::prelude::*;
 
+use crate::drafts::Draft;
 use crate::harness::Model;
 use crate::manifest::models;
 
@@ -229,5 +230,28 @@ fn nothing_wraps() {
         // A sum over all rows, of inputs of 64 bits.
         let bits = shape.equation_bits(1 << (63 + shape.k));
         assert!(bits <= 250, "{bits}");
+    }
+}
+
+/// A claim whose first matrix row is longer than the others stays inside the columns all the same.
+#[test]
+fn claims_end_where_their_rows_do() {
+    for model in models() {
+        let mut draft = Draft::new(model);
+        let channel = &model.config.result_claims;
+        let first = model.last() - 12;
+        let (fast, slow) = (channel.fast[0].1, channel.slow[0].1);
+        draft.set(channel.start, first, 1);
+        for index in 0..12 {
+            let row = first + index;
+            draft.set(fast, row, 1);
+            match index {
+                0..5 => draft.set(channel.same, row, 1),
+                5..11 => draft.set(slow, row, 1),
+                _ => {}
+            }
+        }
+        let refusal = draft.refusal();
+        assert!(refusal.contains(&Rule::ClaimLengths), "{}", model.name);
     }
 }

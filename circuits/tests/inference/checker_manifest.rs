@@ -9,7 +9,7 @@ use std::sync::Arc;
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use halo2curves::bn256::Fr;
 use nascent_circuits::inference::check::{Rule, Use, check, columns, violations};
-use nascent_circuits::inference::plan::rows::Lanes;
+use nascent_circuits::inference::plan::rows::{Lanes, Place};
 use nascent_circuits::inference::shape::MAX_EQUATION_BITS;
 use nascent_circuits::inference::sheet::Sheet;
 use nascent_circuits::inference::{InferenceCircuit, plan};
@@ -18,7 +18,9 @@ use nascent_ir::{Builder, Map, Multiplier, Op, Pre, Range, Table, View};
 use rayon::prelude::*;
 
 use crate::corrupted_claims::{CLAIMS, IDENTITIES, PRODUCTS, SELECTIONS, convolution, matrices_at};
-use crate::corrupted_rows::{BUS, FOLDS, PUBLIC, SEALS, SELECTORS, TABLES, UNITS, inputs};
+use crate::corrupted_rows::{
+    BUS, FOLDS, ORDER, PUBLIC, SEALS, SELECTORS, TABLES, UNITS, inputs, multiplied, multiplier_of,
+};
 use crate::drafts::Draft;
 use crate::graphs::BITS;
 use crate::manifest::models;
@@ -28,6 +30,7 @@ pub type Corruption = fn(&mut Draft) -> Option<()>;
 
 const ALL: &[&[(Rule, Corruption)]] = &[
     SELECTORS, TABLES, CLAIMS, SELECTIONS, PRODUCTS, IDENTITIES, UNITS, FOLDS, PUBLIC, SEALS, BUS,
+    ORDER,
 ];
 
 #[test]
@@ -80,6 +83,20 @@ fn what_is_not_corrupted_passes() {
                 assert_eq!(draft.refusal(), [], "{}", model.name);
             }
         }
+        // The largest multipliers, and one that is a parameter.
+        for sign in [1, -1] {
+            let mut draft = Draft::new(model);
+            let most = model.config.shape.param_offset() - 1;
+            if multiplied(&mut draft, sign * most).is_some() {
+                assert_eq!(draft.refusal(), [], "{}", model.name);
+                extended.insert(("multiplier", most as usize));
+            }
+        }
+        let mut draft = Draft::new(model);
+        if multiplier_of(&mut draft, |place| matches!(place, Place::Param(..))).is_some() {
+            assert_eq!(draft.refusal(), [], "{}", model.name);
+            extended.insert(("parameter", 0));
+        }
         // The widest range that two lookups can check.
         let mut draft = Draft::new(model);
         if let Some((seal, plan)) = inputs(&draft) {
@@ -93,7 +110,7 @@ fn what_is_not_corrupted_passes() {
             extended.insert(("range", 0));
         }
     }
-    assert!(extended.len() >= 8, "{extended:?}");
+    assert!(extended.len() >= 10, "{extended:?}");
 }
 
 /// Each rule is one comparison: what is deleted there is what its corruptions show.
@@ -241,6 +258,8 @@ fn sums_of_sums_are_followed() {
         found.iter().map(|found| found.rule).collect::<Vec<_>>()
     };
     assert_eq!(refusal([0, 2]), [Rule::NoWrap]);
-    // A sum that reads what stands below it, and is read there in its place.
-    assert_eq!(refusal([2, 6]), [Rule::FoldAbove]);
+    // The first sum reads one that stands below it.
+    assert_eq!(refusal([0, 2 * LEVELS]), [Rule::FoldAbove]);
+    // Two sums that read each other.
+    assert_eq!(refusal([2, 6]), [Rule::Acyclic, Rule::FoldAbove]);
 }

@@ -2,7 +2,9 @@
 
 use halo2_proofs::plonk::{Column, Fixed};
 use nascent_circuits::inference::check::Rule;
-use nascent_circuits::inference::plan::layout::{Role, SealPlan};
+use nascent_circuits::inference::plan::layout::{
+    ClaimPlan, ContractionPlan, Role, SealPlan, Section,
+};
 use nascent_circuits::inference::plan::rows::{Address, Place};
 use nascent_circuits::inference::seal::SealConfig;
 use nascent_circuits::inference::tables::{FUNCTION, RANGE, matrix_range};
@@ -230,6 +232,27 @@ pub const UNITS: &[(Rule, Corruption)] = &[
         d.set(d.config.units.row.fixed_multiplier, row, 1);
         Some(())
     }),
+    (Rule::MultiplierFits, |d| {
+        let limit = d.config.shape.param_offset();
+        multiplied(d, limit)
+    }),
+    (Rule::MultiplierFits, |d| {
+        let limit = d.config.shape.param_offset();
+        multiplied(d, -limit)
+    }),
+    (Rule::MultiplierFits, |d| multiplied(d, i64::MIN)),
+    (Rule::MultiplierParameter, |d| {
+        multiplier_of(d, |place| matches!(place, Place::Unit(..)))
+    }),
+    (Rule::MultiplierParameter, |d| {
+        multiplier_of(d, |place| matches!(place, Place::Fold(..)))
+    }),
+    (Rule::MultiplierParameter, |d| {
+        multiplier_of(d, |place| matches!(place, Place::Public(_)))
+    }),
+    (Rule::MultiplierParameter, |d| {
+        multiplier_of(d, |place| matches!(place, Place::Sealed(_)))
+    }),
     (Rule::UnitFunction, |d| {
         d.set(d.config.units.row.table, 0, matrix_range(0));
         Some(())
@@ -280,6 +303,28 @@ pub const UNITS: &[(Rule, Corruption)] = &[
 fn unit(d: &Draft, holds: impl Fn(&Draft, usize) -> bool) -> Option<usize> {
     let lanes = &d.config.units.lanes;
     d.row(|d, row| holds(d, row) && lanes.iter().any(|lane| d.is(lane.active, row)))
+}
+
+/// A row of units has another fixed multiplier.
+pub fn multiplied(d: &mut Draft, to: i64) -> Option<()> {
+    let columns = &d.config.units.row;
+    let row = unit(d, |d, row| d.is(columns.fixed_multiplier, row))?;
+    d.set(columns.multiplier_value, row, to);
+    Some(())
+}
+
+/// A row of units reads its multiplier from the first such place that is read.
+pub fn multiplier_of(d: &mut Draft, from: impl Fn(Place) -> bool) -> Option<()> {
+    let (columns, lanes) = (&d.config.units.row, d.model.circuit.layout().lanes);
+    let row = unit(d, |d, row| d.is(columns.fixed_multiplier, row))?;
+    let mut all = d.written().into_iter().map(|(address, _)| address);
+    let address = all.find(|&address| lanes.place(address).is_some_and(&from))?;
+    d.put(
+        row,
+        [(columns.fixed_multiplier, 0), (columns.read_multiplier, 1)],
+    );
+    d.set(columns.multiplier_address, row, address);
+    d.reads(address, 1)
 }
 
 /// A row of units stops reading its first operands.
@@ -365,8 +410,11 @@ pub const PUBLIC: &[(Rule, Corruption)] = &[
         let own = d.at(public.address, 0);
         let inputs = d.model.circuit.layout().inputs;
         let count = -d.at(public.flow, 0);
+        let lanes = d.model.circuit.layout().lanes;
         let mut others = d.written().into_iter().map(|(address, _)| address);
-        let other = others.find(|&address| address != own)?;
+        let other = others.find(|&address| {
+            address != own && matches!(lanes.place(address), Some(Place::Public(_)))
+        })?;
         d.redirect(own, other);
         d.set(public.flow, 0, 1);
         d.reads(other, count + 1)?;
@@ -651,3 +699,118 @@ pub const BUS: &[(Rule, Corruption)] = &[
         Some(())
     }),
 ];
+
+/// Values that depend on themselves.
+pub const ORDER: &[(Rule, Corruption)] = &[
+    // A unit reads its own result, as either operand.
+    (Rule::Acyclic, |d| {
+        let ((row, lane), own) = any_unit(d, |d, row, _| d.is(d.config.units.row.read_a, row))?;
+        d.rewire((d.config.units.lanes[lane].address_a, row), own)
+    }),
+    (Rule::Acyclic, |d| {
+        let ((row, lane), own) = any_unit(d, |d, row, _| d.is(d.config.units.row.read_b, row))?;
+        d.rewire((d.config.units.lanes[lane].address_b, row), own)
+    }),
+    // Two units read each other.
+    (Rule::Acyclic, |d| {
+        let (row, lanes) = (&d.config.units.row, &d.config.units.lanes);
+        let places = d.model.circuit.layout().lanes;
+        let mut found = None;
+        any_unit(d, |d, at, lane| {
+            let columns = [
+                (row.read_a, lanes[lane].address_a),
+                (row.read_b, lanes[lane].address_b),
+            ];
+            let read = columns.iter().filter(|(flag, _)| d.is(*flag, at));
+            let sources = read.map(|(_, address)| places.place(d.at(*address, at)));
+            let own = d.at(row.base, at) + lane as i64;
+            found = sources.flatten().find_map(|place| match place {
+                Place::Unit(other, lane) if other != at && d.is(row.read_a, other) => {
+                    Some(((lanes[lane].address_a, other), own))
+                }
+                _ => None,
+            });
+            found.is_some()
+        })?;
+        let (at, own) = found?;
+        d.rewire(at, own)
+    }),
+    // A fold takes what depends on its total, on its first row or on its last.
+    (Rule::Acyclic, |d| {
+        let (top, lane, to) = folded(d)?;
+        d.rewire((d.config.folds.lanes[lane].address, top), to)
+    }),
+    (Rule::Acyclic, |d| {
+        let (top, lane, to) = folded(d)?;
+        let start = d.config.folds.start;
+        let row = (top..d.last()).find(|&row| d.is(start, row))?;
+        d.rewire((d.config.folds.lanes[lane].address, row), to)
+    }),
+    // An operand of a contraction takes what depends on its result.
+    (Rule::Acyclic, |d| {
+        contracted(d, |plan| plan.left.claim().copied())
+    }),
+    (Rule::Acyclic, |d| contracted(d, |plan| Some(plan.right))),
+    // So does an index.
+    (Rule::Acyclic, |d| {
+        let contractions = &d.model.circuit.layout().contractions;
+        let (selection, to) = contractions.iter().find_map(|plan| {
+            let rows = plan.result.matrix.circuit_rows();
+            let (_, to) = any_unit(d, |_, row, _| rows.contains(&row))?;
+            Some((plan.left.selection()?, to))
+        })?;
+        let column = d.config.selection.as_ref()?.indices.address;
+        d.rewire((column, selection.rows().end - 1), to)
+    }),
+];
+
+/// Row, lane and address of the first unit of a kind.
+fn any_unit(
+    d: &Draft,
+    mut holds: impl FnMut(&Draft, usize, usize) -> bool,
+) -> Option<((usize, usize), Address)> {
+    let units = &d.config.units;
+    let lanes = 0..units.lanes.len();
+    let mut all = (0..d.last()).flat_map(|row| lanes.clone().map(move |lane| (row, lane)));
+    let (row, lane) = all.find(|&(row, lane)| {
+        let columns = &units.lanes[lane];
+        d.is(columns.active, row) && holds(d, row, lane)
+    })?;
+    Some(((row, lane), d.at(units.row.base, row) + lane as i64))
+}
+
+/// First row and lane of a fold, and the address of a unit that takes its total.
+fn folded(d: &Draft) -> Option<(usize, usize, Address)> {
+    let (units, lanes) = (&d.config.units, d.model.circuit.layout().lanes);
+    let total = |d: &Draft, row: usize, lane: usize| {
+        let address = d.at(units.lanes[lane].address_a, row);
+        match lanes.place(address) {
+            Some(Place::Fold(row, lane)) => Some((row, lane)),
+            _ => None,
+        }
+    };
+    let ((row, lane), own) = any_unit(d, |d, row, lane| {
+        d.is(units.row.read_a, row) && total(d, row, lane).is_some()
+    })?;
+    let (top, lane) = total(d, row, lane)?;
+    Some((top, lane, own))
+}
+
+/// A unit of a contraction's operand reads one that takes the contraction's result.
+fn contracted(d: &mut Draft, operand: fn(&ContractionPlan) -> Option<ClaimPlan>) -> Option<()> {
+    let units = &d.config.units;
+    let contractions = &d.model.circuit.layout().contractions;
+    let (at, to) = contractions.iter().find_map(|plan| {
+        let claim = operand(plan).filter(|c| matches!(c.section, Section::Operands(_)))?;
+        let (rows, results) = (
+            claim.matrix.circuit_rows(),
+            plan.result.matrix.circuit_rows(),
+        );
+        let (_, to) = any_unit(d, |_, row, _| results.contains(&row))?;
+        let mut all = rows.flat_map(|row| units.lanes.iter().map(move |lane| (row, lane)));
+        let (row, lane) =
+            all.find(|&(row, lane)| d.is(units.row.read_a, row) && d.is(lane.active, row))?;
+        Some(((lane.address_a, row), to))
+    })?;
+    d.rewire(at, to)
+}

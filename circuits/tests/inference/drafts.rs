@@ -137,6 +137,13 @@ impl<'a> Draft<'a> {
         Some(())
     }
 
+    /// Has what reads one address read another.
+    pub fn rewire(&mut self, (column, row): At, to: Address) -> Option<()> {
+        self.reads(self.at(column, row), -1)?;
+        self.set(column, row, to);
+        self.reads(to, 1)
+    }
+
     /// All addresses that are read, with how often.
     pub fn written(&self) -> Vec<(Address, i64)> {
         self.model.circuit.layout().reads.iter().collect()

@@ -9,7 +9,8 @@
 //!   rule of the checker columns that it alone refuses, made in [`drafts`] by [`corrupted_rows`] and
 //!   [`corrupted_claims`];
 //! - [`sealing`]: attacks on hidden inputs and outputs;
-//! - [`refused`]: graphs that have no sound layout; [`memory`]: graphs made to take memory.
+//! - [`refused`]: graphs that have no sound layout; [`memory`]: graphs made to take memory;
+//!   [`towers`]: how high sums of sums may be; [`ranges`]: matrices, each of a range of its own.
 
 mod attacks;
 mod attacks_on_claims;
@@ -25,9 +26,11 @@ mod harness;
 mod manifest;
 mod memory;
 mod random;
+mod ranges;
 mod refused;
 mod rerun;
 mod sealing;
+mod towers;
 
 use std::collections::BTreeMap;
 

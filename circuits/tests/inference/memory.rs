@@ -96,7 +96,7 @@ impl Hostile {
         match self.below(7) {
             0 => View::Reshape {
                 x,
-                shape: vec![shape.iter().fold(1, |n, &dim| n * dim)],
+                shape: vec![shape.iter().product()],
             },
             1 => View::Transpose {
                 x,
@@ -169,7 +169,7 @@ impl Hostile {
         kernel.extend((0..axes).map(|_| 1 + self.below(3)));
         let huge = |random: u32| match random % 4 {
             0 => u32::MAX,
-            1 => 1 << (random >> 8) % 32,
+            1 => 1 << ((random >> 8) % 32),
             _ => 1,
         };
         let mut each = |f: &dyn Fn(u32) -> u32| -> Vec<u32> {

@@ -12,6 +12,8 @@ pub(super) struct Claim {
     pub(super) section: Section,
     pub(super) id: i64,
     first: usize,
+    /// The row of the circuit after its last.
+    end: usize,
     /// Rows of the circuit to a matrix row.
     pub(super) lane_rows: usize,
     pub(super) rows: usize,
@@ -22,7 +24,7 @@ pub(super) struct Claim {
 
 impl Claim {
     pub(super) fn circuit_rows(&self) -> Range<usize> {
-        self.first..self.first + self.rows * self.lane_rows
+        self.first..self.end
     }
 
     pub(super) fn has_axes(&self, fast: Axis, slow: Axis) -> bool {
@@ -82,6 +84,7 @@ impl Columns<'_> {
                     section,
                     id: self.value(channel.id, row),
                     first: row,
+                    end: row,
                     lane_rows: 0,
                     rows: 0,
                     fast: None,
@@ -125,6 +128,7 @@ impl Columns<'_> {
             claim.lane_rows = here.length;
         }
         claim.rows += 1;
+        claim.end = row + 1;
         let length = std::mem::take(&mut here.length) as i64;
         self.equal(claim.lane_rows, length, Rule::ClaimLengths, at);
         let Some(slow) = flags.slow else {

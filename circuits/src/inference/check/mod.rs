@@ -13,6 +13,8 @@
 //!   its own;
 //! - each public output is bound; each seal is a chain of blocks, its hidden inputs have ranges, its
 //!   number and digest stand after the public values;
+//! - no value depends on itself, so that all follow from inputs and parameters, one after another;
+//! - multipliers are parameters, or numbers of as many bits;
 //! - tables are functions, the range tables are whole, and each row of matrices has one;
 //! - no equation can wrap around the field: sums are followed through sums of sums.
 //!
@@ -26,6 +28,7 @@ mod bus;
 mod claims;
 mod columns;
 mod identities;
+mod order;
 mod products;
 mod rows;
 mod rules;
@@ -78,6 +81,7 @@ pub fn violations(config: &InferenceConfig, sheet: &Sheet) -> Vec<CheckError> {
     columns.public();
     columns.seals();
     columns.bus();
+    columns.order(&claims, &selections, &products);
     let bits = config.shape.equation_bits(columns.largest());
     columns.need(bits <= MAX_EQUATION_BITS, Rule::NoWrap, At::Shape);
     columns.found.all()

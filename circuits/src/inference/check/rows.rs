@@ -75,12 +75,40 @@ impl Columns<'_> {
         {
             claimed[claim.circuit_rows()].fill(true);
         }
+        let parameters = self.parameters();
         for (row, &claimed) in claimed.iter().enumerate() {
             let mut lanes = self.config.units.lanes.iter();
             if lanes.any(|lane| self.is(lane.active, row)) {
                 self.unit_row(row, claimed, kinds);
+                self.multiplier(row, &parameters);
             }
         }
+    }
+
+    /// Addresses of the vector parameters that are read.
+    fn parameters(&self) -> BTreeSet<i64> {
+        let params = &self.config.params;
+        let rows = 0..self.config.shape.last_row();
+        let lanes = rows.flat_map(|row| params.lanes.iter().enumerate().map(move |l| (row, l)));
+        let written = lanes.map(|(row, (j, lane))| self.write(params.base, lane.reads, row, j));
+        written.flatten().map(|(address, _)| address).collect()
+    }
+
+    /// [`Shape::equation_bits`](crate::inference::shape::Shape::equation_bits) counts multipliers with
+    /// `2T` bits: a vector parameter has them.
+    fn multiplier(&self, row: usize, parameters: &BTreeSet<i64>) {
+        let columns = &self.config.units.row;
+        let at = At::Row {
+            columns: "multipliers",
+            row,
+        };
+        let limit = self.config.shape.param_offset().unsigned_abs();
+        let value = self.value(columns.multiplier_value, row).unsigned_abs();
+        let fits = !self.is(columns.fixed_multiplier, row) || value < limit;
+        self.need(fits, Rule::MultiplierFits, at);
+        let source = self.value(columns.multiplier_address, row);
+        let stands = !self.is(columns.read_multiplier, row) || parameters.contains(&source);
+        self.need(stands, Rule::MultiplierParameter, at);
     }
 
     fn unit_row(&self, row: usize, claimed: bool, kinds: &BTreeSet<i64>) {

@@ -76,6 +76,8 @@ rules! {
         UnitDivides = "a unit divides where there are constraints for it",
         UnitSum = "a unit takes a product or a sum",
         UnitMultiplier = "a unit has one multiplier",
+        MultiplierFits = "a fixed multiplier has as many bits as equations are counted with",
+        MultiplierParameter = "a multiplier that is read is a vector parameter",
         UnitFunction = "a unit has a function that there is",
         FirstOperand = "a first operand that counts is read or is a result, not both",
         SecondOperand = "a second operand that counts is read",
@@ -112,6 +114,8 @@ rules! {
         FoldTop = "a fold is read at its top only",
         WrittenOnce = "an address is written once",
         ReadAsOften = "an address is read as often as it is written",
+
+        Acyclic = "no value depends on itself",
 
         NoWrap = "no equation can wrap around the field",
     }

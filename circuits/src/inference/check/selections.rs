@@ -6,6 +6,7 @@ use crate::rules::At;
 /// A selection, read off its flags.
 pub(super) struct Chosen {
     pub(super) id: i64,
+    pub(super) first: usize,
     pub(super) rows: usize,
 }
 
@@ -33,7 +34,11 @@ impl Columns<'_> {
             self.need(start != inside, Rule::SelectionChain, at);
             let id = self.value(columns.id, row);
             match selections.last_mut().filter(|_| inside) {
-                None => selections.push(Chosen { id, rows: 1 }),
+                None => selections.push(Chosen {
+                    id,
+                    first: row,
+                    rows: 1,
+                }),
                 Some(selection) => {
                     selection.rows += 1;
                     self.found

@@ -14,17 +14,24 @@ use crate::inference::shape::{MAX_EQUATION_BITS, PUBLIC_BITS, bits, equation_bit
 /// Refuses a graph with a value so large that an equation about it could wrap around the field.
 pub(super) fn check(graph: &CheckedGraph, hidden: Hidden) -> Result<(), PlanError> {
     let table_bits = u32::from(graph.table_bits);
-    let mut bounds: Vec<u128> = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
-        let bound = of(graph, hidden, &bounds, node.output);
+    for (node, bound) in graph.nodes.iter().zip(largest(graph, hidden)) {
         let bits = equation_bits(table_bits, bits(bound));
         if bits > MAX_EQUATION_BITS {
             let node = node.name.clone();
             return Err(PlanError::Wraps { node, bits });
         }
-        bounds.push(bound);
     }
     Ok(())
+}
+
+/// Largest magnitude of each tensor's elements, whatever a prover commits to.
+pub fn largest(graph: &CheckedGraph, hidden: Hidden) -> Vec<u128> {
+    let mut bounds: Vec<u128> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let bound = of(graph, hidden, &bounds, node.output);
+        bounds.push(bound);
+    }
+    bounds
 }
 
 /// Largest magnitude of a tensor's elements; `bounds` has those of the tensors before it.

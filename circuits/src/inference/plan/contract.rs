@@ -173,7 +173,11 @@ impl Planner<'_> {
     ) -> Result<Matrix, PlanError> {
         let range = self.graph.tensor(tensor).range;
         let mut ranges = self.layout.matrix_ranges.iter();
-        let range = ranges.position(|of| *of == range).unwrap_or(0);
+        let place = ranges.position(|of| *of == range);
+        let range = place.ok_or_else(|| PlanError::MatrixRange {
+            node: self.graph.node(tensor).name.clone(),
+            range,
+        })?;
         if !self.tensors[tensor.index()].wires.is_empty()
             || self.layout.weights.iter().any(|w| w.tensor == tensor)
         {

@@ -71,6 +71,14 @@ pub enum PlanError {
         /// Bits that fit.
         bits: u32,
     },
+    /// A matrix whose range was not found when the tables were made. No graph leads here.
+    #[error("node {node:?}: no table has the range {range} of this matrix")]
+    MatrixRange {
+        /// Name of the node.
+        node: String,
+        /// The range that it declares.
+        range: nascent_ir::Range,
+    },
     /// More fixed columns than a verifying key can have.
     #[error("the circuit needs {columns} fixed columns, a verifying key has at most {max}")]
     Columns {

@@ -31,6 +31,7 @@ use std::collections::BTreeMap;
 
 use nascent_ir::{CheckedGraph, IndexMap, Node, Op, Range, Source, TableId, TensorId};
 
+pub use bounds::largest;
 pub use budget::Budget;
 pub use choose::{Columns, choose, choose_hidden, choose_within};
 pub use error::PlanError;
