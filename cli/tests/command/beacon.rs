@@ -95,7 +95,7 @@ fn names(list: &Value) -> Vec<&str> {
 fn the_whole_way() {
     let folder = proved();
     let verify = ["verify", "bundle", "--development-srs"];
-    let json = folder.json(&verify).exits(0).json();
+    let json = folder.json(&verify).exits(6).json();
     let values = json["beacon_values"].as_array().expect("a list");
     let established: Vec<bool> = values
         .iter()
@@ -107,7 +107,7 @@ fn the_whole_way() {
     assert!(names(&json["not_proved"]).contains(&"BeaconEvidence"));
     // With the block's hash from a chain one trusts, and the key of a holder, nothing stays open.
     let hash = ["--block-hash", BLOCK_HASH];
-    let json = folder.json(&[&verify[..], &hash].concat()).exits(0).json();
+    let json = folder.json(&[&verify[..], &hash].concat()).exits(6).json();
     assert!(names(&json["not_proved"]).contains(&"BeaconEvidence"));
     let key = ["--vrf-key", VRF_KEY];
     let json = folder.json(&[&verify[..], &hash, &key].concat());
@@ -122,7 +122,7 @@ fn the_whole_way() {
     let failure = failure.failure(1, "refused");
     assert!(failure.contains(VRF_KEY), "{failure}");
 
-    let words = folder.run(&verify).exits(0).stdout;
+    let words = folder.run(&verify).exits(6).stdout;
     for expected in [
         "Beacon value 3",
         "prevrandao of Ethereum block 19449567",
@@ -266,14 +266,14 @@ fn a_beacon_that_its_publisher_mined() {
         .json(&[&prove[..], &["--development-srs"]].concat())
         .exits(0);
     let verify = ["verify", "bundle", "--development-srs"];
-    let json = folder.json(&verify).exits(0).json();
+    let json = folder.json(&verify).exits(6).json();
     let value = &json["beacon_values"][0];
     assert_eq!(value["established"], false);
     let verdict = value["verdict"].as_str().expect("words");
     assert!(verdict.contains("NOT ESTABLISHED"), "{verdict}");
     assert!(verdict.contains("below the floor"), "{verdict}");
     assert!(names(&json["not_proved"]).contains(&"BeaconEvidence"));
-    let words = folder.run(&verify).exits(0).stdout;
+    let words = folder.run(&verify).exits(6).stdout;
     assert!(words.contains("so it is     NOT ESTABLISHED"), "{words}");
 }
 

@@ -42,7 +42,7 @@ fn folder() -> &'static (Folder, String) {
 fn verify_and_inspect_show_it() {
     let (folder, digest) = folder();
     let verify = ["verify", "b", "--development-srs"];
-    let json = folder.json(&verify).exits(0).json();
+    let json = folder.json(&verify).exits(6).json();
     assert_eq!(json["weight_digest"], *digest);
     assert!(json["proved"].to_string().contains("WeightDigest"));
     assert_eq!(

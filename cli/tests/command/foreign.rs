@@ -84,7 +84,7 @@ fn a_name_stays_in_its_quotes() {
     folder
         .json(&[&prove[..], &["--k", "8", "-o", "b"]].concat())
         .exits(0);
-    let [words, json] = said(&folder, &["verify", "b", "--development-srs"], 0);
+    let [words, json] = said(&folder, &["verify", "b", "--development-srs"], 6);
     assert!(
         words
             .stdout

@@ -241,10 +241,11 @@ fn tiles_are_committed_and_linked() {
         |out: &str, more: &[&str]| folder.prove_planned(BEACON, &[&["--out", out], more].concat());
     let proved = prove("bundle", &made).exits(0).json();
     assert_eq!(proved["commitment"]["file"], "c");
-    let verified = verify(&folder, "bundle", &["--commitment", "c"]);
-    let verified = verified.exits(0).json();
+    let value = ["--beacon-value", BEACON];
+    let given = [&["--commitment", "c"], &value[..]].concat();
+    let verified = verify(&folder, "bundle", &given).exits(0).json();
     assert_eq!(verified["commitment"], proved["commitment"]["digest"]);
-    verify(&folder, "bundle", &[]).exits(0);
+    verify(&folder, "bundle", &value).exits(0);
     // The same tiles proved again, without links.
     prove("again", &["--k", "8"]).exits(0);
     let borrowed = ["--commitment", "c", "--links", "bundle.links"];

@@ -61,7 +61,10 @@ fn names_that_are_no_unicode() {
             "prove @plan --k 8 --job @job --commit @c --opening @o --out @b --development-srs",
             &value,
         ),
-        ("verify @b --commitment @c", &development),
+        (
+            "verify @b --commitment @c --development-srs",
+            &["--beacon-value", BEACON],
+        ),
         ("inspect @b", &[]),
         ("inspect @plan", &[]),
         ("compile --out @model --samples", &[&samples, &model]),
@@ -240,6 +243,8 @@ fn verification_needs_no_home() {
         "bundle",
         "--development-srs",
         "--rederive-key",
+        "--beacon-value",
+        BEACON,
         "--json",
     ];
     let run = |set: &dyn Fn(&mut Command)| {

@@ -271,6 +271,7 @@ fn a_stop_between_two_results_is_no_dead_end() {
     fs::remove_file(folder.path("y")).expect("removed");
     folder.json(&prove).exits(0);
     let verify = ["verify", "x", DEVELOPMENT, "--commitment", "y"];
+    let verify = [&verify[..], &["--beacon-value", BEACON]].concat();
     folder.json(&verify).exits(0);
     // Weights in two files.
     folder.write("planned.onnx", &fs::read(&onnx).expect("read"));

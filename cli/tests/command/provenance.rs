@@ -79,7 +79,8 @@ fn verify(folder: &Folder, more: &[&str]) -> Run {
         true => &[],
         false => &["--accept-keys"],
     };
-    run(folder, &[&verify[..], keys].concat(), more)
+    let given = [&verify[..], keys, &["--beacon-value", BEACON]].concat();
+    run(folder, &given, more)
 }
 
 #[test]
@@ -112,8 +113,11 @@ fn a_chain_is_made_verified_and_drawn() {
     );
     let words = folder
         .run(&["verify", "chain", "--development-srs", "--accept-keys"])
-        .exits(0);
+        .exits(6);
     assert!(words.stdout.contains("ANSWER 1 of 'initial'"));
+    // What rules are for was not given.
+    verify(&folder, &["--rules", "rules.toml"]).failure(2, "usage");
+    verify(&folder, &["--vrf-key", &"00".repeat(32)]).failure(1, "refused");
     // The model that the plan was made from, and one that it was not.
     let of_model = |model: &str| verify(&folder, &["--model", model, "--rules", "rules.toml"]);
     let given = of_model(&example("lenet5-average.onnx")).exits(0).json();
@@ -267,6 +271,11 @@ fn checkpoints_are_declared_and_said_to_be() {
     let declared = "tuned:initial:two epochs: of digits";
     chain(&folder, &files, &["--trained", declared]).exits(0);
     let verified = verify(&folder, &[]).exits(0).json();
+    // Who has the plan asks for its weights' answers.
+    let open = verify(&folder, &["--plan", "plan"]).exits(6).json();
+    let text = open["not_shown"].to_string();
+    assert!(text.contains("--accept-declared"), "{text}");
+    verify(&folder, &["--plan", "plan", "--accept-declared"]).exits(0);
     let steps = verified["steps"].as_array().expect("a list");
     let of_checkpoint = steps.iter().find(|step| step["step"] == "model 'tuned'");
     let of_checkpoint = of_checkpoint.expect("a step");

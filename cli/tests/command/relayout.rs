@@ -73,7 +73,10 @@ fn derived_weights_are_compiled_and_tied_to_their_tiles() {
     ];
     let files = [&files[..], &["--plan", "plan"]].concat();
     let derive = [&files[..], &["--rederive-key"]].concat();
-    let derived = verify(&folder, &derive).exits(0).json();
+    // That the tiles are this plan's, their commitment would say.
+    let derived = verify(&folder, &derive).exits(6).json();
+    let open = derived["not_shown"].to_string();
+    assert!(open.contains("--commitment"), "{open}");
     assert_eq!(derived["key_origin"], "rederived");
     assert_eq!(derived["vk_digest"], given["vk_digest"]);
     folder.json(&["verify", "r"]).failure(1, "refused");
@@ -194,7 +197,7 @@ fn coverage(folder: &Folder) -> serde_json::Value {
     prove(folder, &["--beacon-value", BEACON, "--force"]).exits(0);
     let files = ["--architecture", "m/model.graph", "--plan", "plan"];
     let files = [&files[..], &["--origins", "m/model.origins"]].concat();
-    verify(folder, &files).exits(0).json()["coverage"].clone()
+    verify(folder, &files).exits(6).json()["coverage"].clone()
 }
 
 /// One deviate for a whole matrix, or for each of its rows: there is no such relayout.

@@ -118,7 +118,9 @@ fn goes_on(folder: &Folder) {
     for (name, bytes) in &before {
         assert_eq!(after.get(name), Some(bytes), "{name} was proved again");
     }
-    let verified = folder.json(&["verify", "bundle", "--development-srs"]);
+    let verify = ["verify", "bundle", "--development-srs"];
+    let value = ["--beacon-value", BEACON];
+    let verified = folder.json(&[&verify[..], &value].concat());
     assert_eq!(verified.exits(0).json()["proofs"], total);
 }
 

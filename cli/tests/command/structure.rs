@@ -4,7 +4,7 @@
 use crate::provenance::{
     FILES, answer, chain, commit, compile, planned, prove_relayout, prove_tiles,
 };
-use crate::support::{Folder, Run, example, run};
+use crate::support::{BEACON, Folder, Run, example, run};
 use nascent_compiler::infer::Profile;
 use nascent_ir::{Builder, CheckedGraph, Op, Origins, Params, TensorId};
 use nascent_verifier::Provenance;
@@ -18,7 +18,8 @@ fn verify(folder: &Folder, more: &[&str]) -> Run {
     let model = example("lenet5-average.onnx");
     let verify = ["verify", "chain", "--expect", "chain", "--development-srs"];
     let given = ["--plan", "plan", "--model", &model, "--rules", "rules.toml"];
-    let all = [&verify[..], &given, more, &["--json"]].concat();
+    let value = ["--beacon-value", BEACON];
+    let all = [&verify[..], &given, &value, more, &["--json"]].concat();
     // A machine that has derived no key yet.
     folder.run_with(&folder.path(&format!("cache{}", more.len())), &all)
 }
@@ -127,6 +128,7 @@ fn a_graph_that_is_not_the_model_is_refused() {
     assert!(says(answer, "shows", "of its parameters, matrices in"));
     // Without the model, nothing is said of the model.
     let plain = ["verify", "chain", "--development-srs", "--rederive-key"];
+    let plain = [&plain[..], &["--beacon-value", BEACON]].concat();
     let without = run(&folder, &plain, &[]).exits(0).json();
     let step = weights(&without);
     assert_eq!(step["nature"], "partly");
