@@ -49,7 +49,7 @@ fn verify_and_inspect_show_it() {
         json["streams"][0]["weight_digest"].as_str().map(str::len),
         Some(64)
     );
-    let words = folder.run(&verify).exits(0).stdout;
+    let words = folder.run(&verify).exits(6).stdout;
     assert!(words.contains(digest.as_str()), "{words}");
     let json = folder.json(&["inspect", "b"]).exits(0).json();
     assert!(json.to_string().contains(digest.as_str()), "{json}");

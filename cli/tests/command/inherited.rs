@@ -151,9 +151,14 @@ fn only_what_is_new_is_proved_again() {
     // The value that was given is the last plan's.
     let verified = verified.exits(6).json();
     let open = verified["not_shown"].as_array().expect("a list");
-    assert_eq!(open.len(), 1, "{open:?}");
-    let plan = open[0].as_str().expect("words");
-    assert!(plan.starts_with("of plan 1: "), "{plan}");
+    let [beacon, first] = [0, 1].map(|at| open[at].as_str().expect("words"));
+    assert!(beacon.starts_with("of plan 1: "), "{beacon}");
+    // Its answers are none of the weights that the model was given for.
+    assert!(
+        first.starts_with("that 'first' is what you gave"),
+        "{first}"
+    );
+    assert_eq!(open.len(), 2, "{open:?}");
     assert_eq!(verified["checked"]["model"], true);
     assert_eq!(verified["checked"]["plan"], true);
     let text = verified.to_string();

@@ -254,7 +254,7 @@ fn tiles_are_committed_and_linked() {
     // The same secret gives the same commitment, to which other proofs are linked.
     let more = ["--commit", "c2", "--opening", "o", "--k", "8"];
     prove("third", &more).exits(0);
-    verify(&folder, "third", &["--commitment", "c"]).exits(0);
+    verify(&folder, "third", &given).exits(0);
     // Tiles of another beacon value.
     let other = [
         "--out",

@@ -188,6 +188,7 @@ fn a_graph_that_is_not_the_model_is_refused() {
     };
     folder.write("chain", &less.encode().expect("valid"));
     let bare = ["verify", "chain", "--development-srs", "--accept-keys"];
+    let bare = [&bare[..], &["--beacon-value", BEACON]].concat();
     let bare = run(&folder, &bare, &[]).exits(0).json();
     let step = weights(&bare);
     assert_eq!(step["nature"], "partly");
@@ -200,6 +201,15 @@ fn a_graph_that_is_not_the_model_is_refused() {
     assert!(!says(answer, "shows", ranges), "{answer}");
     let open = verify(&folder, &["--accept-keys"]).exits(6).json();
     assert!(open["not_shown"].to_string().contains("profile"), "{open}");
+
+    // A graph that is lowered again does for one that is left out: the ranges are checked all the same.
+    let mut less = whole.clone();
+    less.attachments.architectures.clear();
+    folder.write("chain", &less.encode().expect("valid"));
+    let lowered = verify(&folder, &["--accept-keys"]).exits(0).json();
+    assert_eq!(lowered["versions"][0]["has_the_initial_weights"], true);
+    let answer = answered(&lowered);
+    assert!(says(answer, "shows", ranges), "{answer}");
 
     // The functions of the integer graph exchanged: another model of the same weights.
     edit(&folder, |graph, _, _| {
