@@ -56,7 +56,7 @@ fn verify_and_inspect_show_it() {
     let words = folder.run(&["inspect", "p"]).exits(0).stdout;
     assert!(words.contains("weight digest"), "{words}");
     let rederive = [&verify[..], &["--rederive-key"]].concat();
-    let json = folder.json(&rederive).exits(0).json();
+    let json = folder.json(&rederive).exits(6).json();
     assert_eq!(json["keys"][0]["origin"], "rederived");
 }
 

@@ -194,12 +194,12 @@ fn only_what_is_new_is_proved_again() {
     assert_eq!(plans.map(Vec::len), Some(2));
     // The second bundle alone says what it does not show.
     let alone = ["verify", "tiles2", "--development-srs", "--plan", "plan2"];
-    let alone = run(folder, &alone, &[]).exits(0).json().to_string();
+    let alone = run(folder, &alone, &[]).exits(6).json().to_string();
     assert!(alone.contains("their proofs show that"), "{alone}");
     let given = ["--model", &model, "--rules", "rules.toml"];
     let alone = ["verify", "tiles2", "--development-srs"];
     let alone = [&alone[..], &given].concat();
-    run(folder, &alone, &["--previous-plan", "plan1"]).exits(0);
+    run(folder, &alone, &["--previous-plan", "plan1"]).exits(6);
     run(folder, &alone, &[]).failure(1, "refused");
 }
 

@@ -28,7 +28,10 @@ fn open(folder: &Folder, commitment: &str, opening: &str) -> Run {
 }
 
 fn verify(folder: &Folder, proof: &str, more: &[&str]) -> Run {
-    run(folder, &[&["verify", proof], more].concat())
+    run(
+        folder,
+        &[&["verify", proof, "--accept-keys"], more].concat(),
+    )
 }
 
 /// A compiled model, committed twice, and two answers linked to the first commitment.
@@ -59,8 +62,9 @@ fn proofs_are_linked_to_the_commitment_and_to_no_other() {
         let alone = verify(&folder, answer, &[]).exits(0).json();
         assert!(alone["commitment"].is_null());
     }
-    let words = folder.run(&["verify", "a", "--commitment", "c", "--development-srs"]);
-    assert!(words.exits(0).stdout.contains("linked: "));
+    let words = ["verify", "a", "--commitment", "c", "--development-srs"];
+    let words = folder.run(&words).exits(6).stdout;
+    assert!(words.contains("linked: "), "{words}");
     let refused = verify(&folder, "a", &["--commitment", "c2"]).failure(1, "refused");
     assert!(refused.contains("no link"), "{refused}");
     // Another proof's links.
@@ -128,7 +132,7 @@ fn a_checkpoint_is_committed_by_one_command() {
     folder.json(&own).exits(0);
     assert_ne!(read("own/model.params"), read("model/model.params"));
     prove(&folder, "a", "c", "o").exits(0);
-    verify(&folder, "a", &["--commitment", "c", "--accept-keys"]).exits(0);
+    verify(&folder, "a", &["--commitment", "c"]).exits(0);
     // A folder has its weights.
     let twice = ["commit", "model", "--out", "d", "--opening", "o"];
     run(&folder, &[&twice[..], &checkpoint].concat()).failure(2, "usage");
@@ -160,7 +164,7 @@ fn hidden_answers_have_commitments_of_their_own() {
     let refused = prove("c").failure(2, "usage");
     assert!(refused.contains("--hide-input"), "{refused}");
     prove("h").exits(0);
-    verify(&folder, "a", &["--commitment", "h", "--accept-keys"]).exits(0);
+    verify(&folder, "a", &["--commitment", "h"]).exits(0);
     let open = ["open", "model", "--commitment", "h", "--opening", "o"];
     run(&folder, &[&open[..], &["--hide-input"]].concat()).exits(0);
 }
@@ -267,7 +271,7 @@ fn tiles_are_committed_and_linked() {
         "8",
     ];
     folder.prove_planned("ff00", &other).exits(0);
-    verify(&folder, "other", &["--commitment", "c3"]).exits(0);
+    verify(&folder, "other", &["--commitment", "c3"]).exits(6);
     let refused = verify(&folder, "other", &["--commitment", "c"]).failure(1, "refused");
     assert!(refused.contains("other weights"), "{refused}");
     folder.json(&["inspect", "c"]).exits(0);

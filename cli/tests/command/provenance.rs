@@ -157,7 +157,7 @@ fn a_chain_is_made_verified_and_drawn() {
     let of_plan = |commitment: &str, plan: &str| {
         let given = ["--commitment", commitment, "--links", "r.links"];
         let verify = ["verify", "r", "--development-srs", "--plan", plan];
-        run(&folder, &[&verify[..], &given].concat(), &[])
+        run(&folder, &[&verify[..], &given].concat(), &["--accept-keys"])
     };
     let linked = of_plan("deviates.c", "tiles").exits(0).json();
     assert_eq!(linked["linked_plan"].as_str().map(str::len), Some(64));
