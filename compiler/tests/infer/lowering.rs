@@ -381,14 +381,13 @@ fn steps_that_change_a_gain_are_refused() {
         for far in [step - 200, step + 200, 1000] {
             let mut other = profile.clone();
             other.decisions[at] = Decision::Step(far);
-            let refused = lower(&model, &other, plan);
-            assert!(
-                matches!(
-                    refused,
-                    Err(InferError::Range { .. } | InferError::Tensor { .. })
-                ),
-                "decision {at}, {step} to {far}: {refused:?}"
-            );
+            // A step so coarse that all is zero is a rounding of the model, and another graph.
+            let refused = match lower(&model, &other, plan) {
+                Err(InferError::Range { .. } | InferError::Tensor { .. }) => true,
+                Err(InferError::Profile { .. }) => far > *step,
+                _ => false,
+            };
+            assert!(refused, "decision {at}, {step} to {far}");
         }
     }
     assert!(steps >= 4, "{:?}", profile.decisions);
