@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which checks can be deleted without a test that fails?
 
-    tests/mutate.py --out DIR --package CRATE FILE... -- TEST...
+    tests/mutate.py --out DIR --package CRATE FILE... TEST...
 
 Mutants of the source files, all compiled into one build of a copy of the workspace; a variable of the
 environment picks one when a test runs. So a mutant costs a run of the tests, not a build. A TEST is

@@ -342,11 +342,6 @@ impl Args {
         plan || value || known || !beacon.evidence.is_empty()
     }
 
-    /// Whether a plan was given.
-    pub fn plan_given(&self) -> bool {
-        self.plan.is_some()
-    }
-
     /// Whether answers of weights that are only declared are what the caller asks for.
     pub fn accepts_declared(&self) -> bool {
         self.accept_declared

@@ -16,9 +16,8 @@ const BINS: usize = 512;
 pub(crate) struct Stats {
     pub(crate) lo: f64,
     pub(crate) hi: f64,
-    /// For a normalization: greatest distance from the mean, least and greatest variance.
+    /// For a normalization: greatest distance from the mean.
     pub(crate) deviation: f64,
-    pub(crate) variance: (f64, f64),
     bins: Vec<u64>,
 }
 
@@ -28,7 +27,6 @@ impl Stats {
             lo: 0.0,
             hi: 0.0,
             deviation: 0.0,
-            variance: (f64::INFINITY, 0.0),
             bins: Vec::new(),
         }
     }
@@ -79,9 +77,7 @@ impl Stats {
                 0.0
             };
             let distances = row.iter().map(|&v| (f64::from(v) - mean).abs());
-            self.deviation = distances.clone().fold(self.deviation, f64::max);
-            let variance = distances.map(|d| d * d).sum::<f64>() / n;
-            self.variance = (self.variance.0.min(variance), self.variance.1.max(variance));
+            self.deviation = distances.fold(self.deviation, f64::max);
         }
     }
 }

@@ -40,8 +40,6 @@ pub enum Decision {
     Factor(u8),
     /// A parameter's declared range has this many bits.
     Bits(u8),
-    /// The table of inverse roots ends at `2^n` times the root of its largest argument.
-    Power(u8),
     /// The step of a constant factor: the bits of an `f64`, finite and positive.
     Unit(u64),
     /// Weights are the transpose of the table of this embedding, by position.
@@ -175,6 +173,12 @@ impl Format for Profile {
                 return Err(ProfileError::Option { option, got });
             }
         }
+        if self.weight_bits > self.table_bits {
+            return Err(ProfileError::Option {
+                option: "weight-bits, which are more than those of the tables",
+                got: self.weight_bits.into(),
+            });
+        }
         let sizes = self.dims.iter().map(|(_, size)| *size);
         if let Some(size) = sizes.chain([self.batch]).find(|&size| size == 0) {
             let got = size.into();
@@ -196,7 +200,6 @@ impl Format for Profile {
                 Decision::Doublings(n) => n <= MAX_DOUBLINGS,
                 Decision::Factor(n) => n <= 30,
                 Decision::Bits(n) => (1..=32).contains(&n),
-                Decision::Power(n) => n <= 8,
                 Decision::Unit(bits) => {
                     let unit = f64::from_bits(bits);
                     unit.is_normal() && unit > 0.0
@@ -293,13 +296,6 @@ impl Tape {
         match self.take(made.map(Decision::Bits))? {
             Decision::Bits(made) => Ok(made),
             other => Err(other_kind("bits", other)),
-        }
-    }
-
-    pub(crate) fn power(&mut self, made: Option<u8>) -> Result<u8> {
-        match self.take(made.map(Decision::Power))? {
-            Decision::Power(made) => Ok(made),
-            other => Err(other_kind("a power", other)),
         }
     }
 

@@ -243,7 +243,6 @@ fn profiles_are_canonical_and_in_range() {
         Decision::Factor(31),
         Decision::Bits(0),
         Decision::Bits(33),
-        Decision::Power(9),
         Decision::Unit(0),
         Decision::Unit(f64::NAN.to_bits()),
         Decision::Unit((-1.0_f64).to_bits()),

@@ -9,7 +9,8 @@ use crate::output::Context;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::tile::TileParams;
 use nascent_ir::CheckedGraph;
-use nascent_verifier::provenance::{Initialization, Origin, Provenance};
+use nascent_verifier::link::CommittedTo;
+use nascent_verifier::provenance::{Answer, Initialization, Origin, Provenance};
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{InferenceBundle, RelayoutBundle, VerifyingKey};
 
@@ -64,6 +65,7 @@ impl ChainKeys {
         }
         for answer in &chain.answers {
             let bundle = &answer.inference;
+            check_architecture(chain, answer)?;
             if found.get(&bundle.vk_digest).is_none() {
                 let derive = || source.inference(bundle);
                 found.take("answers", source.key(&bundle.vk_digest, derive)?);
@@ -91,6 +93,22 @@ impl ChainKeys {
     pub fn uses(&self) -> &[KeyUse] {
         &self.uses
     }
+}
+
+/// An answer's architecture is its version's; verification says so too, but a key may take a while.
+fn check_architecture(chain: &Provenance, answer: &Answer) -> Result<()> {
+    let version = chain.versions.get(usize::from(answer.version));
+    let mut parts = version.iter().flat_map(|of| &of.commitment.parts);
+    let own = answer.inference.architecture;
+    let committed =
+        parts.any(|part| matches!(part.subject, CommittedTo::Parameters { architecture } if architecture == own));
+    if committed {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Refused,
+        "REFUSED: an answer's architecture is not that of its version's commitment",
+    ))
 }
 
 struct Source<'a> {

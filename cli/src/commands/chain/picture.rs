@@ -108,30 +108,30 @@ fn draw_box(out: &mut String, step: &StepStory, y: usize, height: usize) {
         middle - 3,
         escape(&shortened(&step.name, 24)),
     );
-    if let Some((name, text)) = identity(step) {
+    if let Some(text) = identity(step) {
         let text = escape(&shortened(&text, 26));
         let _ = writeln!(
             out,
-            r##"<text x="{centre}" y="{}" text-anchor="middle" font-size="12" fill="#fff">{name} {text}</text>"##,
+            r##"<text x="{centre}" y="{}" text-anchor="middle" font-size="12" fill="#fff">{text}</text>"##,
             middle + 16
         );
     }
 }
 
 /// What names a step: its first fact, digests by their first letters.
-fn identity(step: &StepStory) -> Option<(&'static str, String)> {
+fn identity(step: &StepStory) -> Option<String> {
     let named = |wanted: &str| step.facts.iter().find(|(name, _)| *name == wanted);
     let (name, text) = ["commitment", "plan", "source", "outputs", "weights"]
         .iter()
         .find_map(|wanted| named(wanted))?;
     let digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match *name {
-        "source" => Some(("", text.clone())),
-        "outputs" => Some(("outputs:", text.clone())),
-        "weights" => Some(("", format!("{text} numbers"))),
-        "plan" | "commitment" if digest => Some(("", format!("{}..", &text[..12]))),
-        name => Some((name, text.clone())),
-    }
+    Some(match *name {
+        "source" => text.clone(),
+        "outputs" => format!("outputs: {text}"),
+        "weights" => format!("{text} numbers"),
+        "plan" | "commitment" if digest => format!("{}..", &text[..12]),
+        name => format!("{name} {text}"),
+    })
 }
 
 fn draw_line(out: &mut String, line: &Line, y: usize) {

@@ -195,10 +195,10 @@ fn open_version(
                 let of = chain.versions.get(usize::from(answer.version));
                 of.is_some_and(|of| of.name == version.name)
             });
-            if args.plan_given() && answers && !args.accepts_declared() {
+            if args.names_a_plan() && answers && !args.accepts_declared() {
                 return Some(format!(
-                    "that answers of {name} are by weights of the plan that you gave: where its weights \
-                     come from is declared (--accept-declared takes it)"
+                    "that answers of {name} are by the weights that you gave plan, model or beacon value for: \
+                     where its weights come from is declared (--accept-declared takes it)"
                 ));
             }
         }

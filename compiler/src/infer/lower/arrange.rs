@@ -40,9 +40,10 @@ impl Lower<'_> {
                 let range = self.range(quant);
                 let most = self.limit() as f64;
                 let least = i32::try_from(range.lo).unwrap_or(0);
-                // Magnitudes of masks stand for less, or more, than everything.
+                // A mask stands for less than everything, where nothing else is asked of it.
                 let steps = f64::from(*value) / quant.scale;
-                if steps.abs() > most + 0.5 && f64::from(value.abs()) < MASK {
+                let masks = f64::from(*value) <= -MASK && self.masks(id, true);
+                if steps.abs() > most + 0.5 && !masks {
                     return Err(InferError::Range {
                         layer: self.flow.node(id).to_string(),
                         reason: format!("the padding {value} does not fit the integers beside it"),
@@ -50,15 +51,13 @@ impl Lower<'_> {
                                  larger values",
                     });
                 }
-                let integer = rounded(steps, most);
                 View::Pad {
                     x,
                     before: dims(before),
                     after: dims(after),
-                    value: if *value == f32::NEG_INFINITY {
-                        least
-                    } else {
-                        integer
+                    value: match masks {
+                        true => least,
+                        false => rounded(steps, most),
                     },
                 }
             }

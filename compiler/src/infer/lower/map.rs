@@ -1,7 +1,7 @@
 //! One `Map` for an argument and the elementwise functions after it.
 
 use super::form::{Form, MASKED};
-use super::{LEAST_HEADROOM, Layer, Lower, Quant, grid, magnitude, rounded};
+use super::{LEAST_HEADROOM, Layer, Lower, Numbers, Quant, grid, magnitude, rounded};
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Binary, Op, ValueId};
 use crate::infer::profile::MAX_DOUBLINGS;
@@ -68,6 +68,13 @@ impl Lower<'_> {
                 }
             };
             let (argument, step) = self.argument(id, &form, step)?;
+            if let Form::Offset {
+                mask: Some(gain), ..
+            } = form
+                && target.scale + 2.0 * gain * step > ROUNDED
+            {
+                return Err(self.unmasked(id));
+            }
             let headroom = match slopes {
                 Some(_) => libm::log2(wanted / step),
                 None => libm::log2(target.scale / step),
@@ -110,6 +117,14 @@ impl Lower<'_> {
                 self.bits
             ),
             advice: "take larger tables, fewer activation bits, or give samples with larger values",
+        }
+    }
+
+    fn unmasked(&self, id: ValueId) -> InferError {
+        InferError::Range {
+            layer: self.flow.node(id).to_string(),
+            reason: "its steps are too coarse to tell what is masked from what is not".to_owned(),
+            advice: "take larger tables, fewer activation bits, or samples with smaller values",
         }
     }
 
@@ -156,12 +171,15 @@ impl Lower<'_> {
             .all(|x| program.at(x) >= 0.0 || program.at(x).is_nan());
         let unsigned = positive && self.tape.unsigned(stats.map(|stats| stats.lo >= 0.0))?;
         let mut bits = self.value_bits(id);
-        if let Form::Offset { a, k } = form
-            && self.is_mask(*k)
+        let mut least = 0.0;
+        if let Form::Offset {
+            a,
+            mask: Some(gain),
+            ..
+        } = form
         {
-            let range = self.range(*a);
-            let reach = range.lo.abs().max(range.hi.abs()) as f64 * a.scale;
-            magnitude = magnitude.map(|magnitude| magnitude.max(reach + MASKED));
+            least = gain * self.reach(*a) + MASKED;
+            magnitude = magnitude.map(|magnitude| magnitude.max(least));
             bits = self.fine_bits();
         }
         let hi = if unsigned {
@@ -169,8 +187,12 @@ impl Lower<'_> {
         } else {
             (1 << (bits - 1)) - 1
         };
+        let scale = self.step(magnitude, hi)?;
+        if scale * hi as f64 + ROUNDED < least {
+            return Err(self.unmasked(id));
+        }
         Ok(Target {
-            scale: self.step(magnitude, hi)?,
+            scale,
             range: Range::new(if unsigned { 0 } else { -hi }, hi),
         })
     }
@@ -282,17 +304,24 @@ impl Lower<'_> {
             Form::Fold { x, scale } => self.scaled(&name, linear(*x, 1, None), *scale, step)?,
             Form::Sum { a, b, sign } => {
                 let (ca, cb, unit) = coefficients(a.scale, b.scale);
-                let cb = if *sign < 0.0 { -cb } else { cb };
-                self.scaled(&name, linear(a.id, ca, Some((b.id, cb))), unit, step)?
+                let signed = if *sign < 0.0 { -cb } else { cb };
+                let pre = linear(a.id, ca, Some((b.id, signed)));
+                let (argument, step) = self.scaled(&name, pre, unit, step)?;
+                for (term, factor) in [(a, ca), (b, cb)] {
+                    self.keeps_gain(&name, *term, f64::from(factor) * unit, step)?;
+                }
+                (argument, step)
             }
-            Form::Offset { a, k } => {
-                let unit = a.scale / f64::from(OFFSET_STEPS);
+            Form::Offset { a, k, mask } => {
                 let most = f64::from((1_u32 << (2 * self.bits - 2)) - 1);
-                let values = self.offsets(*a, *k).map(|v| v / unit);
-                let values = self.rounded_all(root, &values, most)?;
+                let times = self.offset_steps(*a, step, most);
+                let unit = a.scale / f64::from(times);
+                let offsets = self.offsets(*a, *k, *mask);
+                let values = self.rounded_all(root, &offsets.map(|v| v / unit), most)?;
+                self.keeps_constants(&name, &offsets, &values, (unit, 1.0), step)?;
                 let shape = self.flow.shape(*k).to_vec();
                 let k = self.push_param(&format!("{name}.offset"), &shape, values, &[*k])?;
-                self.scaled(&name, linear(a.id, OFFSET_STEPS, Some((k, 1))), unit, step)?
+                self.scaled(&name, linear(a.id, times, Some((k, 1))), unit, step)?
             }
             Form::Scaled { a, k } => {
                 let numbers = self.numbers(*k)?;
@@ -302,7 +331,9 @@ impl Lower<'_> {
                     Some(unit) if numbers.known => unit,
                     made => self.tape.unit(made)?,
                 };
-                let values = numbers.map(|&v| rounded(f64::from(v) / unit, hi));
+                let factors = numbers.map(|&v| f64::from(v));
+                let values = factors.map(|v| rounded(v / unit, hi));
+                self.keeps_constants(&name, &factors, &values, (unit, self.reach(*a)), step)?;
                 let shape = self.flow.shape(*k).to_vec();
                 let k = self.push_param(&format!("{name}.factor"), &shape, values, &[*k])?;
                 let pre = Pre::Product { a: a.id, b: k };
@@ -389,6 +420,52 @@ impl Lower<'_> {
         Ok(Multiplier::Const(whole as u32))
     }
 
+    /// A term of a sum whose factor is far from its scale would be another gain than the model's, unless
+    /// what it is off by is below half a step, whatever the term.
+    fn keeps_gain(&self, name: &str, term: Quant, factor: f64, step: f64) -> Result<()> {
+        let off = (factor - term.scale).abs();
+        let steps = self.range(term).magnitude() as f64 * off / step;
+        if off * 2.0 * NEAR_MULTIPLIER > term.scale && steps > 0.5 {
+            return Err(beyond(name));
+        }
+        Ok(())
+    }
+
+    /// Constants of the model that became integers of `unit`, and what one is multiplied with at most:
+    /// likewise.
+    fn keeps_constants(
+        &self,
+        name: &str,
+        real: &Numbers<f64>,
+        made: &Numbers<i32>,
+        (unit, most): (f64, f64),
+        step: f64,
+    ) -> Result<()> {
+        let (Some(all), Some(made), true) = (&real.values, &made.values, real.known) else {
+            return Ok(());
+        };
+        let keeps = all.iter().zip(made).all(|(real, made)| {
+            let off = (f64::from(*made) * unit - real).abs();
+            off * 2.0 * NEAR_MULTIPLIER <= real.abs() || off * most <= step
+        });
+        if keeps { Ok(()) } else { Err(beyond(name)) }
+    }
+
+    /// Steps of an added constant for each step of the activation: no coarser than the argument's.
+    fn offset_steps(&self, a: Quant, step: f64, most: f64) -> i32 {
+        let magnitude = self.range(a).magnitude() as f64;
+        let all = (OFFSET_BITS..=MOST_OFFSET_BITS).map(|bits| 1 << bits);
+        let fitting = all.take_while(|&times| f64::from(times) * magnitude <= most);
+        let mut last = 1 << OFFSET_BITS;
+        for times in fitting {
+            last = times;
+            if a.scale / f64::from(times) <= step {
+                break;
+            }
+        }
+        last
+    }
+
     fn scaled(&mut self, name: &str, pre: Pre, unit: f64, step: f64) -> Result<(Argument, f64)> {
         let (pre, multiplier, step) = self.scaled_pre(name, pre, unit, step)?;
         Ok((Argument { pre, multiplier }, step))
@@ -439,8 +516,13 @@ pub(super) fn doublings(step: f64, fits: impl Fn(f64) -> bool) -> u8 {
 /// Least multiplier that is near enough to the one that it stands for: within a thirty-second.
 pub(super) const NEAR_MULTIPLIER: f64 = 16.0;
 
-/// Steps of an added constant for each step of the activation.
-const OFFSET_STEPS: i32 = 64;
+/// Most that roundings take of the distance of what is masked: with nine left of [`MASKED`], an
+/// exponential is below `2^-13`.
+const ROUNDED: f64 = 3.0;
+
+/// Least and most binary digits of an added constant below a step of the activation.
+const OFFSET_BITS: u32 = 6;
+const MOST_OFFSET_BITS: u32 = 12;
 
 pub(super) fn linear(a: TensorId, ca: i32, b: Option<(TensorId, i32)>) -> Pre {
     Pre::Linear { a, ca, b, c: 0 }

@@ -21,14 +21,13 @@ impl Lower<'_> {
         let width = self.flow.shape(id).last().copied().unwrap_or(1);
         let stats = self.stats(id);
         let deviation = stats.map(|stats| stats.deviation.max(1e-9));
-        let variance = stats.map(|stats| stats.variance.0);
         let centered = if center {
             self.centered(&name, x, width, deviation)?
         } else {
             x
         };
 
-        let (inverse, unit) = self.inverse_root(&name, centered, width, variance, epsilon)?;
+        let (inverse, unit) = self.inverse_root(&name, centered, width, epsilon)?;
         // The product of a row's largest element and its inverse is at most sqrt(width).
         let magnitude = stats.map(|stats| stats.magnitude(self.options.calibration));
         let hi = (1 << (self.fine_bits() - 1)) - 1;
@@ -95,7 +94,6 @@ impl Lower<'_> {
         name: &str,
         c: Quant,
         width: usize,
-        least_variance: Option<f64>,
         epsilon: f64,
     ) -> Result<(TensorId, f64)> {
         let range = self.range(c);
@@ -129,20 +127,11 @@ impl Lower<'_> {
             c: steps as i64,
         };
         let (pre, multiplier, step) = self.scaled_pre(name, pre, unit, step)?;
-        // Of a few tables the one that saturates just below the least variance seen: layers share
-        // them.
-        let most = self.bits / 2 - 1;
-        let power = least_variance.map(|variance| {
-            let least = ((variance.max(0.0) + epsilon) / step / 1.5).max(1.0);
-            (libm::log2(least) / 2.0).floor().clamp(0.0, most.into()) as u8
-        });
-        let power = f64::from(self.tape.power(power)?.min(most));
-        let scaled = limit * libm::exp2(power);
+        // Nothing is cut: below a step, the variance is not resolved.
         let inverse = Table::from_fn("inverse root", self.domain(), |q| {
-            let root = (q.max(1) as f64).sqrt();
-            (scaled / root + 0.5).floor().min(limit) as i64
+            (limit / (q.max(1) as f64).sqrt() + 0.5).floor() as i64
         });
         let inverse = self.push_map(&format!("{name}.inverse"), pre, multiplier, inverse)?;
-        Ok((inverse, 1.0 / (scaled * step.sqrt())))
+        Ok((inverse, 1.0 / (limit * step.sqrt())))
     }
 }

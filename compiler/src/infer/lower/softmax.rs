@@ -8,9 +8,9 @@
 //! Because one of the `e` is the greatest there is, `d` is at least that, and `e i <= c`: the range
 //! of the product is known.
 
-use super::map::linear;
+use super::map::{NEAR_MULTIPLIER, linear};
 use super::{Lower, Quant};
-use crate::infer::error::Result;
+use crate::infer::error::{InferError, Result};
 use crate::infer::flow::ValueId;
 use nascent_ir::{Multiplier, Op as Node, Pre, Range, Table};
 
@@ -42,6 +42,16 @@ impl Lower<'_> {
         let step = (width * 1.001).max(4.0);
         let (pre, multiplier, step) = self.scaled_pre(&name, linear(sum, 1, None), 1.0, step)?;
         let least = top as f64 / step;
+        if least < NEAR_MULTIPLIER {
+            return Err(InferError::Range {
+                layer: self.flow.node(id).to_string(),
+                reason: format!(
+                    "its rows of {width} elements are too long for tables of {} bits",
+                    self.bits
+                ),
+                advice: "take larger tables",
+            });
+        }
         let unit = top as f64 * least;
         let inverse = Table::from_fn("inverse", self.domain(), |q| {
             (unit / (q as f64).max(least) + 0.5).floor() as i64
