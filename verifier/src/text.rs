@@ -7,8 +7,9 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-/// Most characters of a text that are printed.
-const MOST: usize = 400;
+/// Most columns of a text that are printed: no line of a terminal is broken inside of one, so that
+/// none begins with what a file says.
+const MOST: usize = 60;
 
 /// Whether a text has only characters that show themselves and stand where they are written.
 ///
@@ -48,28 +49,42 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// Prints a text from elsewhere: in single quotes, which it cannot close; what is not printable as
-/// an escape; at most 400 characters, and behind the closing quote how many more there are.
+/// an escape; at most 60 columns, and behind the closing quote how many characters more there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('\'')?;
+        let (mut columns, mut blank) = (0, false);
         let mut rest = self.0.chars();
-        for c in rest.by_ref().take(MOST) {
-            match c {
-                '"' => f.write_char('"')?,
-                c if is_plain_char(c) => write!(f, "{}", c.escape_debug())?,
-                // Unassigned for this compiler's Unicode or not: never as it is.
-                c => write!(f, "{}", c.escape_unicode())?,
+        loop {
+            let before = rest.clone();
+            let Some(c) = rest.next() else {
+                return f.write_char('\'');
+            };
+            // Blanks in a row could place what follows.
+            let escaped = blank && c == ' ';
+            blank = c == ' ';
+            let width = |c: char| if c.is_ascii() { 1 } else { 2 };
+            columns += shown(c, escaped).map(width).sum::<usize>();
+            if columns > MOST {
+                return write!(f, "' and {} characters more", before.count());
             }
-        }
-        f.write_char('\'')?;
-        match rest.count() {
-            0 => Ok(()),
-            more => write!(f, " and {more} characters more"),
+            shown(c, escaped).try_for_each(|c| f.write_char(c))?;
         }
     }
+}
+
+/// A character inside of quotes; by its number if it must be or is asked for.
+fn shown(c: char, by_number: bool) -> impl Iterator<Item = char> {
+    let plain = is_plain_char(c) && !by_number;
+    let as_it_is = (c == '"').then_some(c);
+    let escaped = (plain && c != '"').then(|| c.escape_debug());
+    // Unassigned for this compiler's Unicode or not: never as it is.
+    let number = (!plain).then(|| c.escape_unicode());
+    let all = as_it_is.into_iter().chain(escaped.into_iter().flatten());
+    all.chain(number.into_iter().flatten())
 }
 
 #[cfg(test)]
@@ -125,6 +140,7 @@ mod tests {
         assert_eq!(Quoted(r"a\' b").to_string(), r"'a\\\' b'");
         assert_eq!(Quoted("say \"x\"").to_string(), "'say \"x\"'");
         assert_eq!(Quoted("a\u{202e}\n").to_string(), r"'a\u{202e}\u{a}'");
+        assert_eq!(Quoted("a b  c").to_string(), r"'a b \u{20}c'");
     }
 
     #[test]
@@ -133,5 +149,12 @@ mod tests {
         assert_eq!(Quoted(&text).to_string().len(), MOST + 2);
         let shown = Quoted(&(text + "yz")).to_string();
         assert!(shown.ends_with("x' and 2 characters more"), "{shown}");
+        // Two columns each, and escapes.
+        for c in ['重', '\'', '\n', '\u{202e}'] {
+            let shown = Quoted(&String::from_iter([c; 100])).to_string();
+            let columns = shown.chars().map(|c| if c.is_ascii() { 1 } else { 2 });
+            assert!(columns.sum::<usize>() < MOST + 30, "{shown}");
+            assert!(shown.contains("more"), "{shown}");
+        }
     }
 }

@@ -712,7 +712,8 @@ pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
         ));
         context.result("        lowered again from its file, without samples or weights");
         context.result(
-            "not proved: that the profile's steps suit the model: they are the publisher's choice;",
+            "not proved: that the profile's steps suit the model: they are the publisher's choice, and a layer \
+             can round to nothing, saturate or stop normalizing by them;",
         );
     }
     if graphs.graph.is_some() {

@@ -270,12 +270,14 @@ fn checkpoints_are_declared_and_said_to_be() {
     assert!(open.contains("'tuned'"), "{open}");
     let declared = "tuned:initial:two epochs: of digits";
     chain(&folder, &files, &["--trained", declared]).exits(0);
-    let verified = verify(&folder, &[]).exits(0).json();
-    // Who has the plan asks for its weights' answers.
-    let open = verify(&folder, &["--plan", "plan"]).exits(6).json();
-    let text = open["not_shown"].to_string();
-    assert!(text.contains("--accept-declared"), "{text}");
+    // Who has plan, model or beacon value asks for answers by its weights.
+    for given in [&[][..], &["--plan", "plan"]] {
+        let open = verify(&folder, given).exits(6).json();
+        let text = open["not_shown"].to_string();
+        assert!(text.contains("--accept-declared"), "{text}");
+    }
     verify(&folder, &["--plan", "plan", "--accept-declared"]).exits(0);
+    let verified = verify(&folder, &["--accept-declared"]).exits(0).json();
     let steps = verified["steps"].as_array().expect("a list");
     let of_checkpoint = steps.iter().find(|step| step["step"] == "model 'tuned'");
     let of_checkpoint = of_checkpoint.expect("a step");

@@ -391,3 +391,175 @@ fn steps_that_change_a_gain_are_refused() {
     }
     assert!(steps >= 4, "{:?}", profile.decisions);
 }
+
+/// A net `y` of the input alone and of a weight; its profile, with the steps as they come.
+fn steps_of(net: &Net) -> (Profile, Vec<usize>) {
+    let compiled = quantize(&net.bytes(), &inputs()).expect("compiles");
+    let decisions = compiled.profile.decisions.iter().enumerate();
+    let steps = decisions.filter_map(|(at, decision)| {
+        let is_step = matches!(decision, Decision::Step(_));
+        is_step.then_some(at)
+    });
+    let steps = steps.collect();
+    (compiled.profile, steps)
+}
+
+/// The net with values in its matrix, and in another tensor.
+fn filled(mut net: Net, name: &str, values: &[f32]) -> Net {
+    for tensor in &mut net.graph().initializer {
+        if tensor.name == "w" {
+            let each = tensor.float_data.iter_mut().enumerate();
+            each.for_each(|(at, value)| *value = ((at * 31 % 17) as f32 - 8.0) / 8.0);
+        }
+        if tensor.name == name {
+            tensor.float_data = values.to_vec();
+        }
+    }
+    net
+}
+
+/// Every pair of a step and a distance that it is moved by, for which lowering does not refuse on
+/// its own account, before it compares digests.
+fn accepted(net: &Net, far: std::ops::Range<i16>) -> Vec<(usize, i16)> {
+    let (profile, steps) = steps_of(net);
+    let bytes = net.bytes();
+    let mut accepted = Vec::new();
+    for &at in &steps {
+        for far in far.clone() {
+            let mut other = profile.clone();
+            let Decision::Step(step) = &mut other.decisions[at] else {
+                continue;
+            };
+            *step += far;
+            match lower(&Model::new(&bytes), &other, None) {
+                Err(InferError::Range { .. } | InferError::Tensor { .. }) => {}
+                _ => accepted.push((at, far)),
+            }
+        }
+    }
+    accepted
+}
+
+/// One term of a sum with steps `2^15` times as coarse: the other one's factor would be another.
+#[test]
+fn a_sum_keeps_the_factors_of_its_terms() {
+    let net = filled(Net::new().weight("w", &[8, 8]), "", &[])
+        .node("MatMul", "x w", "a")
+        .node("Tanh", "a", "t")
+        .node("Add", "x t", "y")
+        .output("y");
+    let (profile, steps) = steps_of(&net);
+    let bytes = net.bytes();
+    // The input's, and that of the function's result.
+    let (x, t) = (steps[0], steps[1]);
+    let Decision::Step(fine) = profile.decisions[x] else {
+        panic!("a step")
+    };
+    let mut far = 0;
+    for quarters in 46..=80 {
+        let factor = 65536.0 / (f64::from(quarters) / 4.0).exp2();
+        if (factor.round() - factor).abs() <= factor / 32.0 {
+            continue;
+        }
+        far += 1;
+        let mut other = profile.clone();
+        other.decisions[t] = Decision::Step(fine + quarters);
+        let refused = lower(&Model::new(&bytes), &other, None);
+        assert!(
+            matches!(refused, Err(InferError::Range { .. })),
+            "{quarters}: {refused:?}"
+        );
+    }
+    assert!(far > 10, "{far}");
+}
+
+/// A constant beside an activation without steps: it would be a multiple of a step.
+#[test]
+fn a_constant_beside_coarse_steps_keeps_its_value() {
+    let net = Net::new().weight("w", &[8, 8]).weight("k", &[1, 4, 8, 8]);
+    let net = filled(net, "k", &[9.0; 256])
+        .node("MatMul", "x w", "a")
+        .node("Tanh", "a", "t")
+        .node("Add", "t k", "y")
+        .output("y");
+    let (profile, steps) = steps_of(&net);
+    let mut far = 0;
+    for step in 36..=80 {
+        let unit = (f64::from(step) / 4.0 - 12.0).exp2();
+        if ((9.0 / unit).round() * unit - 9.0).abs() <= 9.0 / 32.0 {
+            continue;
+        }
+        far += 1;
+        let mut other = profile.clone();
+        other.decisions[steps[1]] = Decision::Step(step);
+        let refused = lower(&Model::new(&net.bytes()), &other, None);
+        assert!(
+            matches!(refused, Err(InferError::Range { .. })),
+            "{step}: {refused:?}"
+        );
+    }
+    assert!(far > 10, "{far}");
+}
+
+fn masked(values: Vec<f32>) -> Net {
+    let net = Net::new().weight("w", &[8, 8]).weight("m", &[1, 4, 8, 8]);
+    filled(net, "m", &values)
+        .node("MatMul", "x w", "a")
+        .node("Add", "a m", "s")
+}
+
+fn causal(masked: f32) -> Vec<f32> {
+    (0..256)
+        .map(|at| if at % 8 > at / 8 % 8 { masked } else { 0.0 })
+        .collect()
+}
+
+/// Steps with which a masked score would not be below the others.
+#[test]
+fn no_profile_lifts_a_mask() {
+    let net = masked(causal(-1e9)).node("Softmax", "s", "y").output("y");
+    let of_scores = steps_of(&net).1[1];
+    let moved = accepted(&net, 12..40);
+    assert!(
+        !moved.iter().any(|&(at, _)| at == of_scores),
+        "{moved:?}, {of_scores}"
+    );
+}
+
+/// A constant of a million is a mask where a softmax or a maximum reads it, and nowhere else.
+#[test]
+fn a_mask_is_one_by_its_use() {
+    let compiles = |net: Net| quantize(&net.bytes(), &inputs()).map(|_| ());
+    let fails = |net: Net, why: &str| {
+        let error = compiles(net).expect_err(why).to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    let softmax = |values| masked(values).node("Softmax", "s", "y").output("y");
+    compiles(softmax(causal(-1e9))).expect("causal");
+    compiles(softmax(causal(f32::NEG_INFINITY))).expect("causal");
+    fails(softmax(vec![-1e9; 256]), "all of a row");
+    let two = |op: &str| {
+        masked(vec![2e6; 256])
+            .scalar("c", 1e-6)
+            .node(op, "s c", "y")
+            .output("y")
+    };
+    fails(two("Mul"), "no mask");
+    fails(masked(causal(-1e9)).output("s"), "no mask");
+    fails(
+        masked(causal(-1e9)).node("Relu", "s", "y").output("y"),
+        "no mask",
+    );
+    // What scales the masked scores scales no distance away.
+    let halved = masked(causal(-1e9))
+        .scalar("c", 0.125)
+        .node("Mul", "s c", "h")
+        .node("Softmax", "h", "y")
+        .output("y");
+    compiles(halved).expect("scaled");
+    let bent = masked(causal(-1e9))
+        .node("Sigmoid", "s", "h")
+        .node("Softmax", "h", "y")
+        .output("y");
+    fails(bent, "bends");
+}

@@ -63,9 +63,9 @@ impl ChainKeys {
                 found.take("relayout", key.doing(doing)?);
             }
         }
-        for answer in &chain.answers {
+        for (number, answer) in (1..).zip(&chain.answers) {
             let bundle = &answer.inference;
-            check_architecture(chain, answer)?;
+            check_architecture(chain, number, answer)?;
             if found.get(&bundle.vk_digest).is_none() {
                 let derive = || source.inference(bundle);
                 found.take("answers", source.key(&bundle.vk_digest, derive)?);
@@ -96,19 +96,23 @@ impl ChainKeys {
 }
 
 /// An answer's architecture is its version's; verification says so too, but a key may take a while.
-fn check_architecture(chain: &Provenance, answer: &Answer) -> Result<()> {
+fn check_architecture(chain: &Provenance, number: usize, answer: &Answer) -> Result<()> {
     let version = chain.versions.get(usize::from(answer.version));
-    let mut parts = version.iter().flat_map(|of| &of.commitment.parts);
-    let own = answer.inference.architecture;
-    let committed =
-        parts.any(|part| matches!(part.subject, CommittedTo::Parameters { architecture } if architecture == own));
-    if committed {
+    let subjects = version.iter().flat_map(|of| &of.commitment.parts);
+    let architecture = answer.inference.architecture;
+    let own = CommittedTo::Parameters { architecture };
+    if subjects
+        .map(|part| &part.subject)
+        .any(|subject| *subject == own)
+    {
         return Ok(());
     }
-    Err(Failure::new(
-        Kind::Refused,
-        "REFUSED: an answer's architecture is not that of its version's commitment",
-    ))
+    let name = version.map_or("", |of| of.name.as_str());
+    let message = format!(
+        "answer {number} of {}: the inference's architecture is not that of the commitment",
+        Quoted(name)
+    );
+    Err(Failure::new(Kind::Refused, message))
 }
 
 struct Source<'a> {

@@ -376,8 +376,9 @@ impl Weights<'_> {
                     ));
                 }
                 open.push(
-                    "that the profile's steps suit the model: they are the publisher's choice, and \
-                     answers depend on them (`nascent inspect` prints them)"
+                    "that the profile's steps suit the model: they are the publisher's choice, and a \
+                     layer can round to nothing, saturate or stop normalizing by them (`nascent inspect` \
+                     prints them)"
                         .to_owned(),
                 );
             }
