@@ -62,6 +62,9 @@ pub fn export(
     export_kind(circuit, instance_rows, tile.into())
 }
 
+/// Makes the verifier's key of a circuit, once its commitments are there.
+pub(crate) type Exporter = Box<dyn FnOnce(&Circuit<'_>) -> Result<VerifyingKey, ExportError>>;
+
 /// Exports the key of a circuit that is `subject`'s alone, and names its weight columns, so that its
 /// proofs can be linked.
 ///

@@ -13,7 +13,7 @@ use nascent_verifier::{Digest32, VerifyingKey, WeightColumns};
 use rand_core::{CryptoRng, RngCore};
 
 use crate::error::{KeyError, ProveError};
-use crate::export::{self, export_bound};
+use crate::export::{self, Exporter, export_bound};
 use crate::fast::{self, Key};
 use crate::sheet;
 use crate::transcript::Keccak;
@@ -175,13 +175,7 @@ fn exported(
     architecture: &Digest32,
     layout: Arc<Layout>,
     shape: Shape,
-) -> Result<
-    (
-        InferenceCircuit,
-        impl FnOnce(&export::Circuit<'_>) -> Result<VerifyingKey, export::ExportError>,
-    ),
-    KeyError,
-> {
+) -> Result<(InferenceCircuit, Exporter), KeyError> {
     let listed = |role, public: usize| match layout.seal(role) {
         Some(seal) => Listed::Hidden(seal.value_rows().len() as u64),
         None => Listed::Public(public as u64),
@@ -204,5 +198,5 @@ fn exported(
         };
         export_bound(circuit, &[public], subject, weights)
     };
-    Ok((circuit, export))
+    Ok((circuit, Box::new(export)))
 }

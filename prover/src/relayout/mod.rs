@@ -15,7 +15,7 @@ use rand_core::{CryptoRng, RngCore};
 
 use crate::derive::{DeriveError, Deriver};
 use crate::error::{KeyError, ProveError};
-use crate::export::{self, export_bound};
+use crate::export::{self, Exporter, export_bound};
 use crate::fast::{self, Key};
 use crate::link::{Blinding, Opening, ProveLinkError, Proved};
 use crate::sheet;
@@ -267,20 +267,13 @@ impl RelayoutKeys {
 fn exported(
     layout: Arc<Layout>,
     origins: &Origins,
-) -> Result<
-    (
-        RelayoutCircuit,
-        RelayoutStatement,
-        impl FnOnce(&export::Circuit<'_>) -> Result<VerifyingKey, export::ExportError>,
-    ),
-    RelayoutProofError,
-> {
+) -> Result<(RelayoutCircuit, RelayoutStatement, Exporter), RelayoutProofError> {
     let statement = statement(&layout, origins)?;
     let circuit = RelayoutCircuit::new(layout);
     let lists = lists(circuit.layout())?;
     let subject = statement.digest();
     let export = move |circuit: &export::Circuit<'_>| export_bound(circuit, &[], subject, lists);
-    Ok((circuit, statement, export))
+    Ok((circuit, statement, Box::new(export)))
 }
 
 /// The lists of the verifying key: the lanes of each tile, then the weights.
