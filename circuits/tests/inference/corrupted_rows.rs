@@ -384,6 +384,17 @@ pub const FOLDS: &[(Rule, Corruption)] = &[
         d.set(folds.base, row + 1, base);
         Some(())
     }),
+    // And the row's last value alone, where the fold begins.
+    (Rule::FoldTop, |d| {
+        let folds = &d.config.folds;
+        let lane = folds.lanes.first()?;
+        let row = d.row(|d, row| d.at(lane.reads, row) > 0 && !d.is(folds.start, row))?;
+        let last = (row..).find(|&row| d.is(folds.start, row))?;
+        d.take(lane.reads, row, last);
+        let base = d.at(folds.base, row);
+        d.set(folds.base, last, base);
+        Some(())
+    }),
 ];
 
 pub const PUBLIC: &[(Rule, Corruption)] = &[
