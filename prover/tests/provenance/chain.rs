@@ -476,6 +476,12 @@ fn commitments_belong_to_their_steps() {
     });
     assert_eq!(step, initial);
     assert!(matches!(error, StepError::Differs { .. }));
+    // An answer by another architecture than the commitment's.
+    let (step, error) = world.refused(|chain| {
+        chain.answers[0].inference.architecture = [1; 32];
+    });
+    assert!(matches!(step, Step::Answer { number: 1, .. }));
+    assert!(matches!(error, StepError::Differs { .. }), "{error}");
     // Another circuit's columns, as the commitment has it.
     let (step, _) = world.refused(|chain| {
         chain.versions[1].commitment.parts[0].vk_digest[0] ^= 1;
