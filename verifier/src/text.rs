@@ -66,25 +66,25 @@ impl fmt::Display for Quoted<'_> {
             // Blanks in a row could place what follows.
             let escaped = blank && c == ' ';
             blank = c == ' ';
-            let width = |c: char| if c.is_ascii() { 1 } else { 2 };
-            columns += shown(c, escaped).map(width).sum::<usize>();
+            let text = shown(c, escaped);
+            let widths = text.chars().map(|c| if c.is_ascii() { 1 } else { 2 });
+            columns += widths.sum::<usize>();
             if columns > MOST {
                 return write!(f, "' and {} characters more", before.count());
             }
-            shown(c, escaped).try_for_each(|c| f.write_char(c))?;
+            f.write_str(&text)?;
         }
     }
 }
 
 /// A character inside of quotes; by its number if it must be or is asked for.
-fn shown(c: char, by_number: bool) -> impl Iterator<Item = char> {
-    let plain = is_plain_char(c) && !by_number;
-    let as_it_is = (c == '"').then_some(c);
-    let escaped = (plain && c != '"').then(|| c.escape_debug());
-    // Unassigned for this compiler's Unicode or not: never as it is.
-    let number = (!plain).then(|| c.escape_unicode());
-    let all = as_it_is.into_iter().chain(escaped.into_iter().flatten());
-    all.chain(number.into_iter().flatten())
+fn shown(c: char, by_number: bool) -> String {
+    match c {
+        '"' => String::from('"'),
+        c if is_plain_char(c) && !by_number => c.escape_debug().collect(),
+        // Unassigned for this compiler's Unicode or not: never as it is.
+        c => c.escape_unicode().collect(),
+    }
 }
 
 #[cfg(test)]

@@ -238,8 +238,7 @@ impl Lower<'_> {
 
     /// Greatest real magnitude of an activation.
     pub(super) fn reach(&self, a: Quant) -> f64 {
-        let range = self.range(a);
-        range.lo.abs().max(range.hi.abs()) as f64 * a.scale
+        self.range(a).magnitude() as f64 * a.scale
     }
 
     /// Whether a constant masks some of what it is added to; and the factor from the sum to the value.

@@ -478,8 +478,7 @@ impl Lower<'_> {
 
     /// The same real numbers with another scale, saturated.
     pub(super) fn rescaled(&mut self, name: &str, x: Quant, target: Target) -> Result<Quant> {
-        let range = self.range(x);
-        let most = range.lo.abs().max(range.hi.abs()) as f64 * x.scale;
+        let most = self.reach(x);
         let room = self.limit() as f64 - 1.0;
         let step = self.doubled(name, target.scale, |step| most / step <= room)?;
         let pre = linear(x.id, 1, None);

@@ -35,9 +35,7 @@ impl Lower<'_> {
             scale: self.step(magnitude, hi)?,
             range: Range::new(-hi, hi),
         };
-        let range = self.range(centered);
-        let largest = range.lo.abs().max(range.hi.abs()) as f64 * centered.scale;
-        let most = largest * self.limit() as f64 * unit;
+        let most = self.reach(centered) * self.limit() as f64 * unit;
         let room = self.limit() as f64 - 1.0;
         let step = self.doubled(&name, target.scale, |step| most / step <= room)?;
         let pre = Pre::Product {
@@ -96,8 +94,7 @@ impl Lower<'_> {
         width: usize,
         epsilon: f64,
     ) -> Result<(TensorId, f64)> {
-        let range = self.range(c);
-        let largest = range.lo.abs().max(range.hi.abs()) as f64 * c.scale;
+        let largest = self.reach(c);
         let limit = self.limit() as f64;
         let pre = Pre::Product { a: c.id, b: c.id };
         let (pre, multiplier, square) = self.scaled_pre(
