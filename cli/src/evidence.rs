@@ -159,6 +159,11 @@ impl Checked<'_> {
     }
 }
 
+/// Whether a beacon's values are established, every one. A beacon without sources has none.
+pub fn establish(values: &[Checked<'_>]) -> bool {
+    !values.is_empty() && values.iter().all(Checked::is_established)
+}
+
 /// Checks the evidence of every value.
 pub fn check<'a>(beacon: &'a Beacon, known: &Known<'_>) -> Result<Vec<Checked<'a>>> {
     let checked = beacon.values().iter().enumerate();

@@ -528,8 +528,7 @@ fn verify_bundle(context: &Context, args: &Args) -> Result<Outcome> {
 
 /// What is to be said of a beacon value that the publisher could have made.
 pub fn open_beacon(compared: Compared, values: &[Checked<'_>]) -> Option<String> {
-    let established = !values.is_empty() && values.iter().all(Checked::is_established);
-    (!established && !compared.beacon).then(|| {
+    (!evidence::establish(values) && !compared.beacon).then(|| {
         "that the publisher could not choose the beacon value: nothing establishes it; give it as you \
          know it (--beacon-value, --beacon-file, --evidence), or what it rests on (--block-hash, \
          --vrf-key)"
@@ -743,7 +742,7 @@ fn not_proved(
         NotProved::KeyOrigin => !origins.iter().all(|origin| origin.is_known()),
         NotProved::ModelFile => !compared.model,
         NotProved::BeaconOrigin => !compared.beacon,
-        NotProved::BeaconEvidence => !values.iter().all(Checked::is_established),
+        NotProved::BeaconEvidence => !evidence::establish(values),
         _ => true,
     };
     report.not_proved.iter().copied().filter(open).collect()

@@ -142,6 +142,30 @@ fn a_graph_that_is_not_the_model_is_refused() {
     // Nor where the keys are the publisher's word; and the exit code says so.
     let open = verify(&folder, &["--accept-keys"]).exits(0).json();
     assert_eq!(weights(&open)["nature"], "partly");
+    // By keys that nobody knows to be the circuits' no proof shows anything.
+    let by_proofs = |json: &Value| -> Vec<(Value, bool)> {
+        let steps = json["steps"].as_array().expect("a list").iter();
+        let named = |step: &Value| {
+            let name = step["step"].as_str().expect("a name");
+            ["initial weights", "commitment", "answer 1"].contains(&name)
+        };
+        let steps = steps.filter(|step| named(step));
+        let unless = "any of it, unless the verifying keys are their circuits'";
+        let each = steps.map(|step| (step["nature"].clone(), says(step, "leaves_open", unless)));
+        each.collect()
+    };
+    assert_eq!(by_proofs(&honest), vec![("proved".into(), false); 3]);
+    assert_eq!(by_proofs(&open), vec![("partly".into(), true); 3]);
+    // A beacon in words has no evidence: nobody but the caller can say that the value is its.
+    let beacon = |json: &Value| {
+        let steps = json["steps"].as_array().expect("a list");
+        let mut named = steps.iter().filter(|step| step["step"] == "beacon");
+        named.next().expect("a step")["nature"].clone()
+    };
+    assert_eq!(beacon(&honest), "public");
+    let nobody = ["verify", "chain", "--development-srs", "--rederive-key"];
+    let nobody = run(&folder, &nobody, &[]).exits(6).json();
+    assert_eq!(beacon(&nobody), "declared");
     let open = verify(&folder, &[]).exits(6).json();
     assert!(open["not_shown"].to_string().contains("keys"), "{open}");
     // An answer by itself, against the model.

@@ -1,10 +1,11 @@
 //! What stands in a chain file.
 
+use super::error::{ProvenanceError, Step, StepError};
 use crate::bundle::{BundleError, InitBundle};
 use crate::codec::Format;
 use crate::digest::Digest32;
 use crate::inference::{InferenceBundle, InferenceError};
-use crate::link::{CommitmentData, CommitmentError, Links, LinksError};
+use crate::link::{CommitmentData, CommitmentError, CommittedTo, Links, LinksError};
 use crate::relayout::{RelayoutBundle, RelayoutError};
 use crate::text::is_plain;
 use crate::vk::VkData;
@@ -120,6 +121,82 @@ impl Provenance {
         // All must be the verifier's; a file without any is not valid.
         let first = self.initializations.first();
         first.map_or(&[0; 32], |of| &of.bundle.srs_digest)
+    }
+
+    /// The architecture of each version is that of its relayouts and answers. [`super::verify_provenance`]
+    /// asks this first; whoever derives keys asks it before, since a key can take a while.
+    ///
+    /// # Errors
+    /// The first step of another architecture than its commitment's.
+    pub fn check_architectures(&self) -> Result<(), ProvenanceError> {
+        for version in &self.versions {
+            let of = |bundle: &RelayoutBundle| bundle.statement.architecture;
+            let relayouts = version.origin.relayouts().iter().map(of);
+            let step = || Step::Version(version.name.clone());
+            version.check_architectures(relayouts, "the relayout's architecture", step)?;
+        }
+        for (number, answer) in (1..).zip(&self.answers) {
+            // `validate` has seen that there is such a version.
+            let Some(version) = self.versions.get(usize::from(answer.version)) else {
+                continue;
+            };
+            let step = || Step::Answer {
+                number,
+                version: version.name.clone(),
+            };
+            let own = [answer.inference.architecture];
+            version.check_architectures(own, "the inference's architecture", step)?;
+        }
+        Ok(())
+    }
+}
+
+impl Origin {
+    /// Proofs that the weights are deviates; none if they are declared.
+    pub fn relayouts(&self) -> &[RelayoutBundle] {
+        match self {
+            Self::Initial(bundles) => bundles,
+            Self::Declared { .. } => &[],
+        }
+    }
+}
+
+impl Version {
+    /// All `architectures` are that of the commitment.
+    fn check_architectures(
+        &self,
+        architectures: impl IntoIterator<Item = Digest32>,
+        what: &'static str,
+        step: impl Fn() -> Step,
+    ) -> Result<(), ProvenanceError> {
+        let at = |source| ProvenanceError {
+            step: step(),
+            source,
+        };
+        let own = self.architecture().map_err(at)?;
+        if architectures
+            .into_iter()
+            .all(|architecture| architecture == own)
+        {
+            return Ok(());
+        }
+        let of = "commitment";
+        Err(at(StepError::Differs { what, of }))
+    }
+
+    /// The architecture whose parameters the commitment is to, and to nothing else.
+    pub(super) fn architecture(&self) -> Result<Digest32, StepError> {
+        let subject = |got| StepError::Subject {
+            expected: "the parameters of one architecture",
+            got,
+        };
+        match self.commitment.parts.as_slice() {
+            [part] => match part.subject {
+                CommittedTo::Parameters { architecture } => Ok(architecture),
+                CommittedTo::Tile { .. } => Err(subject("a tile")),
+            },
+            _ => Err(subject("more than one thing")),
+        }
     }
 }
 

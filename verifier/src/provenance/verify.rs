@@ -38,6 +38,7 @@ pub fn verify_provenance<'k>(
     let at = |step: Step| move |source| ProvenanceError { step, source };
     let whole = |error| at(Step::Whole)(StepError::File(error));
     chain.validate().map_err(whole)?;
+    chain.check_architectures()?;
     let mut follower = Follower::new(chain, key, srs);
     let mut started = Vec::with_capacity(chain.initializations.len());
     for (position, of) in chain.initializations.iter().enumerate() {
@@ -208,13 +209,13 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         started: &[Started<'_>],
     ) -> Result<(VersionReport, WeightCommitment), StepError> {
         let commitment = WeightCommitment::new(&version.commitment, self.srs)?;
-        let (architecture, part) = parameters(&commitment)?;
+        let part = parameters(version, &commitment)?;
         let origin = match &version.origin {
             Origin::Initial(bundles) => {
                 let mut relayouts: Vec<RelayoutSummary> = Vec::new();
                 for bundle in bundles {
                     let last = relayouts.last().map(|of| of.initialization);
-                    let relayout = self.relayout(bundle, started, last, &architecture, part)?;
+                    let relayout = self.relayout(bundle, started, last, part)?;
                     relayouts.push(relayout);
                 }
                 OriginReport::Initial(relayouts)
@@ -230,7 +231,7 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         };
         let report = VersionReport {
             name: version.name.clone(),
-            architecture,
+            architecture: version.architecture()?,
             commitment: *commitment.digest(),
             vk_digest: *part.vk_digest(),
             origin,
@@ -245,7 +246,6 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         bundle: &RelayoutBundle,
         started: &[Started<'_>],
         last: Option<usize>,
-        architecture: &Digest32,
         part: &Part,
     ) -> Result<RelayoutSummary, StepError> {
         let statement = &bundle.statement;
@@ -254,12 +254,6 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         let (initialization, started) = of_model.ok_or(StepError::UnknownModel)?;
         if last.is_some_and(|last| last >= initialization) {
             return Err(StepError::RelayoutOrder);
-        }
-        if statement.architecture != *architecture {
-            return Err(StepError::Differs {
-                what: "the relayout's architecture",
-                of: "commitment",
-            });
         }
         let vk = self.find_key(&bundle.vk_digest)?;
         let (_, columns) = verify_relayout_columns(bundle, vk, self.srs)?;
@@ -290,13 +284,7 @@ impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
         workers: &impl Workers,
     ) -> Result<AnswerReport, StepError> {
         let bundle = &answer.inference;
-        let (architecture, part) = parameters(commitment)?;
-        if bundle.architecture != architecture {
-            return Err(StepError::Differs {
-                what: "the inference's architecture",
-                of: "commitment",
-            });
-        }
+        let part = parameters(version, commitment)?;
         let vk = self.find_key(&bundle.vk_digest)?;
         let (inference, weights) = verify_inference_with(bundle, vk, self.srs, workers)?;
         self.proofs = self.proofs.saturating_add(1);
@@ -339,17 +327,12 @@ fn part_of<'c>(
     commitment.part(&subject).ok_or(missing)
 }
 
-/// The one part of a version's commitment, and the architecture whose parameters it has.
-fn parameters(commitment: &WeightCommitment) -> Result<(Digest32, &Part), StepError> {
-    let subject = |got| StepError::Subject {
-        expected: "the parameters of one architecture",
-        got,
-    };
-    match commitment.parts() {
-        [part] => match part.subject() {
-            CommittedTo::Parameters { architecture } => Ok((*architecture, part)),
-            CommittedTo::Tile { .. } => Err(subject("a tile")),
-        },
-        _ => Err(subject("more than one thing")),
-    }
+/// The part of a version's commitment: it has one, to the parameters of its architecture.
+fn parameters<'c>(
+    version: &Version,
+    commitment: &'c WeightCommitment,
+) -> Result<&'c Part, StepError> {
+    let architecture = version.architecture()?;
+    let part = commitment.part(&CommittedTo::Parameters { architecture });
+    part.ok_or(StepError::NoWeights)
 }

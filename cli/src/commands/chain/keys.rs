@@ -9,8 +9,7 @@ use crate::output::Context;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::tile::TileParams;
 use nascent_ir::CheckedGraph;
-use nascent_verifier::link::CommittedTo;
-use nascent_verifier::provenance::{Answer, Initialization, Origin, Provenance};
+use nascent_verifier::provenance::{Initialization, Origin, Provenance};
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{InferenceBundle, RelayoutBundle, VerifyingKey};
 
@@ -30,6 +29,9 @@ impl ChainKeys {
         given: &[VerifyingKey],
         rederive: bool,
     ) -> Result<Self> {
+        chain
+            .check_architectures()
+            .map_err(super::gather::refused)?;
         let mut found = Self::default();
         let source = Source {
             context,
@@ -63,9 +65,8 @@ impl ChainKeys {
                 found.take("relayout", key.doing(doing)?);
             }
         }
-        for (number, answer) in (1..).zip(&chain.answers) {
+        for answer in &chain.answers {
             let bundle = &answer.inference;
-            check_architecture(chain, number, answer)?;
             if found.get(&bundle.vk_digest).is_none() {
                 let derive = || source.inference(bundle);
                 found.take("answers", source.key(&bundle.vk_digest, derive)?);
@@ -93,26 +94,6 @@ impl ChainKeys {
     pub fn uses(&self) -> &[KeyUse] {
         &self.uses
     }
-}
-
-/// An answer's architecture is its version's; verification says so too, but a key may take a while.
-fn check_architecture(chain: &Provenance, number: usize, answer: &Answer) -> Result<()> {
-    let version = chain.versions.get(usize::from(answer.version));
-    let subjects = version.iter().flat_map(|of| &of.commitment.parts);
-    let architecture = answer.inference.architecture;
-    let own = CommittedTo::Parameters { architecture };
-    if subjects
-        .map(|part| &part.subject)
-        .any(|subject| *subject == own)
-    {
-        return Ok(());
-    }
-    let name = version.map_or("", |of| of.name.as_str());
-    let message = format!(
-        "answer {number} of {}: the inference's architecture is not that of the commitment",
-        Quoted(name)
-    );
-    Err(Failure::new(Kind::Refused, message))
 }
 
 struct Source<'a> {

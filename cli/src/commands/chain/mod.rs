@@ -16,6 +16,7 @@ pub use material::Material;
 
 use super::common::DEVELOPMENT_NOTICE;
 use super::srs;
+use crate::evidence::Known;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
@@ -65,7 +66,12 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let bytes = chain.encode().or_fail(Kind::Input)?;
     let material = Material::read(&chain)?;
     verify::check_public(&chain, &material)?;
-    let story = tell(&chain, &material, &report, &View::default())?;
+    let values = verify::check_evidence(&chain, &Known::default())?;
+    let view = View {
+        values: &values,
+        ..View::default()
+    };
+    let story = tell(&chain, &material, &report, &view)?;
     let mut results = Results::default();
     if let Some(picture) = &args.picture {
         results.bytes(picture, Access::Umask, svg(&story).as_bytes())?;

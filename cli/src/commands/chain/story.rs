@@ -4,7 +4,7 @@ use super::material::Material;
 use crate::commands::inference::PARAMETER_RANGES;
 use crate::commands::structure::Structure;
 use crate::commands::verify::{Compared, KeyOrigin};
-use crate::evidence::Checked;
+use crate::evidence::{self, Checked};
 use crate::failure::{Classify, Explain, Kind, Result};
 use crate::fills;
 use crate::output::count;
@@ -82,11 +82,12 @@ pub struct KeyUse {
     pub origin: KeyOrigin,
 }
 
-/// What a verifier found beside the chain's own proofs; empty if this is not a verifier's view.
+/// What was found beside the chain's own proofs.
 #[derive(Debug, Default)]
 pub struct View<'a> {
     /// About the last plan.
     pub compared: Compared,
+    /// None where nobody asked whose they are.
     pub keys: &'a [KeyUse],
     /// Beacon values, by plan.
     pub values: &'a [Vec<Checked<'a>>],
@@ -121,6 +122,7 @@ pub fn tell(
             } else {
                 Compared::default()
             },
+            knows_keys: view.knows_keys(),
         };
         let values = view.values.get(number.saturating_sub(1));
         steps.push(start.plan());
@@ -150,7 +152,7 @@ pub fn tell(
             let values = bundle.map_or([&[][..]; 2], |answer| {
                 [&answer.inference.inputs, &answer.inference.outputs]
             });
-            steps.push(self::answer(number, answer, values, report, material));
+            steps.push(self::answer(number, answer, values, report, &of));
         }
     }
     let mut open = vec![if report.development_srs {
@@ -167,6 +169,11 @@ pub fn tell(
             key.origin.words()
         ));
     }
+    if view.keys.is_empty() {
+        open.push(
+            "that the verifying keys are their circuits': `nascent verify` asks that".to_owned(),
+        );
+    }
     if report.answers.is_empty() {
         open.push("any answer: the chain has none".to_owned());
     }
@@ -181,6 +188,7 @@ struct Start<'a> {
     bundle: &'a InitBundle,
     report: &'a Report,
     compared: Compared,
+    knows_keys: bool,
 }
 
 impl Start<'_> {
@@ -272,7 +280,7 @@ impl Start<'_> {
         }
         StepStory {
             // Evidence that its publisher could have made shows no more than words.
-            nature: if self.compared.beacon || values.iter().all(Checked::is_established) {
+            nature: if self.compared.beacon || evidence::establish(values) {
                 Nature::Public
             } else {
                 Nature::Declared
@@ -287,8 +295,9 @@ impl Start<'_> {
 
     fn initialization(&self) -> StepStory {
         let init = self.report;
+        let (nature, open) = proved_by(self.knows_keys);
         StepStory {
-            nature: Nature::Proved,
+            nature,
             name: self.named("initial weights"),
             title: format!(
                 "{}: {} numbers, {}",
@@ -298,13 +307,14 @@ impl Start<'_> {
             ),
             facts: vec![("weights", count(init.sampled_weights))],
             shown: init.proved.iter().map(ToString::to_string).collect(),
-            open: Vec::new(),
+            open,
         }
     }
 
     fn deviates(&self, commitment: &[u8; 32]) -> StepStory {
+        let (nature, open) = proved_by(self.knows_keys);
         StepStory {
-            nature: Nature::Proved,
+            nature,
             name: self.named("commitment"),
             title: format!("{} to them", self.named("COMMITMENT")),
             facts: vec![("commitment", hex::encode(commitment))],
@@ -312,7 +322,7 @@ impl Start<'_> {
                 "what is committed is what the initial weights' proofs are about, row by row: {}",
                 many(self.report.proofs, "link")
             )],
-            open: Vec::new(),
+            open,
         }
     }
 }
@@ -629,7 +639,7 @@ fn answer(
     answer: &AnswerReport,
     values: [&[i64]; 2],
     report: &ProvenanceReport,
-    material: &Material,
+    of: &Weights<'_>,
 ) -> StepStory {
     let inference = &answer.inference;
     let mut facts = Vec::new();
@@ -657,7 +667,8 @@ fn answer(
         ));
     }
     let version = &answer.version;
-    let mut open = vec!["that the integers are near a float model's".to_owned()];
+    let (nature, mut open) = proved_by(of.knows_keys);
+    open.push("that the integers are near a float model's".to_owned());
     let mut shown = vec![
         "the outputs are what the architecture gives on the inputs, bit for bit".to_owned(),
         format!(
@@ -667,7 +678,7 @@ fn answer(
         format!("of its parameters, {PARAMETER_RANGES}"),
     ];
     let ranges = "the public inputs are in the ranges that the architecture declares";
-    match material.graphs.contains_key(&inference.architecture) {
+    match of.material.graphs.contains_key(&inference.architecture) {
         _ if inference.hidden_inputs.is_some() => {}
         true => shown.push(ranges.to_owned()),
         false => open.push(format!("that {ranges}: the architecture is not attached")),
@@ -679,13 +690,22 @@ fn answer(
         ));
     }
     StepStory {
-        nature: Nature::Proved,
+        nature,
         name: format!("answer {number}"),
         title: format!("ANSWER {number} of {}", Quoted(version)),
         facts,
         shown,
         open,
     }
+}
+
+/// What proofs alone show, and what they leave open: nothing holds by a key that is another circuit's.
+fn proved_by(knows_keys: bool) -> (Nature, Vec<String>) {
+    if knows_keys {
+        return (Nature::Proved, Vec::new());
+    }
+    let open = "any of it, unless the verifying keys are their circuits': they are not known to be";
+    (Nature::Partly, vec![open.to_owned()])
 }
 
 /// Values of an answer that a fact shows; `--json` has all.

@@ -12,7 +12,7 @@ use crate::commands::srs;
 use crate::commands::structure::{self, ModelFile, Structure};
 pub use crate::commands::verify::Compared;
 use crate::commands::verify::{self, Args};
-use crate::evidence::{self, Checked};
+use crate::evidence::{self, Checked, Known};
 use crate::failure::{Explain, Failure, Kind, Result};
 use crate::files;
 use crate::fills;
@@ -60,11 +60,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         Some(last) => verify::compare(args, &last.bundle, &plans)?,
         None => Compared::default(),
     };
-    let values = chain.initializations.iter().map(|of| {
-        evidence::check(&of.bundle.beacon, &args.known())
-            .map_err(|failure| failure.context("beacon").context(refused()))
-    });
-    let values = values.collect::<Result<Vec<_>>>()?;
+    let values = check_evidence(&chain, &args.known()).doing(refused())?;
     let of_last = values.last().map_or(&[][..], Vec::as_slice);
     args.known().check_used(of_last).doing(refused())?;
     let given = args.keys().iter().map(|path| read_key(path));
@@ -146,6 +142,17 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
         open.extend(open_version(args, &chain, version, structure, *whole));
     }
     Ok(Outcome::unless_open(json, open))
+}
+
+/// Checks the evidence of the beacon values, plan by plan.
+pub(super) fn check_evidence<'a>(
+    chain: &'a Provenance,
+    known: &Known<'_>,
+) -> Result<Vec<Vec<Checked<'a>>>> {
+    let plans = chain.initializations.iter();
+    plans
+        .map(|of| evidence::check(&of.bundle.beacon, known).doing("beacon"))
+        .collect()
 }
 
 /// Beacon values that their publisher could have made; what the caller knows is the last plan's.
