@@ -27,7 +27,7 @@ use crate::stream::{self, BlockIntegers};
 ///
 /// The same parameters as the tag of the stream, under a tag of its own.
 pub fn start(distribution: Distribution, precision: Precision) -> Fr {
-    let bytes = nascent_verifier::chain_start(distribution, precision);
+    let bytes = nascent_verifier::hash_chain_start(distribution, precision);
     // At most 208 bits, so canonical.
     Fr::from_repr(bytes).unwrap_or(Fr::ZERO)
 }

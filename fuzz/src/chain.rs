@@ -1,7 +1,7 @@
 //! Chain files: one encoding; what verifies has the proofs that were made, and no others.
 
-use nascent_verifier::provenance::Origin;
-use nascent_verifier::{Alone, Provenance, VerifyingKey, verify_provenance};
+use nascent_verifier::chain::Origin;
+use nascent_verifier::{Alone, Chain, VerifyingKey, verify_chain};
 
 use crate::decode;
 use crate::fixture::FIXTURE;
@@ -9,14 +9,14 @@ use crate::proved::PROVED;
 
 /// Decodes; verifies under the honest keys and under those of the file.
 pub fn run(data: &[u8]) {
-    let Some(chain) = decode::<Provenance>(data) else {
+    let Some(chain) = decode::<Chain>(data) else {
         return;
     };
     let honest = &PROVED.chain;
     let find = |keys: &'static [VerifyingKey]| {
         move |digest: &_| keys.iter().find(|key| key.digest() == digest)
     };
-    let verdict = verify_provenance(&chain, find(&PROVED.keys), &FIXTURE.srs, &Alone);
+    let verdict = verify_chain(&chain, find(&PROVED.keys), &FIXTURE.srs, &Alone);
     if verdict.is_ok() {
         assert_eq!(chain.initializations, honest.initializations);
         for version in &chain.versions {
@@ -35,5 +35,5 @@ pub fn run(data: &[u8]) {
     let keys = chain.attachments.keys.iter().cloned();
     let keys: Vec<VerifyingKey> = keys.filter_map(|key| VerifyingKey::new(key).ok()).collect();
     let find = |digest: &_| keys.iter().find(|key| key.digest() == digest);
-    let _ = verify_provenance(&chain, find, &FIXTURE.srs, &Alone);
+    let _ = verify_chain(&chain, find, &FIXTURE.srs, &Alone);
 }

@@ -20,12 +20,12 @@ use nascent_prover::relayout::{RelayoutKeys, deviates};
 use nascent_prover::tile::Subject;
 use nascent_verifier::bundle::{StreamProofs, TileProof};
 use nascent_verifier::link::{CommittedTo, Link, PartData, tail_rows};
-use nascent_verifier::provenance::{
+use nascent_verifier::chain::{
     Answer, Attached, Attachments, Initialization, Origin as From, Version,
 };
 use nascent_verifier::{
     Beacon, CommitmentData, Digest32, Distribution, Fill, Format, InferenceBundle, InitBundle,
-    Links, ModelSpec, Plan, Precision, ProvedWeights, Provenance, RelayoutBundle, StreamSpec,
+    Links, ModelSpec, Plan, Precision, ProvedWeights, Chain, RelayoutBundle, StreamSpec,
     TensorSpec, VerifyingKey, WeightCommitment, verify_inference_weights,
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -75,7 +75,7 @@ pub struct Proved {
     /// The inference's link to the commitment.
     pub links: Links,
     /// All of it.
-    pub chain: Provenance,
+    pub chain: Chain,
     /// The keys of tile, inference and relayout.
     pub keys: [VerifyingKey; 3],
 }
@@ -242,7 +242,7 @@ fn prove() -> Proved {
     let relayout_key = relaying.verifying_key().clone();
     let keys = [tile, key.clone(), relayout_key.clone()];
     let file = |bytes| Attached(bytes);
-    let chain = Provenance {
+    let chain = Chain {
         initializations: vec![Initialization {
             bundle: init,
             deviates: deviates_of,
@@ -375,7 +375,7 @@ impl Maker<'_> {
                 index: 0,
                 proof,
             }],
-            chain_ends: Vec::new(),
+            hash_chain_ends: Vec::new(),
         };
         (bundle, commitment, vk.clone(), link.expect("linked"))
     }

@@ -164,7 +164,7 @@ fn inference(corpus: &Corpus<'_>) -> io::Result<()> {
     corpus.file("inference", "hidden", &hidden)?;
     corpus.file("chain", "proved", &PROVED.chain)?;
     let mut bare = PROVED.chain.clone();
-    bare.attachments = nascent_verifier::provenance::Attachments::default();
+    bare.attachments = nascent_verifier::chain::Attachments::default();
     corpus.file("chain", "without-attachments", &bare)?;
     for (number, key) in PROVED.keys.iter().enumerate() {
         corpus.file("verifying_key", &format!("proved-{number}"), key.data())?;

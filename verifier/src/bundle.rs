@@ -1,11 +1,11 @@
 //! The bundle: everything a verifier of an initialization needs but the keys.
 
 use crate::beacon::{Beacon, BeaconError};
-use crate::chain::ChainValue;
 use crate::codec::Format;
 use crate::digest::Digest32;
 use crate::encoding::scalar_from_bytes;
 use crate::plan::{Plan, PlanError};
+use crate::weight_digest::HashChainValue;
 use alloc::vec::Vec;
 use core::fmt;
 use serde::de::{Error as _, SeqAccess, Visitor};
@@ -57,7 +57,7 @@ pub struct InitBundle {
     pub tiles: Vec<TileProof>,
     /// For a plan with the weight digest, the value of the chain after each
     /// tile, in the order of the tiles; else empty, and not in the file.
-    pub chain_ends: Vec<ChainValue>,
+    pub hash_chain_ends: Vec<HashChainValue>,
 }
 
 const FIELDS: &[&str] = &[
@@ -66,7 +66,7 @@ const FIELDS: &[&str] = &[
     "srs_digest",
     "streams",
     "tiles",
-    "chain_ends",
+    "hash_chain_ends",
 ];
 
 impl Serialize for InitBundle {
@@ -80,7 +80,7 @@ impl Serialize for InitBundle {
         bundle.serialize_field("streams", &self.streams)?;
         bundle.serialize_field("tiles", &self.tiles)?;
         if chained {
-            bundle.serialize_field("chain_ends", &self.chain_ends)?;
+            bundle.serialize_field("hash_chain_ends", &self.hash_chain_ends)?;
         }
         bundle.end()
     }
@@ -117,8 +117,8 @@ impl<'de> Visitor<'de> for InitBundleVisitor {
             srs_digest: next(&mut fields)?,
             streams: next(&mut fields)?,
             tiles: next::<Bounded<TileProof>, A>(&mut fields)?.0,
-            chain_ends: if chained {
-                next::<Bounded<ChainValue>, A>(&mut fields)?.0
+            hash_chain_ends: if chained {
+                next::<Bounded<HashChainValue>, A>(&mut fields)?.0
             } else {
                 Vec::new()
             },
@@ -164,11 +164,11 @@ impl InitBundle {
     /// What the bundle claims as the weight digest of each stream: the value
     /// after its last tile; `None` where the plan does not ask for it, or a
     /// stream has no tile. `verify_init` checks it.
-    pub fn claimed_digests(&self) -> Option<Vec<ChainValue>> {
+    pub fn claimed_digests(&self) -> Option<Vec<HashChainValue>> {
         if !self.plan.weight_digest {
             return None;
         }
-        let ends = || self.tiles.iter().zip(&self.chain_ends);
+        let ends = || self.tiles.iter().zip(&self.hash_chain_ends);
         let last = |stream| {
             let of = ends().filter(|(tile, _)| usize::from(tile.stream) == stream);
             of.map(|(_, end)| *end).next_back()
@@ -183,16 +183,16 @@ impl InitBundle {
         } else {
             0
         };
-        let got = self.chain_ends.len();
+        let got = self.hash_chain_ends.len();
         if got > expected {
-            return Err(BundleError::ExtraChainValues { expected, got });
+            return Err(BundleError::ExtraHashChainValues { expected, got });
         }
         for (position, tile) in self.tiles.iter().take(expected).enumerate() {
             let (stream, index) = (tile.stream, tile.index);
-            let value = self.chain_ends.get(position);
-            let value = value.ok_or(BundleError::MissingChainValue { stream, index })?;
+            let value = self.hash_chain_ends.get(position);
+            let value = value.ok_or(BundleError::MissingHashChainValue { stream, index })?;
             if scalar_from_bytes(value).is_err() {
-                return Err(BundleError::ChainValue { stream, index });
+                return Err(BundleError::HashChainValue { stream, index });
             }
         }
         Ok(())
@@ -220,7 +220,7 @@ pub enum BundleError {
     },
     /// The plan asks for the weight digest, and a tile has no chain value.
     #[error("tile {index} of stream {stream} has no chain value of the weight digest")]
-    MissingChainValue {
+    MissingHashChainValue {
         /// Index of the stream.
         stream: u16,
         /// Index of the tile.
@@ -228,7 +228,7 @@ pub enum BundleError {
     },
     /// A chain value that is not below the field's order.
     #[error("the chain value of tile {index} of stream {stream} is not a canonical field element")]
-    ChainValue {
+    HashChainValue {
         /// Index of the stream.
         stream: u16,
         /// Index of the tile.
@@ -236,7 +236,7 @@ pub enum BundleError {
     },
     /// More chain values than tiles, or any without the weight digest.
     #[error("{got} chain values of the weight digest, expected {expected}")]
-    ExtraChainValues {
+    ExtraHashChainValues {
         /// One for each tile, or none.
         expected: usize,
         /// Values found.

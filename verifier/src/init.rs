@@ -5,7 +5,6 @@
 
 use crate::batch::{BatchError, BatchVerifier, prepare};
 use crate::bundle::{BundleError, InitBundle, StreamProofs};
-use crate::chain::{ChainValue, chain_start, weight_digest};
 use crate::codec::{Format, FormatError};
 use crate::digest::{Digest32, Hex, tagged, to_scalar};
 use crate::link::{ProvedWeights, proof_digest};
@@ -16,6 +15,7 @@ use crate::spec::{SpecError, StreamSpec};
 use crate::srs::Srs;
 use crate::statement::TileStatement;
 use crate::vk::VerifyingKey;
+use crate::weight_digest::{HashChainValue, hash_chain_start, weight_digest};
 use crate::workers::{Alone, Workers, map_all};
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
@@ -101,7 +101,7 @@ pub fn verify_init_weights<'k>(
         }
         .transcript_prefix(of.vk.digest(), &bundle.srs_digest);
         let mut instance = statement.instance(of.blocks, index);
-        if let Some(end) = bundle.chain_ends.get(position) {
+        if let Some(end) = bundle.hash_chain_ends.get(position) {
             instance.extend(chain.next(of, index, end));
         }
         tiles.push((of, prefix, [instance], tile));
@@ -151,19 +151,19 @@ pub fn verify_init_weights<'k>(
 #[derive(Default)]
 struct Chain {
     /// Value after the last tile of each stream so far.
-    ends: Vec<ChainValue>,
+    ends: Vec<HashChainValue>,
 }
 
 impl Chain {
     /// The further rows of a tile's instance: where the chain stands, where
     /// it goes on to, and how many of the tile's blocks it takes up. The first
     /// and the last are the verifier's own.
-    fn next(&mut self, of: &Stream<'_>, index: u64, end: &ChainValue) -> [Fr; 3] {
+    fn next(&mut self, of: &Stream<'_>, index: u64, end: &HashChainValue) -> [Fr; 3] {
         let start = match self.ends.last_mut() {
             Some(last) if index > 0 => core::mem::replace(last, *end),
             _ => {
                 self.ends.push(*end);
-                of.chain_start
+                of.hash_chain_start
             }
         };
         let before = of.blocks.saturating_mul(index);
@@ -173,7 +173,7 @@ impl Chain {
     }
 
     /// The streams' digests; every stream has a tile.
-    fn digests(self) -> Vec<ChainValue> {
+    fn digests(self) -> Vec<HashChainValue> {
         self.ends
     }
 }
@@ -187,7 +187,7 @@ struct Stream<'k> {
     /// Blocks of the stream.
     stream_blocks: u64,
     /// Where its weight digest begins.
-    chain_start: ChainValue,
+    hash_chain_start: HashChainValue,
 }
 
 impl<'k> Stream<'k> {
@@ -224,7 +224,7 @@ impl<'k> Stream<'k> {
             blocks: tile.blocks,
             tiles: spec.blocks().div_ceil(tile.blocks.max(1)),
             stream_blocks: spec.blocks(),
-            chain_start: chain_start(spec.distribution, spec.precision),
+            hash_chain_start: hash_chain_start(spec.distribution, spec.precision),
         })
     }
 }
@@ -302,7 +302,7 @@ struct Facts<'a> {
     statement: &'a Statement,
     commitments: &'a [[u8; 32]],
     /// Weight digests of the streams; none if the plan does not ask for them.
-    digests: &'a [ChainValue],
+    digests: &'a [HashChainValue],
 }
 
 fn report(bundle: &InitBundle, srs: &Srs, facts: &Facts<'_>) -> Report {

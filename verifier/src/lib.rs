@@ -56,7 +56,6 @@ mod openings;
 pub mod plan;
 pub mod poseidon2;
 pub mod proof;
-pub mod provenance;
 mod quotient;
 pub mod relayout;
 pub mod report;
@@ -67,12 +66,13 @@ pub mod text;
 pub mod transcript;
 mod verify;
 pub mod vk;
+pub mod weight_digest;
 pub mod workers;
 
 pub use batch::{BatchError, BatchVerifier, verify_proof, verify_proof_weights};
 pub use beacon::{Announcement, Beacon, BeaconError, BeaconSource, BeaconValue};
 pub use bundle::{BundleError, InitBundle, StreamProofs, TileProof};
-pub use chain::{ChainValue, chain_start, weight_digest};
+pub use chain::{Chain, ChainError, ChainReport, verify_chain};
 pub use codec::{Format, FormatError};
 pub use digest::Digest32;
 pub use inference::{
@@ -83,7 +83,6 @@ pub use init::{VerifyError, verify_init, verify_init_weights, verify_init_with};
 pub use link::{CommitmentData, Links, ProvedWeights, WeightCommitment};
 pub use plan::{PUBLIC_SEED_PK, Plan, PlanError};
 pub use proof::{Proof, ProofError};
-pub use provenance::{Provenance, ProvenanceError, ProvenanceReport, verify_provenance};
 pub use relayout::{
     MAX_COLUMNS as MAX_RELAYOUT_COLUMNS, RelayoutBundle, RelayoutColumns, RelayoutError,
     RelayoutReport, RelayoutStatement, RelayoutTile, verify_relayout, verify_relayout_columns,
@@ -95,4 +94,5 @@ pub use spec::{
 pub use srs::{Srs, SrsError};
 pub use statement::{TileStatement, transcript_prefix};
 pub use vk::{CircuitKind, TileShape, VerifyingKey, VkData, VkError, WeightColumns};
+pub use weight_digest::{HashChainValue, hash_chain_start, weight_digest};
 pub use workers::{Alone, Workers};

@@ -1,8 +1,8 @@
 //! What a verification established, and what it did not, as data.
 
-use crate::chain::ChainValue;
 use crate::digest::Digest32;
 use crate::spec::{Distribution, Precision};
+use crate::weight_digest::HashChainValue;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -91,7 +91,7 @@ pub struct StreamReport {
     pub tiles: u64,
     /// Digest of the stream's lane values, where the plan asks for it: the
     /// last value of its chain.
-    pub weight_digest: Option<ChainValue>,
+    pub weight_digest: Option<HashChainValue>,
 }
 
 /// A statement that the proofs establish.

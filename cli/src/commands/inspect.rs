@@ -12,14 +12,14 @@ use nascent_params::SrsCache;
 use nascent_prover::derive::SafetensorsFile;
 use nascent_prover::link::Opening;
 use nascent_verifier::InferenceBundle;
+use nascent_verifier::chain::Origin;
 use nascent_verifier::codec::Format;
 use nascent_verifier::digest::keccak256;
 use nascent_verifier::link::CommittedTo;
-use nascent_verifier::provenance::Origin;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
-    BeaconValue, CommitmentData, InitBundle, Links, ModelSpec, Plan, Provenance, RelayoutBundle,
-    Srs, VerifyingKey, weight_digest,
+    BeaconValue, Chain, CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, Srs,
+    VerifyingKey, weight_digest,
 };
 use serde_json::{Value, json};
 use std::io::Read;
@@ -444,7 +444,7 @@ fn cached_srs(context: &Context, path: &Path) -> Result<Value> {
 }
 
 fn chain(context: &Context, path: &Path) -> Result<Value> {
-    let chain: Provenance = files::read(path)?;
+    let chain: Chain = files::read(path)?;
     let line = |name: &str, text: String| context.result(format!("{name:<18}{text}"));
     let mut plans = Vec::new();
     for of in &chain.initializations {

@@ -9,7 +9,7 @@ use crate::output::Context;
 use nascent_compiler::Earlier;
 use nascent_compiler::infer::{Lowering, Model, Planned, Profile, lower_within};
 use nascent_ir::CheckedGraph;
-use nascent_verifier::provenance::{OriginReport, Provenance, VersionReport};
+use nascent_verifier::chain::{Chain, OriginReport, VersionReport};
 use nascent_verifier::text::Quoted;
 use std::path::{Path, PathBuf};
 
@@ -126,7 +126,7 @@ pub fn of_architecture(
 /// A version whose weights that plan derives, and whose integer graph or origins are not the model's.
 pub fn of_chain(
     model: Option<&ModelFile>,
-    chain: &Provenance,
+    chain: &Chain,
     material: &Material,
     versions: &[VersionReport],
     plans: &[Earlier<'_>],
@@ -138,7 +138,7 @@ pub fn of_chain(
 
 fn of_version(
     model: Option<&ModelFile>,
-    chain: &Provenance,
+    chain: &Chain,
     material: &Material,
     version: &VersionReport,
     plans: &[Earlier<'_>],

@@ -23,8 +23,8 @@ use nascent_verifier::link::CommittedTo;
 use nascent_verifier::spec::FillCounts;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
-    Fill, InferenceBundle, InitBundle, NotProved, Plan, Provenance, RelayoutBundle, Report, Seed,
-    Srs, StreamReport, VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
+    Chain, Fill, InferenceBundle, InitBundle, NotProved, Plan, RelayoutBundle, Report, Seed, Srs,
+    StreamReport, VerifyError, VerifyingKey, verify_init_weights, verify_init_with,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ impl Subject {
             Self::Answer
         } else if files::starts_with(path, &RelayoutBundle::MAGIC)? {
             Self::Relayout
-        } else if files::starts_with(path, &Provenance::MAGIC)? {
+        } else if files::starts_with(path, &Chain::MAGIC)? {
             Self::Chain
         } else {
             // Another file is refused where it is read.

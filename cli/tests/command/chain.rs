@@ -1,368 +1,377 @@
-//! What goes well.
+//! From a plan to an answer in one chain file, and chains that do not hold.
 
-use crate::support::{BEACON, Folder, RULES, example, key_name, world};
+use crate::support::{BEACON, Folder, RULES, Run, example, run};
+use nascent_verifier::chain::Attachments;
 use nascent_verifier::codec::Format;
-use nascent_verifier::{Fill, InitBundle};
-use serde_json::Value;
+use nascent_verifier::link::{CommittedTo, Link};
+use nascent_verifier::{Chain, CommitmentData, InferenceBundle};
+use std::fs;
 
-#[track_caller]
-fn is_digest(value: &Value) {
-    assert_eq!(value.as_str().map(str::len), Some(64), "{value}");
-}
-
-#[test]
-fn each_step_reports_its_result() {
-    let world = world();
-    is_digest(&world.secret["publisher_key"]);
-    assert_eq!(world.secret["encrypted"], false);
-
-    let plan = &world.plan["plan"];
-    assert_eq!(world.plan["command"], "plan");
-    for digest in [
-        &plan["digest"],
-        &plan["model"]["digest"],
-        &plan["model"]["rules_digest"],
-    ] {
-        is_digest(digest);
-    }
-    assert_eq!(plan["publisher_key"], world.secret["publisher_key"]);
-    assert_eq!(plan["seed"], "hidden");
-    assert_eq!(plan["model"]["sampled_weights"], 10_000);
-    assert_eq!(plan["model"]["constant_weights"], 100);
-    assert_eq!(world.plan["tensors"][0]["name"], "fc.weight");
-    assert_eq!(world.plan["tensors"][0]["fan_in"], 100);
-
-    assert_eq!(world.init["weights"]["elements"], 10_100);
-    assert_eq!(world.init["plan"], *plan);
-
-    let prove = &world.prove;
-    assert_eq!(prove["development_srs"], true);
-    assert_eq!(prove["proofs"], 2);
-    assert_eq!(prove["proved"], 2);
-    assert_eq!(prove["predicted"]["tiles"], 2);
-    assert_eq!(prove["predicted"]["proof_bytes"], prove["proof_bytes"]);
-    is_digest(&prove["weight_commitments"]);
-    // Fitted to this machine, and beside what it took.
-    for number in [
-        &prove["predicted"]["seconds"],
-        &prove["predicted"]["factor"],
-        &prove["predicted"]["memory_bytes"],
-        &prove["seconds"],
-    ] {
-        assert!(number.as_f64().is_some_and(|number| number > 0.0));
-    }
-}
-
-#[test]
-fn a_plan_says_what_it_keeps_and_warns_of_small_limbs() {
-    let world = world();
-    let folder = Folder::new();
-    let (model, rules) = (world.file("tiny.toml"), world.file("rules.toml"));
-    let more = ["--public-seed", "--beacon", "x", "--force", "-o", "p"];
-    let with_rules = ["plan", &model, "--rules", &rules];
-    let run = folder.run(&[&with_rules[..], &more].concat()).exits(0);
-    assert!(
-        run.stderr.contains("limbs of 8 bits are for tests"),
-        "{}",
-        run.stderr
-    );
-    assert!(run.stdout.contains("0 kept"), "{}", run.stdout);
-    let run = folder
-        .run(&[&["plan", &model][..], &more].concat())
-        .exits(0);
-    assert!(!run.stderr.contains("for tests"), "{}", run.stderr);
-
-    let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/models");
-    let gpt2 = format!("{models}/gpt2.onnx");
-    let plan = [&["plan", gpt2.as_str()][..], &more].concat();
-    let json = folder.json(&plan).exits(0).json();
-    let kept = json["kept_floats"].as_u64().expect("a number");
-    assert!(kept > 0);
-    assert_eq!(json["row_distances"].as_array().map(Vec::len), Some(1));
-    let run = folder.run(&plan).exits(0);
-    let line = run.stdout.lines().find(|line| line.starts_with("kept "));
-    let line = line.expect("a line of what is kept");
-    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    assert_eq!(digits, kept.to_string(), "{line}");
-}
-
-/// A model that keeps all its matrices but one bias, and one whose samples are a constant.
-#[test]
-fn values_that_the_publisher_chose_are_counted_and_shown() {
-    let folder = Folder::new();
+/// A plan, its weights as ONNX, and the compiled model.
+pub fn planned(folder: &Folder) -> u64 {
+    folder.write("rules.toml", RULES.as_bytes());
     let model = example("lenet5-average.onnx");
-    let plan = |rules: &str| {
-        folder.write("rules.toml", format!("{RULES}{rules}").as_bytes());
-        let plan = ["plan", &model, "--rules", "rules.toml", "--public-seed"];
-        folder.json(&[&plan[..], &["--beacon", "x", "-o", "p", "--force"]].concat())
-    };
-    let json = plan(KEEP).exits(0).json();
-    let values = &json["plan"]["model"]["values"];
-    let all = json["plan"]["model"]["fills"].as_array().expect("a list");
-    assert_eq!(values["sampled"], 6);
-    assert_eq!(values["kept_floats"], 61_700);
-    assert_eq!(all[0]["fill"], "kept");
-    let prove = ["prove", "p", "--beacon-value", BEACON, "--k", "8"];
-    let prove = [&prove[..], &["--development-srs", "--out", "b"]].concat();
-    folder.json(&prove).exits(0);
-    let verify = ["verify", "b", "--development-srs"];
-    let json = folder.json(&verify).exits(6).json();
-    assert_eq!(json["values"], *values);
-    assert_eq!(
-        (&json["sampled_weights"], &json["kept_floats"]),
-        (&6.into(), &61_700.into())
-    );
-    let mut open = json["not_proved"].as_array().expect("a list").iter();
-    assert!(open.any(|item| item["name"] == "Kept"));
-    for (command, code) in [
-        (&verify[..], 6),
-        (&["inspect", "b"], 0),
-        (&["inspect", "p"], 0),
-    ] {
-        let words = folder.run(command).exits(code).stdout;
-        assert!(words.contains("6 of 61,7"), "{words}");
-        assert!(words.contains("(61,700 floats)"), "{words}");
-        let mut lines = words.lines();
-        let largest = lines.find(|line| line.trim_start().starts_with("kept "));
-        let largest = largest.expect("a row");
-        assert!(
-            largest.contains("floats of the model file's own"),
-            "{words}"
-        );
-        assert!(words.contains("normal, mean 0.000000, std "), "{words}");
-    }
-    // A list of kept tensors that says less is another model's than the proofs'.
-    let bundle = InitBundle::decode(&std::fs::read(folder.path("b")).expect("read"));
-    let mut bundle = bundle.expect("a bundle");
-    bundle.plan.model.kept.clear();
-    folder.write("b", &bundle.encode().expect("valid"));
-    folder.json(&verify).failure(1, "refused");
-
-    // Every weight 0.7: a constant, and counted as one.
-    let json = plan(GONE).exits(0).json();
-    let values = &json["plan"]["model"]["values"];
-    assert!(values["constant"].as_u64() > Some(50_000), "{values}");
-    let words = json["tensors"].to_string();
-    assert!(words.contains("its spread vanishes in f32"), "{words}");
-    // All but a few in a thousand; values that are infinite.
-    let failure = plan(&GONE.replace("1e-30", "1e-8")).failure(3, "input");
-    assert!(failure.contains("spread is lost"), "{failure}");
-    let failure = plan(&GONE.replace("1e-30", "3e38")).failure(3, "input");
-    assert!(failure.contains("beyond the largest f32"), "{failure}");
-    // The same in a bundle that no `plan` wrote is no bundle.
-    let mut bundle = world().bundle();
-    for tensor in &mut bundle.plan.model.tensors {
-        if let Fill::Sampled { mean_bits, .. } = &mut tensor.fill {
-            *mean_bits = 1e30_f32.to_bits();
-        }
-    }
-    let error = bundle.encode().expect_err("no spread");
-    assert!(error.to_string().contains("its spread is lost"), "{error}");
+    let plan = ["plan", &model, "--rules", "rules.toml", "--public-seed"];
+    run(folder, &plan, &["--beacon", "x", "--out", "plan"]).exits(0);
+    let init = ["init", "plan", "--beacon-value", BEACON, "--model", &model];
+    run(folder, &init, &["--onnx", "filled.onnx"]).exits(0);
+    compile(folder, "filled.onnx", &["--plan", "plan", "--out", "m"])
 }
 
-const KEEP: &str = r#"
-[[rule]]
-name = "conv1.bias"
-init = "normal"
-std = 0.1
-[[rule]]
-name = "*"
-init = "keep"
-"#;
+/// Gives the size of the circuit.
+pub fn compile(folder: &Folder, model: &str, more: &[&str]) -> u64 {
+    let samples = example("lenet5-average.samples.npz");
+    let compile = ["compile", model, "--samples", &samples];
+    let made = run(folder, &compile, more).exits(0).json();
+    made["k"].as_u64().expect("a size")
+}
 
-const GONE: &str = r#"
-[[rule]]
-role = "linear"
-init = "normal"
-mean = 0.7
-std = 1e-30
-"#;
+pub fn prove_tiles(folder: &Folder, k: u64) {
+    let k = k.to_string();
+    let prove = ["prove", "plan", "--beacon-value", BEACON, "--k", &k];
+    let commit = ["--commit", "deviates.c", "--opening", "o", "--job", "job"];
+    let to = ["--out", "tiles", "--development-srs"];
+    run(folder, &prove, &[&commit[..], &to].concat()).exits(0);
+}
+
+pub fn prove_relayout(folder: &Folder, more: &[&str]) -> Run {
+    let prove = ["prove", "relayout", "m", "--plan", "plan"];
+    let value = ["--beacon-value", BEACON, "--development-srs"];
+    run(folder, &[&prove[..], &value].concat(), more)
+}
+
+pub fn answer(folder: &Folder, model: &str, out: &str, commitment: &str) {
+    let input = example("lenet5-average.samples.npz");
+    let prove = ["prove", "inference", model, "--input", &input, "--out", out];
+    let to = ["--commitment", commitment, "--opening", "o"];
+    run(folder, &prove, &[&to[..], &["--development-srs"]].concat()).exits(0);
+}
+
+pub fn commit(folder: &Folder, model: &str, out: &str) {
+    let commit = ["commit", model, "--out", out, "--opening", "o"];
+    run(folder, &commit, &["--development-srs"]).exits(0);
+}
+
+pub const FILES: [&str; 6] = ["tiles", "deviates.c", "initial.c", "r", "a", "m"];
+
+/// Everything that a chain is made of.
+fn prepared() -> Folder {
+    let folder = Folder::new();
+    let k = planned(&folder);
+    prove_tiles(&folder, k);
+    commit(&folder, "m", "initial.c");
+    let links = ["--commitment", "deviates.c", "--commitment", "initial.c"];
+    let links = [&links[..], &["--opening", "o", "--out", "r"]].concat();
+    prove_relayout(&folder, &links).exits(0);
+    answer(&folder, "m", "a", "initial.c");
+    folder
+}
+
+pub fn chain(folder: &Folder, files: &[&str], more: &[&str]) -> Run {
+    let to = ["--out", "chain", "--force"];
+    run(folder, &["chain"], &[files, &to, more].concat())
+}
+
+fn verify(folder: &Folder, more: &[&str]) -> Run {
+    let verify = ["verify", "chain", "--development-srs"];
+    // Keys are the chain's own where they are not derived.
+    let keys: &[&str] = match more.contains(&"--rederive-key") {
+        true => &[],
+        false => &["--accept-keys"],
+    };
+    let given = [&verify[..], keys, &["--beacon-value", BEACON]].concat();
+    run(folder, &given, more)
+}
 
 #[test]
-fn verify_says_what_was_proved_and_what_not() {
-    let world = world();
-    let run = world
-        .folder
-        .json(&["verify", "bundle", "--development-srs"])
-        .exits(6);
-    let json = run.json();
-    assert_eq!(json["command"], "verify");
-    assert_eq!(json["plan_digest"], world.plan["plan"]["digest"]);
-    assert_eq!(
-        json["weight_commitments"],
-        world.prove["weight_commitments"]
-    );
-    assert_eq!(json["keys"][0]["origin"], "made-here");
-    let open = json["not_proved"].as_array().expect("a list");
-    let names: Vec<&str> = open
+fn a_chain_is_made_verified_and_drawn() {
+    let folder = prepared();
+    let made = chain(&folder, &FILES, &["--picture", "p.svg"])
+        .exits(0)
+        .json();
+    assert_eq!(made["proofs"], 3);
+    assert_eq!(made["links"], 4);
+    assert_eq!(made["versions"][0], "initial");
+    let verified = verify(&folder, &["--plan", "plan"]).exits(0).json();
+    let steps = verified["steps"].as_array().expect("a list");
+    let names: Vec<&str> = steps
         .iter()
-        .filter_map(|item| item["name"].as_str())
+        .filter_map(|step| step["step"].as_str())
         .collect();
+    let expected = [
+        "plan",
+        "beacon",
+        "initial weights",
+        "commitment",
+        "model 'initial'",
+        "answer 1",
+    ];
+    assert_eq!(names, expected);
     assert!(
-        names.contains(&"DevelopmentSrs") && names.contains(&"ModelFile"),
-        "{names:?}"
+        verified.to_string().contains("61,470 of its 61,"),
+        "{verified}"
     );
-    assert!(
-        !names.contains(&"KeyOrigin"),
-        "the key was made here: {names:?}"
-    );
-
-    let words = world
-        .folder
-        .run(&["verify", "bundle", "--development-srs"])
+    let words = folder
+        .run(&["verify", "chain", "--development-srs", "--accept-keys"])
         .exits(6);
-    assert!(words.stdout.contains("Not proved"), "{}", words.stdout);
-    assert!(words.stdout.contains("no evidence"), "{}", words.stdout);
-    assert!(words.stderr.contains("DEVELOPMENT SRS"), "{}", words.stderr);
-}
-
-#[test]
-fn what_is_compared_is_no_longer_open() {
-    let world = world();
-    let arguments = [
-        "verify",
-        "bundle",
-        "--development-srs",
-        "--rederive-key",
-        "--plan",
-        "plan",
-    ];
-    let more = [
-        "--beacon-value",
-        BEACON,
-        "--model",
-        "tiny.toml",
-        "--rules",
-        "rules.toml",
-    ];
-    let json = world
-        .folder
-        .json(&[&arguments[..], &more].concat())
-        .exits(0)
-        .json();
-    assert_eq!(json["keys"][0]["origin"], "rederived");
-    let open = json["not_proved"].to_string();
-    for closed in ["KeyOrigin", "ModelFile", "BeaconOrigin"] {
-        assert!(!open.contains(closed), "{open}");
+    assert!(words.stdout.contains("ANSWER 1 of 'initial'"));
+    // What rules are for was not given.
+    verify(&folder, &["--rules", "rules.toml"]).failure(2, "usage");
+    verify(&folder, &["--vrf-key", &"00".repeat(32)]).failure(1, "refused");
+    // The model that the plan was made from, and one that it was not.
+    let of_model = |model: &str| verify(&folder, &["--model", model, "--rules", "rules.toml"]);
+    let given = of_model(&example("lenet5-average.onnx")).exits(0).json();
+    assert_eq!(given["checked"]["model"], true);
+    of_model(&example("lenet5-max.onnx")).failure(1, "refused");
+    // Commitments that were published elsewhere are the chain's, and the relayout's.
+    for (file, whose) in [
+        ("deviates.c", "initial weights 1"),
+        ("initial.c", "model 'initial'"),
+    ] {
+        let given = verify(&folder, &["--commitment", file]).exits(0).json();
+        assert_eq!(given["commitment_of"], whose);
+        let alone = [
+            "verify",
+            "r",
+            "--development-srs",
+            "--accept-keys",
+            "--commitment",
+            file,
+        ];
+        let linked = run(&folder, &alone, &[]).exits(0).json();
+        assert!(linked["linked"].is_string());
+        run(&folder, &alone, &["--links", "tiles.links"]).failure(1, "refused");
     }
-    assert!(
-        open.contains("PlanTime") && open.contains("Training"),
-        "{open}"
-    );
-}
-
-#[test]
-fn a_key_from_beside_the_bundle_is_marked() {
-    let world = world();
-    let elsewhere = Folder::new();
-    elsewhere.write("bundle", &world.bytes("bundle"));
-    let name = key_name(&world.bundle().streams[0].vk_digest);
-    let cache = elsewhere.path("cache");
-    let arguments = ["verify", "bundle", "--development-srs", "--json"];
-    let failure = elsewhere
-        .run_with(&cache, &arguments)
-        .failure(4, "environment");
-    assert!(failure.contains("--rederive-key"), "{failure}");
-    elsewhere.write(&name, &world.bytes(&name));
-    let json = elsewhere.run_with(&cache, &arguments).exits(6).json();
-    assert_eq!(json["keys"][0]["origin"], "beside-bundle");
-    assert!(json["not_proved"].to_string().contains("KeyOrigin"));
-}
-
-#[test]
-fn audit_accepts_the_weights_and_no_others() {
-    let world = world();
-    let secret = world.file("secret");
-    let audit = [
-        "audit",
-        "plan",
-        "weights",
-        "--beacon-value",
-        BEACON,
-        "--secret",
-        &secret,
+    let other = ["commit", "m", "--out", "other.c", "--opening", "another"];
+    run(&folder, &other, &["--development-srs"]).exits(0);
+    verify(&folder, &["--commitment", "other.c"]).failure(1, "refused");
+    let alone = [
+        "verify",
+        "r",
+        "--development-srs",
+        "--commitment",
+        "other.c",
     ];
-    let json = world.folder.json(&audit).exits(0).json();
-    assert_eq!(json["mismatches"], 0);
-    assert_eq!(json["elements"], 10_100);
-    // A bundle holds plan and beacon value.
-    let audit = ["audit", "bundle", "weights", "--secret", &secret];
-    world.folder.json(&audit).exits(0);
-
-    let mut bytes = world.bytes("weights");
-    *bytes.last_mut().expect("not empty") ^= 1;
-    let folder = Folder::new();
-    folder.write("changed", &bytes);
-    let bundle = world.file("bundle");
-    let json = folder
-        .json(&["audit", &bundle, "changed", "--secret", &secret])
-        .exits(1)
-        .json();
-    assert_eq!(json["mismatches"], 1);
-}
-
-#[test]
-fn a_public_seed_needs_no_secret() {
-    let folder = Folder::new();
-    let json = folder.plan_in_public(&[]).exits(0).json();
-    assert_eq!(json["plan"]["seed"], "public");
-    folder
-        .json(&["init", "p", "--beacon-value", BEACON, "--weights", "w"])
-        .exits(0);
-    folder
-        .json(&["audit", "p", "w", "--beacon-value", BEACON])
-        .exits(0);
-    let prove = [
-        "prove",
-        "p",
-        "--beacon-value",
-        BEACON,
-        "-o",
-        "b",
-        "--k",
-        "8",
-    ];
-    folder
-        .json(&[&prove[..], &["--development-srs"]].concat())
-        .exits(0);
-    let json = folder
-        .json(&["verify", "b", "--development-srs", "--beacon-value", BEACON])
-        .exits(0)
-        .json();
-    assert_eq!(json["seed"], "public");
-}
-
-#[test]
-fn a_run_goes_on_where_it_was_stopped() {
-    let folder = Folder::new();
-    let prove = |beacon_value| {
-        let more = ["--k", "8", "-o", "b", "--job", "job", "--force"];
-        folder.prove_planned(beacon_value, &more)
+    run(&folder, &alone, &[]).failure(1, "refused");
+    // Tiles of the plan that was given, and of one plan.
+    let of_plan = |commitment: &str, plan: &str| {
+        let given = ["--commitment", commitment, "--links", "r.links"];
+        let verify = ["verify", "r", "--development-srs", "--plan", plan];
+        run(&folder, &[&verify[..], &given].concat(), &["--accept-keys"])
     };
-    let json = prove(BEACON).exits(0).json();
-    assert_eq!(
-        (&json["proved"], &json["resumed"]),
-        (&Value::from(2), &Value::from(0))
+    let linked = of_plan("deviates.c", "tiles").exits(0).json();
+    assert_eq!(linked["linked_plan"].as_str().map(str::len), Some(64));
+    let other = ["plan", &example("lenet5-average.onnx"), "--public-seed"];
+    let rules = ["--rules", "rules.toml", "--beacon", "y", "-o", "other"];
+    run(&folder, &other, &rules).exits(0);
+    let refused = of_plan("deviates.c", "other").failure(1, "refused");
+    assert!(
+        refused.contains("its tiles are another plan's"),
+        "{refused}"
     );
-    let json = prove(BEACON).exits(0).json();
-    assert_eq!(
-        (&json["proved"], &json["resumed"]),
-        (&Value::from(0), &Value::from(2))
+    let bytes = fs::read(folder.path("deviates.c")).expect("read");
+    let mut mixed = CommitmentData::decode(&bytes).expect("a commitment");
+    let mut another = mixed.parts[0].clone();
+    if let CommittedTo::Tile { plan, .. } = &mut another.subject {
+        plan[0] ^= 1;
+    }
+    mixed.parts.push(another);
+    folder.write("mixed.c", &mixed.encode().expect("valid"));
+    let refused = of_plan("mixed.c", "plan").failure(1, "refused");
+    assert!(refused.contains("several plans"), "{refused}");
+    // An answer that stands twice would make up the number of a link that nothing looks at.
+    let honest = fs::read(folder.path("chain")).expect("read");
+    let mut padded = Chain::decode(&honest).expect("a chain");
+    padded.answers.push(padded.answers[0].clone());
+    padded.links.links.push(Link {
+        proof: [1; 32],
+        other: [2; 32],
+        bytes: vec![3; 544],
+    });
+    assert!(padded.encode().is_err());
+    folder.write("chain", &unchecked(&honest, &padded));
+    let refused = verify(&folder, &[]).failure(3, "input");
+    assert!(
+        refused.contains("has the proof of an earlier answer"),
+        "{refused}"
     );
-    // A directory of another job is not touched.
-    let failure = prove("ff").failure(4, "environment");
-    assert!(failure.contains("--job"), "{failure}");
+    folder.write("chain", &honest);
+    // Derived keys are the ones that came with it.
+    let derived = verify(&folder, &["--rederive-key"]).exits(0).json();
+    for key in derived["keys"].as_array().expect("a list") {
+        assert_eq!(key["origin"], "rederived");
+    }
+    let drawn = fs::read_to_string(folder.path("p.svg")).expect("read");
+    assert!(drawn.starts_with("<svg") && drawn.contains("answer 1"));
+    let inspected = folder.json(&["inspect", "chain"]).exits(0).json();
+    assert_eq!(inspected["kind"], "chain");
+    folder.json(&["verify", "chain"]).failure(1, "refused");
+    run(
+        &folder,
+        &["plan"],
+        &[
+            &example("mlp-128.onnx"),
+            "--public-seed",
+            "--beacon",
+            "x",
+            "-o",
+            "q",
+        ],
+    )
+    .exits(0);
+    let refused = verify(&folder, &["--plan", "q"]).failure(1, "refused");
+    assert!(refused.contains("another plan"), "{refused}");
+    // A byte of a proof, of a link, of a commitment: wherever it is.
+    let bytes = fs::read(folder.path("chain")).expect("read");
+    let honest = Chain::decode(&bytes).expect("a chain");
+    let refused = |bytes: &[u8], what: &str| {
+        folder.write("chain", bytes);
+        let code = verify(&folder, &["--rederive-key"]).code;
+        assert!([1, 3].contains(&code), "{what}: {code}");
+    };
+    let steps = Chain {
+        attachments: Attachments::default(),
+        ..honest.clone()
+    };
+    // Without the lengths of three empty lists.
+    let steps = steps.encode().expect("valid").len() - 3;
+    for at in (8..steps).step_by(steps / 19) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        refused(&changed, &format!("byte {at} of {steps}"));
+    }
+    // What is attached is named by a proof, or the chain is refused, used or not.
+    let attached = |change: &dyn Fn(&mut Attachments)| {
+        let mut chain = honest.clone();
+        change(&mut chain.attachments);
+        refused(&chain.encode().expect("valid"), "an attachment");
+    };
+    attached(&|files| files.keys[0].fixed_commitments.swap(0, 1));
+    attached(&|files| files.keys[1].fixed_commitments.swap(0, 1));
+    attached(&|files| files.architectures[0].0.truncate(100));
+    attached(&|files| files.origins[0].0.truncate(20));
+    attached(&|files| files.origins.clear());
+}
+
+/// A file that its format would refuse to write, as a cheat writes it.
+fn unchecked(like: &[u8], chain: &Chain) -> Vec<u8> {
+    [&like[..10], &postcard::to_allocvec(chain).expect("encoded")].concat()
 }
 
 #[test]
-fn an_estimate_writes_nothing() {
-    let folder = Folder::new();
-    let estimate = folder.prove_planned("ee", &["--estimate"]);
-    let json = estimate.exits(0).json();
+fn checkpoints_are_declared_and_said_to_be() {
+    let folder = prepared();
+    // Other weights of the same model: quantized by themselves.
+    compile(&folder, &example("lenet5-average.onnx"), &["--out", "n"]);
+    commit(&folder, "n", "tuned.c");
+    answer(&folder, "n", "b", "tuned.c");
+    let files = [&FILES[..], &["tuned.c", "b", "n"]].concat();
+    let open = chain(&folder, &files, &[]).failure(3, "input");
+    assert!(open.contains("'tuned'"), "{open}");
+    let declared = "tuned:initial:two epochs: of digits";
+    chain(&folder, &files, &["--trained", declared]).exits(0);
+    // Who has plan, model or beacon value asks for answers by its weights.
+    for given in [&[][..], &["--plan", "plan"]] {
+        let open = verify(&folder, given).exits(6).json();
+        let text = open["not_shown"].to_string();
+        assert!(text.contains("--accept-declared"), "{text}");
+    }
+    verify(&folder, &["--plan", "plan", "--accept-declared"]).exits(0);
+    let verified = verify(&folder, &["--accept-declared"]).exits(0).json();
+    let steps = verified["steps"].as_array().expect("a list");
+    let of_checkpoint = steps.iter().find(|step| step["step"] == "model 'tuned'");
+    let of_checkpoint = of_checkpoint.expect("a step");
+    assert_eq!(of_checkpoint["nature"], "declared");
+    assert_eq!(of_checkpoint["shows"], serde_json::json!([]));
+    assert!(of_checkpoint.to_string().contains("two epochs: of digits"));
+    let last = &steps[steps.len() - 1];
     assert!(
-        json["predicted"]["seconds"]
-            .as_f64()
-            .is_some_and(|seconds| seconds > 0.0)
+        last.to_string()
+            .contains("where the weights of 'tuned' come from")
     );
-    assert!(folder.names().is_empty());
+    for wrong in ["tuned:nobody:x", "nobody:initial:x"] {
+        chain(&folder, &files, &["--trained", wrong]).failure(2, "usage");
+    }
+    chain(&folder, &files, &["--trained", "tuned"]).exits(2);
+
+    // An answer of the checkpoint in the initial model's place.
+    let bytes = fs::read(folder.path("chain")).expect("read");
+    let mut passed_off = Chain::decode(&bytes).expect("a chain");
+    passed_off.answers[0].version = 1;
+    folder.write("chain", &passed_off.encode().expect("valid"));
+    let refused = verify(&folder, &[]).failure(1, "refused");
+    assert!(refused.contains("answer 1 of 'tuned'"), "{refused}");
+}
+
+#[test]
+fn chains_with_a_step_missing_are_not_made() {
+    let folder = prepared();
+    let without = |gone: &str| {
+        let files: Vec<&str> = FILES.iter().copied().filter(|file| *file != gone).collect();
+        chain(&folder, &files, &[])
+    };
+    let missing = without("tiles").failure(2, "usage");
+    assert!(missing.contains("initialization"), "{missing}");
+    let missing = without("deviates.c").failure(2, "usage");
+    assert!(missing.contains("commitment to the tiles"), "{missing}");
+    let missing = without("r").failure(3, "input");
+    assert!(missing.contains("'initial'"), "{missing}");
+    let missing = without("initial.c").failure(2, "usage");
+    assert!(missing.contains("link of an inference"), "{missing}");
+    // Without an answer it is a chain all the same; without attachments too.
+    without("a").exits(0);
+    without("m").exits(0);
+    verify(&folder, &[]).exits(0);
+    let refused = verify(&folder, &["--rederive-key"]).failure(3, "input");
+    assert!(refused.contains("architecture"), "{refused}");
+    let twice = [&FILES[..], &["tiles"]].concat();
+    chain(&folder, &twice, &[]).failure(2, "usage");
+    let secret = [&FILES[..], &["o"]].concat();
+    let refused = chain(&folder, &secret, &[]).failure(2, "usage");
+    assert!(refused.contains("SECRET"), "{refused}");
+
+    // Links of another proof.
+    fs::remove_file(folder.path("a.links")).expect("there");
+    let missing = chain(&folder, &FILES, &[]).failure(2, "usage");
+    assert!(missing.contains("link of an inference"), "{missing}");
+    // A proof that does not hold.
+    let bytes = fs::read(folder.path("a")).expect("read");
+    let mut wrong = InferenceBundle::decode(&bytes).expect("an answer");
+    wrong.outputs[0] ^= 1;
+    folder.write("a", &wrong.encode().expect("valid"));
+    chain(&folder, &FILES, &[]).failure(1, "refused");
+}
+
+#[test]
+fn relayouts_are_linked_to_what_they_are_about() {
+    let folder = Folder::new();
+    let k = planned(&folder);
+    prove_tiles(&folder, k);
+    commit(&folder, "m", "initial.c");
+    let only = |commitment: &str| {
+        let link = ["--commitment", commitment, "--opening", "o", "--out", "r"];
+        prove_relayout(&folder, &link)
+    };
+    let missing = only("deviates.c").failure(3, "input");
+    assert!(missing.contains("parameters"), "{missing}");
+    let missing = only("initial.c").failure(3, "input");
+    assert!(missing.contains("tile 0 of stream 0"), "{missing}");
+    assert!(!folder.path("r").exists());
+    // A secret that belongs to neither.
+    let other = ["commit", "m", "--out", "x.c", "--opening", "o2"];
+    run(&folder, &other, &["--development-srs"]).exits(0);
+    let links = ["--commitment", "deviates.c", "--commitment", "initial.c"];
+    let wrong = [&links[..], &["--opening", "o2", "--out", "r"]].concat();
+    let refused = prove_relayout(&folder, &wrong).failure(2, "usage");
+    assert!(refused.contains("--opening"), "{refused}");
+    // Tiles of another size.
+    let smaller = (k - 1).to_string();
+    let prove = ["prove", "plan", "--beacon-value", BEACON, "--k", &smaller];
+    let small = ["--commit", "small.c", "--opening", "o", "--job", "job2"];
+    let to = ["--out", "small", "--development-srs"];
+    run(&folder, &prove, &[&small[..], &to].concat()).exits(0);
+    let links = ["--commitment", "small.c", "--commitment", "initial.c"];
+    let links = [&links[..], &["--opening", "o", "--out", "r"]].concat();
+    let refused = prove_relayout(&folder, &links).failure(3, "input");
+    assert!(refused.contains("--k"), "{refused}");
 }

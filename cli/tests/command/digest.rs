@@ -87,7 +87,7 @@ fn audit_compares_it() {
     assert_eq!(json["weight_digest_matches"], false);
     // So does a bundle that claims another.
     let mut bundle = bundle(folder);
-    bundle.chain_ends[1][0] ^= 1;
+    bundle.hash_chain_ends[1][0] ^= 1;
     other.write("b", &bundle.encode().expect("encodes"));
     let weights = folder.path("w");
     let json = other.json(&["audit", "b", &weights.to_string_lossy()]);
@@ -105,13 +105,13 @@ fn wrong_chain_values_are_refused_naming_the_tile() {
         let verify = ["verify", "bundle", "--development-srs"];
         folder.json(&verify).failure(1, "refused")
     };
-    let message = refused(&|bundle| bundle.chain_ends.swap(0, 1));
+    let message = refused(&|bundle| bundle.hash_chain_ends.swap(0, 1));
     assert!(message.contains("tile 0 of stream 0"), "{message}");
-    let message = refused(&|bundle| bundle.chain_ends[1][3] ^= 1);
+    let message = refused(&|bundle| bundle.hash_chain_ends[1][3] ^= 1);
     assert!(message.contains("tile 1 of stream 0"), "{message}");
     let message = refused(&|bundle| {
         bundle.plan.weight_digest = false;
-        bundle.chain_ends.clear();
+        bundle.hash_chain_ends.clear();
     });
     assert!(message.contains("weight digest"), "{message}");
 }

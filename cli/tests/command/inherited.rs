@@ -1,10 +1,10 @@
 //! A plan that inherits weights from an earlier one: only what is new is derived and proved.
 
 use crate::support::{BEACON, Folder, RULES, Run, example, run};
+use nascent_verifier::chain::{ChainError, Origin, Step, StepError};
 use nascent_verifier::codec::Format;
-use nascent_verifier::provenance::{Origin, ProvenanceError, Step, StepError};
 use nascent_verifier::workers::Alone;
-use nascent_verifier::{Fill, Plan, Provenance, SpecError, Srs, VerifyingKey, verify_provenance};
+use nascent_verifier::{Chain, Fill, Plan, SpecError, Srs, VerifyingKey, verify_chain};
 use std::fs;
 use std::sync::OnceLock;
 
@@ -137,8 +137,8 @@ fn world() -> &'static Folder {
     })
 }
 
-fn read_chain(folder: &Folder) -> Provenance {
-    Provenance::decode(&fs::read(folder.path("chain")).expect("read")).expect("a chain")
+fn read_chain(folder: &Folder) -> Chain {
+    Chain::decode(&fs::read(folder.path("chain")).expect("read")).expect("a chain")
 }
 
 #[test]
@@ -269,13 +269,13 @@ fn chains_of_several_plans_have_all_of_them_in_order() {
         .map(|key| VerifyingKey::new(key).expect("a key"))
         .collect();
     let srs = Srs::development().expect("made");
-    let verify = |chain: &Provenance, srs: &Srs| {
+    let verify = |chain: &Chain, srs: &Srs| {
         let key = |digest: &[u8; 32]| keys.iter().find(|key| key.digest() == digest);
-        verify_provenance(chain, key, srs, &Alone)
+        verify_chain(chain, key, srs, &Alone)
     };
     let report = verify(&honest, &srs).expect("holds");
     assert_eq!((report.proofs, report.links), (5, 8));
-    let refused = |change: &dyn Fn(&mut Provenance)| -> ProvenanceError {
+    let refused = |change: &dyn Fn(&mut Chain)| -> ChainError {
         let mut chain = honest.clone();
         change(&mut chain);
         verify(&chain, &srs).expect_err("a chain that does not hold")
@@ -292,7 +292,7 @@ fn chains_of_several_plans_have_all_of_them_in_order() {
         assert_eq!(error.step, Step::Initialization(0));
         assert_eq!(error.source, StepError::MissingPlan { plan });
     }
-    let relayouts = |chain: &mut Provenance, change: &dyn Fn(&mut Vec<_>)| {
+    let relayouts = |chain: &mut Chain, change: &dyn Fn(&mut Vec<_>)| {
         if let Origin::Initial(relayouts) = &mut chain.versions[1].origin {
             change(relayouts);
         }

@@ -9,6 +9,7 @@ mod digest;
 mod foreign;
 mod inference;
 mod inherited;
+mod initialization;
 mod keygen;
 mod lies;
 mod link;
@@ -20,7 +21,6 @@ mod memory;
 mod options;
 #[cfg(unix)]
 mod outputs;
-mod provenance;
 mod relayout;
 #[cfg(unix)]
 mod signals;

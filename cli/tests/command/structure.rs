@@ -1,15 +1,13 @@
 //! Whether an integer graph is the plan's model: chains of real proofs by a publisher who writes
 //! graph, lists and profile himself, and uses the command for all the rest.
 
-use crate::provenance::{
-    FILES, answer, chain, commit, compile, planned, prove_relayout, prove_tiles,
-};
+use crate::chain::{FILES, answer, chain, commit, compile, planned, prove_relayout, prove_tiles};
 use crate::support::{BEACON, Folder, Run, example, run};
 use nascent_compiler::infer::Profile;
 use nascent_ir::{Builder, CheckedGraph, Op, Origins, Params, TensorId};
-use nascent_verifier::Provenance;
+use nascent_verifier::Chain;
+use nascent_verifier::chain::Attachments;
 use nascent_verifier::codec::Format;
-use nascent_verifier::provenance::Attachments;
 use serde_json::Value;
 use std::fs;
 
@@ -204,7 +202,7 @@ fn a_graph_that_is_not_the_model_is_refused() {
 
     // What is attached may be left out: then less is shown, and said.
     let bytes = fs::read(folder.path("chain")).expect("read");
-    let whole = Provenance::decode(&bytes).expect("a chain");
+    let whole = Chain::decode(&bytes).expect("a chain");
     let mut less = whole.clone();
     less.attachments = Attachments {
         keys: whole.attachments.keys.clone(),

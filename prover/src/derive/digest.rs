@@ -2,7 +2,7 @@
 
 use ff::PrimeField;
 use nascent_circuits::digest;
-use nascent_verifier::ChainValue;
+use nascent_verifier::HashChainValue;
 use rayon::prelude::*;
 
 use super::deriver::Deriver;
@@ -12,7 +12,7 @@ impl Deriver<'_> {
     /// ([`nascent_verifier::weight_digest`] makes one digest of them).
     ///
     /// Derives every block of every stream; the chain of a stream runs on one thread.
-    pub fn weight_digests(&self) -> Vec<ChainValue> {
+    pub fn weight_digests(&self) -> Vec<HashChainValue> {
         let streams: Vec<_> = self.model().streams.iter().enumerate().collect();
         streams
             .into_par_iter()

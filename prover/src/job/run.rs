@@ -399,7 +399,7 @@ impl Job<'_> {
                 vk_digest: *vk.digest(),
             });
         let chain = |tile: &TileId| Some(run.chain(*tile)?.end.to_repr());
-        let chain_ends = proofs.keys().filter_map(chain).collect();
+        let hash_chain_ends = proofs.keys().filter_map(chain).collect();
         let tiles = proofs
             .into_iter()
             .map(|(TileId { stream, index }, proof)| TileProof {
@@ -413,7 +413,7 @@ impl Job<'_> {
             srs_digest: self.srs_identity,
             streams: streams.collect(),
             tiles: tiles.collect(),
-            chain_ends,
+            hash_chain_ends,
         }
     }
 }

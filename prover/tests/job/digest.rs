@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use nascent_prover::derive::Deriver;
 use nascent_prover::job::{Finished, Job, SrsSource, TileId};
 use nascent_verifier::{
-    BundleError, ChainValue, Digest32, Format, InitBundle, Plan, ProofError, Proved, Report,
-    VerifyError, chain_start, verify_init, weight_digest,
+    BundleError, Digest32, Format, HashChainValue, InitBundle, Plan, ProofError, Proved, Report,
+    VerifyError, hash_chain_start, verify_init, weight_digest,
 };
 use tempfile::TempDir;
 
@@ -113,47 +113,47 @@ fn a_finished_job_is_found_again() {
 #[test]
 fn chain_values_are_bound_to_their_tiles() {
     // Tiles 0, 1, 2 of stream 0, then tile 0 of stream 1.
-    assert_eq!(refused(|b| b.chain_ends.swap(0, 1)), pairing(0, 0));
-    assert_eq!(refused(|b| b.chain_ends.swap(1, 2)), pairing(0, 1));
-    assert_eq!(refused(|b| b.chain_ends.swap(2, 3)), pairing(0, 2));
+    assert_eq!(refused(|b| b.hash_chain_ends.swap(0, 1)), pairing(0, 0));
+    assert_eq!(refused(|b| b.hash_chain_ends.swap(1, 2)), pairing(0, 1));
+    assert_eq!(refused(|b| b.hash_chain_ends.swap(2, 3)), pairing(0, 2));
     for (position, (stream, index)) in [(0, 0), (0, 1), (0, 2), (1, 0)].into_iter().enumerate() {
-        let altered = refused(|b| b.chain_ends[position][0] ^= 1);
+        let altered = refused(|b| b.hash_chain_ends[position][0] ^= 1);
         assert_eq!(altered, pairing(stream, index));
-        let zero = refused(|b| b.chain_ends[position] = [0; 32]);
+        let zero = refused(|b| b.hash_chain_ends[position] = [0; 32]);
         assert_eq!(zero, pairing(stream, index));
-        let invalid = refused(|b| b.chain_ends[position] = [0xff; 32]);
-        let expected = BundleError::ChainValue { stream, index };
+        let invalid = refused(|b| b.hash_chain_ends[position] = [0xff; 32]);
+        let expected = BundleError::HashChainValue { stream, index };
         assert_eq!(invalid, VerifyError::Bundle(expected));
     }
     // A chain that skips a tile, or stands still.
     assert_eq!(
-        refused(|b| b.chain_ends[1] = b.chain_ends[0]),
+        refused(|b| b.hash_chain_ends[1] = b.hash_chain_ends[0]),
         pairing(0, 1)
     );
-    let start = |b: &InitBundle| -> ChainValue {
+    let start = |b: &InitBundle| -> HashChainValue {
         let stream = &b.plan.model.streams[0];
-        chain_start(stream.distribution, stream.precision)
+        hash_chain_start(stream.distribution, stream.precision)
     };
-    assert_eq!(refused(|b| b.chain_ends[0] = start(b)), pairing(0, 0));
+    assert_eq!(refused(|b| b.hash_chain_ends[0] = start(b)), pairing(0, 0));
 }
 
 #[test]
 fn chain_values_are_all_there_and_no_more() {
     for (left, index) in [(0, 0), (1, 1), (2, 2)] {
-        let error = refused(|b| b.chain_ends.truncate(left));
-        let expected = BundleError::MissingChainValue { stream: 0, index };
+        let error = refused(|b| b.hash_chain_ends.truncate(left));
+        let expected = BundleError::MissingHashChainValue { stream: 0, index };
         assert_eq!(error, VerifyError::Bundle(expected));
     }
-    let error = refused(|b| b.chain_ends.push([0; 32]));
-    let expected = BundleError::ExtraChainValues {
+    let error = refused(|b| b.hash_chain_ends.push([0; 32]));
+    let expected = BundleError::ExtraHashChainValues {
         expected: 4,
         got: 5,
     };
     assert_eq!(error, VerifyError::Bundle(expected));
     // Without the digest there are none.
     let mut bundle = finished().1.bundle.clone();
-    bundle.chain_ends.push([0; 32]);
-    let expected = BundleError::ExtraChainValues {
+    bundle.hash_chain_ends.push([0; 32]);
+    let expected = BundleError::ExtraHashChainValues {
         expected: 0,
         got: 1,
     };
@@ -173,12 +173,12 @@ fn plan_key_and_proof_agree_on_the_option() {
     // The plan does not ask for what the keys prove, or asks for what they do not.
     let error = refused(|b| {
         b.plan.weight_digest = false;
-        b.chain_ends.clear();
+        b.hash_chain_ends.clear();
     });
     assert_eq!(error, shape);
     let mut bundle = finished().1.bundle.clone();
     bundle.plan.weight_digest = true;
-    bundle.chain_ends = proved().1.bundle.chain_ends.clone();
+    bundle.hash_chain_ends = proved().1.bundle.hash_chain_ends.clone();
     assert_eq!(verify(&bundle), Err(shape));
     // Proofs of the other kind under these keys.
     let error = refused(|b| b.tiles[0].proof = finished().1.bundle.tiles[0].proof.clone());

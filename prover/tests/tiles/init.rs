@@ -171,7 +171,7 @@ fn fixture() -> &'static Fixture {
             beacon,
             srs_digest,
             tiles,
-            chain_ends: Vec::new(),
+            hash_chain_ends: Vec::new(),
         };
         Fixture { keys, bundle }
     })

@@ -14,16 +14,16 @@ use crate::output::Context;
 use crate::pool::Pool;
 use nascent_compiler::infer::Profile;
 use nascent_ir::Origins;
+use nascent_verifier::chain::{
+    Answer, Attached, Attachments, Chain, ChainError, Initialization, Origin, Version,
+};
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::{CommittedTo, Link};
-use nascent_verifier::provenance::{
-    Answer, Attached, Attachments, Initialization, Origin, Provenance, ProvenanceError, Version,
-};
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
-    CommitmentData, InferenceBundle, InitBundle, Links, ProvenanceReport, RelayoutBundle, Srs,
-    VerifyingKey, WeightCommitment, verify_inference_weights, verify_init_weights,
-    verify_provenance, verify_relayout_columns,
+    ChainReport, CommitmentData, InferenceBundle, InitBundle, Links, RelayoutBundle, Srs,
+    VerifyingKey, WeightCommitment, verify_chain, verify_inference_weights, verify_init_weights,
+    verify_relayout_columns,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -233,11 +233,7 @@ impl Gathered {
     }
 
     /// Puts the steps in order by their links, and verifies the whole.
-    pub fn assemble(
-        mut self,
-        declared: &[Declared],
-        srs: &Srs,
-    ) -> Result<(Provenance, ProvenanceReport)> {
+    pub fn assemble(mut self, declared: &[Declared], srs: &Srs) -> Result<(Chain, ChainReport)> {
         self.srs_digest()?;
         let contexts = self.contexts(srs)?;
         let part = |data: &CommitmentData| -> Result<Parts> {
@@ -281,7 +277,7 @@ impl Gathered {
         links.sort_by_key(|link| (link.proof, link.other));
         // Of several links between the same sides one is enough.
         links.dedup_by_key(|link| (link.proof, link.other));
-        let chain = Provenance {
+        let chain = Chain {
             initializations,
             versions,
             answers,
@@ -289,10 +285,10 @@ impl Gathered {
             attachments: Attachments::default(),
         };
         let key = |digest: &[u8; 32]| self.keys.get(digest);
-        let report = verify_provenance(&chain, key, srs, &Pool).map_err(refused)?;
+        let report = verify_chain(&chain, key, srs, &Pool).map_err(refused)?;
         let attachments = self.attachments(&chain);
         Ok((
-            Provenance {
+            Chain {
                 attachments,
                 ..chain
             },
@@ -411,7 +407,7 @@ impl Gathered {
     }
 
     /// The keys of the chain's proofs, and what they can be derived from.
-    fn attachments(&self, chain: &Provenance) -> Attachments {
+    fn attachments(&self, chain: &Chain) -> Attachments {
         let named = Named::of(chain);
         let attach = |of: &BTreeMap<[u8; 32], Vec<u8>>, wanted: &BTreeSet<&[u8; 32]>| {
             let files = wanted.iter().filter_map(|digest| of.get(*digest));
@@ -455,6 +451,6 @@ fn missing(what: &str, command: &str) -> Failure {
 }
 
 /// A chain that does not hold.
-pub fn refused(error: ProvenanceError) -> Failure {
+pub fn refused(error: ChainError) -> Failure {
     Failure::from_error(Kind::Refused, error)
 }

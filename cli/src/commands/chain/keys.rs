@@ -9,7 +9,7 @@ use crate::output::Context;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::tile::TileParams;
 use nascent_ir::CheckedGraph;
-use nascent_verifier::provenance::{Initialization, Origin, Provenance};
+use nascent_verifier::chain::{Chain, Initialization, Origin};
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{InferenceBundle, RelayoutBundle, VerifyingKey};
 
@@ -24,7 +24,7 @@ impl ChainKeys {
     /// Finds or derives all of them.
     pub fn find(
         context: &Context,
-        chain: &Provenance,
+        chain: &Chain,
         material: &Material,
         given: &[VerifyingKey],
         rederive: bool,
@@ -98,7 +98,7 @@ impl ChainKeys {
 
 struct Source<'a> {
     context: &'a Context,
-    chain: &'a Provenance,
+    chain: &'a Chain,
     material: &'a Material,
     given: &'a [VerifyingKey],
     rederive: bool,

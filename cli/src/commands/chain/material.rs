@@ -4,8 +4,8 @@ use crate::commands::structure::Structure;
 use crate::failure::{Classify, Failure, Kind, Result};
 use nascent_compiler::infer::Profile;
 use nascent_ir::{CheckedGraph, Origins};
+use nascent_verifier::chain::{Attached, Chain, Origin};
 use nascent_verifier::codec::Format;
-use nascent_verifier::provenance::{Attached, Origin, Provenance};
 use nascent_verifier::{RelayoutBundle, VerifyingKey};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    pub fn of(chain: &'a Provenance) -> Self {
+    pub fn of(chain: &'a Chain) -> Self {
         let streams = chain
             .initializations
             .iter()
@@ -40,7 +40,7 @@ impl<'a> Named<'a> {
     }
 }
 
-fn relayouts(chain: &Provenance) -> impl Iterator<Item = &RelayoutBundle> {
+fn relayouts(chain: &Chain) -> impl Iterator<Item = &RelayoutBundle> {
     let versions = chain.versions.iter();
     versions.flat_map(|version| match &version.origin {
         Origin::Initial(bundles) => bundles.as_slice(),
@@ -70,7 +70,7 @@ impl Material {
     }
 
     /// Decodes the files; each must be one that a proof of the chain names.
-    pub fn read(chain: &Provenance) -> Result<Self> {
+    pub fn read(chain: &Chain) -> Result<Self> {
         let named = Named::of(chain);
         let files = &chain.attachments;
         let key = |data: &nascent_verifier::VkData| {

@@ -10,9 +10,9 @@ use crate::fills;
 use crate::output::count;
 use nascent_ir::TensorId;
 use nascent_ir::origins::{Coverage, List, coverage};
-use nascent_verifier::provenance::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
+use nascent_verifier::chain::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
 use nascent_verifier::text::Quoted;
-use nascent_verifier::{InitBundle, NotProved, Provenance, ProvenanceReport, Report, Seed};
+use nascent_verifier::{Chain, ChainReport, InitBundle, NotProved, Report, Seed};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -104,9 +104,9 @@ impl View<'_> {
 
 /// Tells a chain that was verified.
 pub fn tell(
-    chain: &Provenance,
+    chain: &Chain,
     material: &Material,
-    report: &ProvenanceReport,
+    report: &ChainReport,
     view: &View<'_>,
 ) -> Result<Story> {
     let mut steps = Vec::new();
@@ -329,7 +329,7 @@ impl Start<'_> {
 
 /// The weights of a version.
 struct Weights<'a> {
-    chain: &'a Provenance,
+    chain: &'a Chain,
     material: &'a Material,
     version: &'a VersionReport,
     structure: &'a Structure,
@@ -518,7 +518,7 @@ impl Weights<'_> {
 
 /// Whether an answer of a version hides its input or output: it is then of another circuit than the
 /// one whose cells the relayout is about.
-fn has_hidden_answers(chain: &Provenance, version: &VersionReport) -> bool {
+fn has_hidden_answers(chain: &Chain, version: &VersionReport) -> bool {
     chain.answers.iter().any(|answer| {
         let of = chain.versions.get(usize::from(answer.version));
         let bundle = &answer.inference;
@@ -638,7 +638,7 @@ fn answer(
     number: usize,
     answer: &AnswerReport,
     values: [&[i64]; 2],
-    report: &ProvenanceReport,
+    report: &ChainReport,
     of: &Weights<'_>,
 ) -> StepStory {
     let inference = &answer.inference;

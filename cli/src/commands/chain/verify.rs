@@ -19,11 +19,9 @@ use crate::fills;
 use crate::output::{self, Context, Outcome, count};
 use crate::pool::Pool;
 use nascent_circuits::inference::plan::Hidden;
-use nascent_verifier::provenance::{Origin, OriginReport, VersionReport};
+use nascent_verifier::chain::{Origin, OriginReport, VersionReport};
 use nascent_verifier::text::Quoted;
-use nascent_verifier::{
-    CommitmentData, Provenance, ProvenanceReport, Srs, VerifyingKey, verify_provenance,
-};
+use nascent_verifier::{Chain, ChainReport, CommitmentData, Srs, VerifyingKey, verify_chain};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,12 +29,12 @@ use std::time::{Duration, Instant};
 
 /// Verifies; gives the time that it took.
 pub fn check<'k>(
-    chain: &Provenance,
+    chain: &Chain,
     key: impl Fn(&[u8; 32]) -> Option<&'k VerifyingKey>,
     srs: &Srs,
-) -> Result<(ProvenanceReport, Duration)> {
+) -> Result<(ChainReport, Duration)> {
     let started = Instant::now();
-    let report = verify_provenance(chain, key, srs, &Pool);
+    let report = verify_chain(chain, key, srs, &Pool);
     let time = started.elapsed();
     report.map(|report| (report, time)).map_err(refused)
 }
@@ -47,7 +45,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
     if let Some(picture) = picture {
         files::check_output(picture, false)?;
     }
-    let chain: Provenance = files::read(file)?;
+    let chain: Chain = files::read(file)?;
     let identity = chain.srs_digest();
     let accepted = args.accepts_development();
     let srs = srs::for_proofs(context, file, identity, args.srs_file(), accepted)?;
@@ -146,7 +144,7 @@ pub fn verify(context: &Context, args: &Args, picture: Option<&Path>) -> Result<
 
 /// Checks the evidence of the beacon values, plan by plan.
 pub(super) fn check_evidence<'a>(
-    chain: &'a Provenance,
+    chain: &'a Chain,
     known: &Known<'_>,
 ) -> Result<Vec<Vec<Checked<'a>>>> {
     let plans = chain.initializations.iter();
@@ -156,11 +154,7 @@ pub(super) fn check_evidence<'a>(
 }
 
 /// Beacon values that their publisher could have made; what the caller knows is the last plan's.
-fn open_beacons(
-    chain: &Provenance,
-    compared: Compared,
-    values: &[Vec<Checked<'_>>],
-) -> Vec<String> {
+fn open_beacons(chain: &Chain, compared: Compared, values: &[Vec<Checked<'_>>]) -> Vec<String> {
     let plans = chain.initializations.len();
     let each = (1..).zip(values).filter_map(|(number, values)| {
         let compared = match number == plans {
@@ -179,7 +173,7 @@ fn open_beacons(
 /// What a caller asked to be shown of a version, by giving model or plan, and was not.
 fn open_version(
     args: &Args,
-    chain: &Provenance,
+    chain: &Chain,
     version: &VersionReport,
     structure: &Structure,
     whole: Wholeness,
@@ -233,7 +227,7 @@ fn open_version(
 }
 
 /// What of a chain a published commitment is to.
-fn of_chain(chain: &Provenance, path: &Path) -> Result<String> {
+fn of_chain(chain: &Chain, path: &Path) -> Result<String> {
     let given: CommitmentData = files::read(path)?;
     let deviates = (1..).zip(&chain.initializations);
     let deviates = deviates.map(|(number, of)| (&of.deviates, format!("initial weights {number}")));
@@ -253,7 +247,7 @@ fn key_json(of: &super::story::KeyUse) -> serde_json::Value {
 }
 
 /// Public inputs lie in the ranges that their architectures declare, where the chain has them.
-pub(super) fn check_public(chain: &Provenance, material: &Material) -> Result<()> {
+pub(super) fn check_public(chain: &Chain, material: &Material) -> Result<()> {
     for (number, answer) in (1..).zip(&chain.answers) {
         let bundle = &answer.inference;
         if let Some(graph) = material.graphs.get(&bundle.architecture) {
@@ -266,7 +260,7 @@ pub(super) fn check_public(chain: &Provenance, material: &Material) -> Result<()
 
 /// Parameters of an answer with hidden values stand where the relayout of its version has them: the
 /// circuits are two, and the links between them compare cells.
-fn check_cells(context: &Context, chain: &Provenance, material: &Material) -> Result<()> {
+fn check_cells(context: &Context, chain: &Chain, material: &Material) -> Result<()> {
     let mut seen = BTreeSet::new();
     for (number, answer) in (1_u64..).zip(&chain.answers) {
         let bundle = &answer.inference;
@@ -296,7 +290,7 @@ fn check_cells(context: &Context, chain: &Provenance, material: &Material) -> Re
 }
 
 /// How the values of each plan's model come about.
-fn print_fills(context: &Context, chain: &Provenance) {
+fn print_fills(context: &Context, chain: &Chain) {
     for (number, of) in (1..).zip(&chain.initializations) {
         let model = &of.bundle.plan.model;
         context.section(format!(
@@ -307,7 +301,7 @@ fn print_fills(context: &Context, chain: &Provenance) {
     }
 }
 
-fn print(context: &Context, report: &ProvenanceReport, story: &Story, known: bool) {
+fn print(context: &Context, report: &ChainReport, story: &Story, known: bool) {
     context.result(if report.development_srs {
         "THE CHAIN HOLDS, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
     } else if known {

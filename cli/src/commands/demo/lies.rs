@@ -10,24 +10,24 @@ use nascent_ir::{
 };
 use nascent_verifier::codec::Format;
 use nascent_verifier::link::CommittedTo;
-use nascent_verifier::{Beacon, BeaconSource, Fill, InitBundle, Provenance};
+use nascent_verifier::{Beacon, BeaconSource, Chain, Fill, InitBundle};
 use std::path::Path;
 
 /// A lie, and the chain that tells it.
 pub struct Lie {
     pub name: &'static str,
-    pub chain: Provenance,
+    pub chain: Chain,
 }
 
 /// The first initialization of a chain.
-fn init(chain: &mut Provenance) -> Option<&mut InitBundle> {
+fn init(chain: &mut Chain) -> Option<&mut InitBundle> {
     chain.initializations.first_mut().map(|of| &mut of.bundle)
 }
 
 /// Lies about an honest chain; those that cannot be told of it are left out.
-pub fn lies(honest: &Provenance) -> Vec<Lie> {
+pub fn lies(honest: &Chain) -> Vec<Lie> {
     let mut lies = Vec::new();
-    let mut lie = |name, change: &dyn Fn(&mut Provenance)| {
+    let mut lie = |name, change: &dyn Fn(&mut Chain)| {
         let mut chain = honest.clone();
         change(&mut chain);
         if chain != *honest {
@@ -230,7 +230,7 @@ pub fn other_embedding(model: &Path, other: &Path) -> Result<()> {
 }
 
 /// A version's name that would print as a line of the verifier's; gives the reason of the refusal.
-pub fn written_verdict(honest: &Provenance) -> Result<String> {
+pub fn written_verdict(honest: &Chain) -> Result<String> {
     let mut chain = honest.clone();
     let words = "x' has the initial weights _9. MODEL 'x'";
     if let Some(version) = chain.versions.first_mut() {
@@ -244,7 +244,7 @@ pub fn written_verdict(honest: &Provenance) -> Result<String> {
     if let Some(byte) = bytes.get_mut(line) {
         *byte = b'\n';
     }
-    match Provenance::decode(&bytes) {
+    match Chain::decode(&bytes) {
         Err(error) => Ok(error.to_string()),
         Ok(_) => {
             let failure = Failure::new(Kind::Internal, "a name of two lines was ACCEPTED");

@@ -11,7 +11,7 @@ use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use clap::Parser;
 use lies::{lies, other_round};
-use nascent_verifier::{Provenance, Srs, VerifyingKey};
+use nascent_verifier::{Chain, Srs, VerifyingKey};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -375,7 +375,7 @@ impl Demo<'_> {
     fn lies(&self) -> Result<Value> {
         self.step(9, "TAMPER: the same chain, with a lie each.");
         let srs = Srs::development().or_fail(Kind::Internal)?;
-        let honest: Provenance = files::read(&self.folder.join("model.chain"))?;
+        let honest: Chain = files::read(&self.folder.join("model.chain"))?;
         let keys = honest.attachments.keys.iter().cloned();
         let keys = keys
             .map(VerifyingKey::new)

@@ -1,10 +1,9 @@
 //! Verification of a chain, step by step.
 
-use super::error::{Linked, ProvenanceError, Step, StepError};
-use super::file::{Answer, Initialization, Origin, Provenance, Version};
+use super::error::{ChainError, Linked, Step, StepError};
+use super::file::{Answer, Chain, Initialization, Origin, Version};
 use super::report::{
-    AnswerReport, InitializationReport, OriginReport, ProvenanceReport, RelayoutSummary,
-    VersionReport,
+    AnswerReport, ChainReport, InitializationReport, OriginReport, RelayoutSummary, VersionReport,
 };
 use crate::bundle::InitBundle;
 use crate::codec::Format;
@@ -29,13 +28,13 @@ use alloc::vec::Vec;
 /// # Errors
 ///
 /// The first step that does not hold, by name.
-pub fn verify_provenance<'k>(
-    chain: &Provenance,
+pub fn verify_chain<'k>(
+    chain: &Chain,
     key: impl Fn(&Digest32) -> Option<&'k VerifyingKey>,
     srs: &Srs,
     workers: &impl Workers,
-) -> Result<ProvenanceReport, ProvenanceError> {
-    let at = |step: Step| move |source| ProvenanceError { step, source };
+) -> Result<ChainReport, ChainError> {
+    let at = |step: Step| move |source| ChainError { step, source };
     let whole = |error| at(Step::Whole)(StepError::File(error));
     chain.validate().map_err(whole)?;
     chain.check_architectures()?;
@@ -82,7 +81,7 @@ pub fn verify_provenance<'k>(
         return Err(at(Step::Initialization(position))(StepError::Unused));
     }
     let initializations = started.into_iter();
-    Ok(ProvenanceReport {
+    Ok(ChainReport {
         proofs: follower.proofs,
         links: follower.used,
         initializations: initializations
@@ -107,7 +106,7 @@ struct Started<'a> {
 
 /// What the steps share.
 struct Follower<'a, F> {
-    chain: &'a Provenance,
+    chain: &'a Chain,
     key: F,
     srs: &'a Srs,
     /// By context of the proof, and digest of the part; nothing is left of one that a step used.
@@ -117,7 +116,7 @@ struct Follower<'a, F> {
 }
 
 impl<'a, 'k, F: Fn(&Digest32) -> Option<&'k VerifyingKey>> Follower<'a, F> {
-    fn new(chain: &'a Provenance, key: F, srs: &'a Srs) -> Self {
+    fn new(chain: &'a Chain, key: F, srs: &'a Srs) -> Self {
         let links = chain.links.links.iter();
         // `validate` has seen that no two are between the same sides.
         let links = links.map(|link| ((link.proof, link.other), Some(link.bytes.as_slice())));

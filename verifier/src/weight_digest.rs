@@ -9,7 +9,7 @@ use crate::digest::{Digest32, tagged};
 use crate::spec::{Distribution, Precision};
 
 /// A value of the chain: a scalar, little-endian and canonical.
-pub type ChainValue = [u8; 32];
+pub type HashChainValue = [u8; 32];
 
 /// Domain tag of the chain, read as a big-endian integer.
 const TAG: &[u8; 14] = b"nascent/dgt/v1";
@@ -17,7 +17,7 @@ const TAG: &[u8; 14] = b"nascent/dgt/v1";
 /// Value before the first block of a stream:
 /// `tag 2^96 + kind 2^80 + limb bits 2^72 + fraction bits 2^64 + lo 2^32 + hi`, with the bounds
 /// of a truncated normal as 32-bit two's complement and zero for the others.
-pub fn chain_start(distribution: Distribution, precision: Precision) -> ChainValue {
+pub fn hash_chain_start(distribution: Distribution, precision: Precision) -> HashChainValue {
     let (kind, lo, hi) = match distribution {
         Distribution::Normal => (0_u8, 0, 0),
         Distribution::Uniform => (1, 0, 0),
@@ -35,7 +35,7 @@ pub fn chain_start(distribution: Distribution, precision: Precision) -> ChainVal
 }
 
 /// Digest of a model's sampled weights: of its streams' digests, in the order of the streams.
-pub fn weight_digest(streams: &[ChainValue]) -> Digest32 {
+pub fn weight_digest(streams: &[HashChainValue]) -> Digest32 {
     let parts: alloc::vec::Vec<&[u8]> = streams.iter().map(<[u8; 32]>::as_slice).collect();
     tagged("nascent weight digest v1", &parts)
 }
@@ -52,12 +52,12 @@ mod tests {
         };
         let truncated = |lo, hi| Distribution::TruncatedNormal { lo, hi };
         let starts = [
-            chain_start(Distribution::Normal, precision(16, 12)),
-            chain_start(Distribution::Normal, precision(12, 16)),
-            chain_start(Distribution::Uniform, precision(16, 12)),
-            chain_start(truncated(0, 1), precision(16, 12)),
-            chain_start(truncated(1, 0), precision(16, 12)),
-            chain_start(truncated(-1, 1), precision(16, 12)),
+            hash_chain_start(Distribution::Normal, precision(16, 12)),
+            hash_chain_start(Distribution::Normal, precision(12, 16)),
+            hash_chain_start(Distribution::Uniform, precision(16, 12)),
+            hash_chain_start(truncated(0, 1), precision(16, 12)),
+            hash_chain_start(truncated(1, 0), precision(16, 12)),
+            hash_chain_start(truncated(-1, 1), precision(16, 12)),
         ];
         for (i, start) in starts.iter().enumerate() {
             assert!(crate::encoding::scalar_from_bytes(start).is_ok());

@@ -15,16 +15,16 @@ use nascent_prover::keys::TileKeys;
 use nascent_prover::link::{Blinding, Columns, Committer, Opening, Proved};
 use nascent_prover::tile::Subject;
 use nascent_verifier::bundle::{StreamProofs, TileProof};
-use nascent_verifier::link::{CommittedTo, Link, LinkError, LinksError, PartData, TAIL, tail_rows};
-use nascent_verifier::provenance::{
-    Answer, Attachments, Initialization, Linked, Origin, OriginReport, ProvenanceFileError, Step,
+use nascent_verifier::chain::{
+    Answer, Attachments, ChainFileError, Initialization, Linked, Origin, OriginReport, Step,
     StepError, Version,
 };
+use nascent_verifier::link::{CommittedTo, Link, LinkError, LinksError, PartData, TAIL, tail_rows};
 use nascent_verifier::workers::Alone;
 use nascent_verifier::{
-    Beacon, CommitmentData, Digest32, Format, FormatError, InferenceBundle, InitBundle, Links,
-    Plan, Provenance, ProvenanceError, ProvenanceReport, RelayoutBundle, VerifyError, VerifyingKey,
-    WeightCommitment, verify_inference_weights, verify_provenance,
+    Beacon, Chain, ChainError, ChainReport, CommitmentData, Digest32, Format, FormatError,
+    InferenceBundle, InitBundle, Links, Plan, RelayoutBundle, VerifyError, VerifyingKey,
+    WeightCommitment, verify_chain, verify_inference_weights,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -65,9 +65,9 @@ struct Publisher {
 /// A chain with its keys.
 struct World {
     publisher: Publisher,
-    chain: Provenance,
+    chain: Chain,
     /// Of the same publisher, for another plan: nothing differs but its date.
-    other: Provenance,
+    other: Chain,
     keys: BTreeMap<Digest32, VerifyingKey>,
 }
 
@@ -163,7 +163,7 @@ impl Publisher {
                 index: 0,
                 proof,
             }],
-            chain_ends: Vec::new(),
+            hash_chain_ends: Vec::new(),
         };
         (bundle, data, link.expect("linked"))
     }
@@ -248,7 +248,7 @@ impl Publisher {
         params
     }
 
-    fn chain(&self, seed: u64) -> Provenance {
+    fn chain(&self, seed: u64) -> Chain {
         let (init, deviates, link) = self.initialize(seed);
         let weights = self.commit_parameters(&self.setting.params);
         let (origin, mut links) = self.relayout(seed + 10, &deviates, &weights);
@@ -264,7 +264,7 @@ impl Publisher {
             answers.push(Answer { version, inference });
             links.push(link);
         }
-        Provenance {
+        Chain {
             initializations: vec![Initialization {
                 bundle: init,
                 deviates,
@@ -313,14 +313,14 @@ impl World {
         })
     }
 
-    fn verify(&self, chain: &Provenance) -> Result<ProvenanceReport, ProvenanceError> {
+    fn verify(&self, chain: &Chain) -> Result<ChainReport, ChainError> {
         let srs = self.publisher.setting.srs.verifier_srs();
-        verify_provenance(chain, |digest| self.keys.get(digest), srs, &Alone)
+        verify_chain(chain, |digest| self.keys.get(digest), srs, &Alone)
     }
 
     /// The step that refuses a changed chain, and why.
     #[track_caller]
-    fn refused(&self, change: impl FnOnce(&mut Provenance)) -> (Step, StepError) {
+    fn refused(&self, change: impl FnOnce(&mut Chain)) -> (Step, StepError) {
         let mut chain = self.chain.clone();
         change(&mut chain);
         assert!(chain != self.chain, "nothing changed");
@@ -360,7 +360,7 @@ fn every_column_has_random_rows_left() {
 }
 
 /// The link that a step asks for, taken out of the file.
-fn without(links: &mut Links, from: &Provenance, position: usize) {
+fn without(links: &mut Links, from: &Chain, position: usize) {
     let gone = from.links.links[position].clone();
     links.links.retain(|link| *link != gone);
 }
@@ -380,13 +380,13 @@ fn an_honest_chain_holds_and_survives_its_file() {
     );
     assert_eq!(report.answers[1].version, "trained");
     let bytes = world.chain.encode().expect("valid");
-    assert_eq!(Provenance::decode(&bytes), Ok(world.chain.clone()));
+    assert_eq!(Chain::decode(&bytes), Ok(world.chain.clone()));
     // The other plan's chain holds as well, with the same keys.
     assert!(world.verify(&world.other).is_ok());
     // A byte less, a byte more.
-    assert!(Provenance::decode(&bytes[..bytes.len() - 1]).is_err());
+    assert!(Chain::decode(&bytes[..bytes.len() - 1]).is_err());
     let longer = [&bytes[..], &[0]].concat();
-    assert!(Provenance::decode(&longer).is_err());
+    assert!(Chain::decode(&longer).is_err());
 }
 
 #[test]
@@ -565,7 +565,7 @@ fn links_are_about_their_proofs_and_commitments() {
         chain.links.links.insert(0, twice);
     });
     assert_eq!(step, Step::Whole);
-    let repeated = ProvenanceFileError::Links(LinksError::Repeated { link: 1 });
+    let repeated = ChainFileError::Links(LinksError::Repeated { link: 1 });
     assert_eq!(error, StepError::File(repeated));
 }
 
@@ -583,7 +583,7 @@ fn a_proof_stands_once_and_every_link_is_looked_at() {
         chain.links.links.push(garbage.clone());
     });
     assert_eq!(step, Step::Whole);
-    let repeated = ProvenanceFileError::RepeatedAnswer { answer: 1 };
+    let repeated = ChainFileError::RepeatedAnswer { answer: 1 };
     assert_eq!(error, StepError::File(repeated));
     // A version under a second name, with the same relayout.
     let (step, error) = world.refused(|chain| {
@@ -609,7 +609,7 @@ fn a_proof_stands_once_and_every_link_is_looked_at() {
 #[test]
 fn steps_are_neither_missing_nor_reordered() {
     let world = World::get();
-    let file = |change: fn(&mut Provenance)| {
+    let file = |change: fn(&mut Chain)| {
         let (step, error) = world.refused(change);
         assert_eq!(step, Step::Whole);
         match error {
@@ -617,7 +617,7 @@ fn steps_are_neither_missing_nor_reordered() {
             other => panic!("{other}"),
         }
     };
-    use ProvenanceFileError as E;
+    use ChainFileError as E;
     assert_eq!(file(|chain| chain.versions.clear()), E::NoVersions);
     assert_eq!(
         file(|chain| chain.initializations.clear()),
@@ -687,7 +687,7 @@ fn steps_are_neither_missing_nor_reordered() {
     let srs = world.publisher.setting.srs.verifier_srs();
     for missing in world.keys.keys() {
         let known = |digest: &Digest32| world.keys.get(digest).filter(|_| digest != missing);
-        let error = verify_provenance(&world.chain, known, srs, &Alone);
+        let error = verify_chain(&world.chain, known, srs, &Alone);
         assert!(error.is_err());
     }
 }
@@ -704,7 +704,7 @@ fn a_plan_has_one_place() {
         assert_eq!(step, Step::Initialization(1));
         assert_eq!(error, StepError::Repeated);
     }
-    let relayouts = |chain: &Provenance| match &chain.versions[0].origin {
+    let relayouts = |chain: &Chain| match &chain.versions[0].origin {
         Origin::Initial(relayouts) => relayouts.clone(),
         Origin::Declared { .. } => panic!("not initial"),
     };

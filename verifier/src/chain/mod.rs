@@ -7,7 +7,7 @@
 //!
 //! *Deviates* and *weights* are published commitments. Each proof carries its own commitments, with
 //! fresh blinding; a link shows that they hold what the published ones hold. So one commitment
-//! stands between each two steps, and [`verify_provenance`] follows the weights from the first to the
+//! stands between each two steps, and [`verify_chain`] follows the weights from the first to the
 //! last. A plan may inherit weights from earlier ones; then there are several of them, each with
 //! its tiles and its commitment, and a relayout for each. A version of the weights that came from
 //! training is *declared*: nothing here proves training, and the report says so.
@@ -17,12 +17,11 @@ mod file;
 mod report;
 mod verify;
 
-pub use error::{Linked, ProvenanceError, Step, StepError};
+pub use error::{ChainError, Linked, Step, StepError};
 pub use file::{
-    Answer, Attached, Attachments, Initialization, Origin, Provenance, ProvenanceFileError, Version,
+    Answer, Attached, Attachments, Chain, ChainFileError, Initialization, Origin, Version,
 };
 pub use report::{
-    AnswerReport, InitializationReport, OriginReport, ProvenanceReport, RelayoutSummary,
-    VersionReport,
+    AnswerReport, ChainReport, InitializationReport, OriginReport, RelayoutSummary, VersionReport,
 };
-pub use verify::verify_provenance;
+pub use verify::verify_chain;

@@ -7,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::Serialize;
 
-/// The outcome of [`super::verify_provenance`].
+/// The outcome of [`super::verify_chain`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProvenanceReport {
+pub struct ChainReport {
     /// The plans carried out, in order.
     pub initializations: Vec<InitializationReport>,
     /// Identity of the SRS.
@@ -97,7 +97,7 @@ impl VersionReport {
     }
 }
 
-impl ProvenanceReport {
+impl ChainReport {
     /// Whether a version's weights are proved to come from the beacon.
     pub fn is_initial(&self, version: &str) -> bool {
         let mut versions = self.versions.iter();

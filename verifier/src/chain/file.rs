@@ -1,6 +1,6 @@
 //! What stands in a chain file.
 
-use super::error::{ProvenanceError, Step, StepError};
+use super::error::{ChainError, Step, StepError};
 use crate::bundle::{BundleError, InitBundle};
 use crate::codec::Format;
 use crate::digest::Digest32;
@@ -31,7 +31,7 @@ const MAX_WORDS: usize = 1 << 12;
 
 /// A chain: plan, beacon, proofs of initialization, commitments, links, answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Provenance {
+pub struct Chain {
     /// Plans carried out, one or more; each may inherit weights from those before it.
     #[serde(deserialize_with = "crate::codec::bounded::<_, _, MAX_INITIALIZATIONS>")]
     pub initializations: Vec<Initialization>,
@@ -115,7 +115,7 @@ pub struct Attachments {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached(#[serde(with = "crate::codec::bytes")] pub Vec<u8>);
 
-impl Provenance {
+impl Chain {
     /// Digest of the SRS that the proofs are said to be made with.
     pub fn srs_digest(&self) -> &Digest32 {
         // All must be the verifier's; a file without any is not valid.
@@ -123,12 +123,12 @@ impl Provenance {
         first.map_or(&[0; 32], |of| &of.bundle.srs_digest)
     }
 
-    /// The architecture of each version is that of its relayouts and answers. [`super::verify_provenance`]
+    /// The architecture of each version is that of its relayouts and answers. [`super::verify_chain`]
     /// asks this first; whoever derives keys asks it before, since a key can take a while.
     ///
     /// # Errors
     /// The first step of another architecture than its commitment's.
-    pub fn check_architectures(&self) -> Result<(), ProvenanceError> {
+    pub fn check_architectures(&self) -> Result<(), ChainError> {
         for version in &self.versions {
             let of = |bundle: &RelayoutBundle| bundle.statement.architecture;
             let relayouts = version.origin.relayouts().iter().map(of);
@@ -168,8 +168,8 @@ impl Version {
         architectures: impl IntoIterator<Item = Digest32>,
         what: &'static str,
         step: impl Fn() -> Step,
-    ) -> Result<(), ProvenanceError> {
-        let at = |source| ProvenanceError {
+    ) -> Result<(), ChainError> {
+        let at = |source| ChainError {
             step: step(),
             source,
         };
@@ -200,45 +200,45 @@ impl Version {
     }
 }
 
-impl Format for Provenance {
+impl Format for Chain {
     const MAGIC: [u8; 8] = *b"nsc.chan";
     const VERSION: u16 = 4;
     const MAX_BYTES: usize = 512 << 20;
-    type Error = ProvenanceFileError;
+    type Error = ChainFileError;
 
-    fn validate(&self) -> Result<(), ProvenanceFileError> {
+    fn validate(&self) -> Result<(), ChainFileError> {
         if self.initializations.is_empty() {
-            return Err(ProvenanceFileError::NoInitialization);
+            return Err(ChainFileError::NoInitialization);
         }
         for of in &self.initializations {
             of.bundle.validate()?;
-            let invalid = ProvenanceFileError::Deviates;
+            let invalid = ChainFileError::Deviates;
             of.deviates.validate().map_err(invalid)?;
         }
         if self.versions.is_empty() {
-            return Err(ProvenanceFileError::NoVersions);
+            return Err(ChainFileError::NoVersions);
         }
         let mut names = BTreeSet::new();
         for (version, of) in self.versions.iter().enumerate() {
             of.validate(version)?;
             if !names.insert(&of.name) {
-                return Err(ProvenanceFileError::Name { version });
+                return Err(ChainFileError::Name { version });
             }
         }
         let mut last = 0;
         let mut proofs = BTreeSet::new();
         for (answer, of) in self.answers.iter().enumerate() {
-            let invalid = |source| ProvenanceFileError::Answer { answer, source };
+            let invalid = |source| ChainFileError::Answer { answer, source };
             of.inference.validate().map_err(invalid)?;
             if usize::from(of.version) >= self.versions.len() {
-                return Err(ProvenanceFileError::NoVersion { answer });
+                return Err(ChainFileError::NoVersion { answer });
             }
             if of.version < last {
-                return Err(ProvenanceFileError::AnswerOrder { answer });
+                return Err(ChainFileError::AnswerOrder { answer });
             }
             last = of.version;
             if !proofs.insert(of.inference.proof.as_slice()) {
-                return Err(ProvenanceFileError::RepeatedAnswer { answer });
+                return Err(ChainFileError::RepeatedAnswer { answer });
             }
         }
         self.links.validate()?;
@@ -250,7 +250,7 @@ impl Format for Provenance {
         ];
         let mut files = lists.into_iter().flatten();
         if files.any(|file| file.0.len() > MAX_ATTACHED_BYTES) {
-            return Err(ProvenanceFileError::Attachment {
+            return Err(ChainFileError::Attachment {
                 limit: MAX_ATTACHED_BYTES,
             });
         }
@@ -259,28 +259,28 @@ impl Format for Provenance {
 }
 
 impl Version {
-    fn validate(&self, version: usize) -> Result<(), ProvenanceFileError> {
+    fn validate(&self, version: usize) -> Result<(), ChainFileError> {
         let len = self.name.len();
         if len == 0 || len > MAX_NAME || !is_plain(&self.name) {
-            return Err(ProvenanceFileError::Name { version });
+            return Err(ChainFileError::Name { version });
         }
-        let invalid = |source| ProvenanceFileError::Commitment { version, source };
+        let invalid = |source| ChainFileError::Commitment { version, source };
         self.commitment.validate().map_err(invalid)?;
         match &self.origin {
             Origin::Initial(relayouts) => {
                 if relayouts.is_empty() {
-                    return Err(ProvenanceFileError::NoRelayout { version });
+                    return Err(ChainFileError::NoRelayout { version });
                 }
-                let invalid = |source| ProvenanceFileError::Relayout { version, source };
+                let invalid = |source| ChainFileError::Relayout { version, source };
                 let mut all = relayouts.iter();
                 all.try_for_each(|of| of.validate().map_err(invalid))
             }
             Origin::Declared { from, words } => {
                 if usize::from(*from) >= version {
-                    return Err(ProvenanceFileError::Lineage { version });
+                    return Err(ChainFileError::Lineage { version });
                 }
                 if words.is_empty() || words.len() > MAX_WORDS || !is_plain(words) {
-                    return Err(ProvenanceFileError::Words { version });
+                    return Err(ChainFileError::Words { version });
                 }
                 Ok(())
             }
@@ -289,10 +289,10 @@ impl Version {
 }
 
 /// Why a chain is not valid as a file. Whether it shows anything is
-/// [`super::verify_provenance`]'s question.
+/// [`super::verify_chain`]'s question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProvenanceFileError {
+pub enum ChainFileError {
     /// The bundle of the initialization.
     #[error("initialization: {0}")]
     Init(#[from] BundleError),

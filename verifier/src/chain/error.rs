@@ -53,7 +53,7 @@ impl fmt::Display for Step {
 /// Why a step of a chain is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{step}: {source}")]
-pub struct ProvenanceError {
+pub struct ChainError {
     /// The step.
     pub step: Step,
     /// What is wrong with it.
@@ -78,7 +78,7 @@ pub enum StepError {
     Inference(#[from] InferenceError),
     /// The file is not valid.
     #[error(transparent)]
-    File(#[from] super::file::ProvenanceFileError),
+    File(#[from] super::file::ChainFileError),
     /// A key that names no weight columns.
     #[error("the verifying key names no weights")]
     NoWeights,
