@@ -1,5 +1,6 @@
 //! Errors of the command: a cause chain, a kind that decides the exit code, and advice.
 
+use nascent::Failure as _;
 use std::fmt::Display;
 
 /// What kind of failure it is. The numbers are part of the command's interface.
@@ -141,28 +142,60 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+impl From<nascent::Kind> for Kind {
+    fn from(kind: nascent::Kind) -> Self {
+        match kind {
+            nascent::Kind::Refused => Self::Refused,
+            nascent::Kind::Usage => Self::Usage,
+            nascent::Kind::Input => Self::Input,
+            nascent::Kind::Environment => Self::Environment,
+            nascent::Kind::Cancelled => Self::Interrupted,
+            _ => Self::Internal,
+        }
+    }
+}
+
+/// Errors of the library say themselves of which kind they are, and what to do next.
+macro_rules! of_library {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                let (kind, help) = (error.kind().into(), error.help());
+                let failure = Self::from_error(kind, error);
+                match help {
+                    Some(help) => failure.help(help),
+                    None => failure,
+                }
+            }
+        })*
+    };
+}
+
+of_library!(
+    nascent::answer::AnswerError,
+    nascent::chain::ChainVerifyError,
+    nascent::chain::GatherError,
+    nascent::commitment::CommitmentError,
+    nascent::evidence::EvidenceError,
+    nascent::initialization::InitializationError,
+    nascent::keys::KeysError,
+    nascent::model::ModelError,
+    nascent::plan::PlanError,
+    nascent::relayout::RelayoutError,
+    nascent::srs::SrsError,
+);
+
 /// Errors of the compiler: the file system's, or the file's.
 impl From<nascent_compiler::CompileError> for Failure {
     fn from(error: nascent_compiler::CompileError) -> Self {
-        let kind = match error {
-            nascent_compiler::CompileError::Io { .. } => Kind::Environment,
-            nascent_compiler::CompileError::Source { .. } => Kind::Internal,
-            _ => Kind::Input,
-        };
-        Self::from_error(kind, error)
+        Self::from_error(nascent::plan::compile_kind(&error).into(), error)
     }
 }
 
 /// Errors of the reference string: the file's, or the machine's.
 impl From<nascent_params::ParamsError> for Failure {
     fn from(error: nascent_params::ParamsError) -> Self {
-        use nascent_params::ParamsError as E;
-        let kind = match error {
-            E::Format { .. } | E::Check { .. } | E::NotPrepared { .. } => Kind::Input,
-            E::SizeOutOfRange { .. } => Kind::Usage,
-            _ => Kind::Environment,
-        };
-        Self::from_error(kind, error)
+        Self::from_error(nascent::srs::params_kind(&error).into(), error)
     }
 }
 

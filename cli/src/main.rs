@@ -1,24 +1,22 @@
 //! The `nascent` command: a thin layer over the crates, one file for each subcommand.
 
-mod budget;
+mod beside;
 mod calibration;
 mod commands;
-mod evidence;
 mod failure;
 mod files;
-mod fills;
+mod folder;
 mod interrupt;
 mod machine;
 mod output;
 mod passphrase;
 mod paths;
-mod pool;
 mod results;
 mod secret;
+mod tell;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::{Failure, Kind, Result};
-use nascent_circuits::inference::plan::Budget;
 use output::{Context, Outcome};
 use serde_json::json;
 use std::ffi::OsString;
@@ -88,7 +86,7 @@ enum Command {
     /// Prove that the weights of a plan come from its seed; or an inference
     Prove(Box<commands::prove::Args>),
     /// Verify a proof, or a whole chain, and say what it shows and what not
-    Verify(commands::verify::Args),
+    Verify(Box<commands::verify::Args>),
     /// Put plan, proofs, commitments and answers into one file that holds, and draw it
     Chain(commands::chain::Args),
     /// Derive weights again and compare them with given ones
@@ -149,7 +147,7 @@ impl Command {
             Self::Open(args) => commands::commit::open(context, args),
             Self::Run(args) => commands::run::run(context, args),
             Self::Prove(args) => commands::prove::run(context, *args),
-            Self::Verify(args) => commands::verify::run(context, args),
+            Self::Verify(args) => commands::verify::run(context, *args),
             Self::Chain(args) => commands::chain::run(context, args),
             Self::Audit(args) => commands::audit::run(context, args),
             Self::Beacon(args) => commands::beacon::run(context, args),
@@ -223,7 +221,9 @@ fn start(cli: &Cli) -> Result<Context> {
         }
     };
     Ok(Context {
-        budget: Budget(global.max_memory << 30),
+        memory: global.max_memory << 30,
+        columns: output::terminal_columns(),
+        going: output::Going::default(),
         json: global.json,
         quiet: global.quiet,
         cache,

@@ -2,7 +2,8 @@
 
 use crate::failure::{Failure, Kind};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nascent_circuits::inference::plan::Budget;
+use nascent::words::wrap;
+use nascent::{Observer, Setting};
 use nascent_verifier::text::{is_plain, one_line};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
@@ -26,8 +27,12 @@ pub struct Context {
     pub quiet: bool,
     /// Where SRS, keys and jobs are kept.
     pub cache: PathBuf,
-    /// Memory that laying out somebody's graph may take.
-    pub budget: Budget,
+    /// Bytes of memory that laying out somebody's graph may take.
+    pub memory: u64,
+    /// Columns of the terminal that the result goes to, if it is one.
+    pub columns: Option<usize>,
+    /// The bar of the step that goes on.
+    pub going: Going,
     /// Keeps a cache that lasts for this run only.
     pub _temporary: Option<tempfile::TempDir>,
 }
@@ -85,8 +90,22 @@ impl Context {
     /// A line of the result. It is one line, whatever names from files stand in it: those are data,
     /// and nothing in them moves the cursor or begins a line. Quoting them is the caller's.
     pub fn result(&self, line: impl AsRef<str>) {
-        if !self.json {
-            say(&one_line(line.as_ref()));
+        if self.json {
+            return;
+        }
+        let line = one_line(line.as_ref());
+        let Some(columns) = self
+            .columns
+            .filter(|columns| line.chars().count() > *columns)
+        else {
+            return say(&line);
+        };
+        // A terminal would break it anywhere, also inside of what a file says.
+        let indent = line.len().saturating_sub(line.trim_start().len()) + 4;
+        let broken = wrap(&line, columns.saturating_sub(indent));
+        for (position, line) in broken.iter().enumerate() {
+            let indent = if position == 0 { 0 } else { indent };
+            say(&format!("{:indent$}{line}", ""));
         }
     }
 
@@ -181,6 +200,50 @@ impl Context {
     }
 }
 
+impl Context {
+    /// What the library needs beside its inputs.
+    pub fn setting(&self) -> Setting<'_> {
+        Setting {
+            cache: self.cache.clone(),
+            memory: self.memory,
+            observer: self,
+        }
+    }
+}
+
+/// Columns of the terminal that standard output goes to, if it is one.
+pub fn terminal_columns() -> Option<usize> {
+    let size = console::Term::stdout().size_checked()?;
+    Some(usize::from(size.1)).filter(|_| std::io::stdout().is_terminal())
+}
+
+/// A bar that lasts for a step.
+#[derive(Default)]
+pub struct Going(Mutex<Option<Bar>>);
+
+impl std::fmt::Debug for Going {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Going(..)")
+    }
+}
+
+impl Observer for Context {
+    fn progress(&self, step: &str, done: u64, total: u64) {
+        if let Ok(mut bar) = self.going.0.lock() {
+            bar.get_or_insert_with(|| self.bar(step))
+                .step(step, done, total);
+            if done >= total {
+                *bar = None;
+            }
+        }
+        crate::interrupt::checkpoint();
+    }
+
+    fn warn(&self, words: &str) {
+        Context::warn(self, words);
+    }
+}
+
 /// A progress bar that any of the libraries' reports can drive.
 pub struct Bar {
     bar: ProgressBar,
@@ -233,22 +296,7 @@ impl Drop for Bar {
 
 impl nascent_params::Progress for Bar {
     fn report(&self, step: nascent_params::Step, done: u64, total: u64) {
-        use nascent_params::Step as S;
-        let name = match step {
-            S::HashFile => "SRS: hashing the file",
-            S::ReadPowers => "SRS: reading powers",
-            S::ReadLagrange => "SRS: reading Lagrange basis",
-            S::GeneratePowers => "SRS: powers",
-            S::GenerateLagrange => "SRS: Lagrange basis",
-            S::TransformLagrange => "SRS: computing Lagrange basis",
-            S::CheckPoints => "SRS: checking points",
-            S::CheckPowers => "SRS: checking powers",
-            S::CheckLagrange => "SRS: checking Lagrange basis",
-            S::ReadCache => "SRS: reading",
-            S::WriteCache => "SRS: writing",
-            _ => "SRS",
-        };
-        self.step(name, done, total);
+        self.step(nascent::setting::srs_step(step), done, total);
         crate::interrupt::checkpoint();
     }
 }
@@ -387,6 +435,11 @@ fn bounded(message: &str) -> String {
         line.push_str(" ..");
     }
     one_line(&line)
+}
+
+/// A report of the library for `--json`.
+pub fn json(report: &impl serde::Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(report).map_err(|error| Failure::from_error(Kind::Internal, error))
 }
 
 /// A path for `--json`, where text is Unicode: what of a name is none is replaced.

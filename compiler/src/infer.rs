@@ -35,7 +35,7 @@ mod text;
 pub use error::{InferError, Result};
 pub use flow::Unary;
 pub use options::{Calibration, Options};
-pub use profile::Profile;
+pub use profile::{Profile, ProfileError};
 pub use report::{LayerReport, Report};
 pub use samples::{Named, Samples};
 pub use tensor::{Tensor, Values};

@@ -2,10 +2,12 @@
 
 use super::common::{self, BeaconArgs, PreviousWeights};
 use super::init;
-use crate::evidence::{self, Known};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
+use crate::tell;
+use nascent::evidence::{self, Known};
+use nascent::plan::PlanReport;
 use nascent_prover::derive::{
     AuditError, AuditReport, MODEL_KEY, PLAN_KEY, STAMP, SafetensorsError, SafetensorsFile,
     WEIGHTS_KEY, audit,
@@ -57,7 +59,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
     bar.finish();
     for value in &checked {
-        value.print(context, Some(&plan));
+        tell::beacon_value(context, value, Some(&plan));
     }
     if plan.model.inherited_elements() > 0 {
         context.result(format!(
@@ -85,9 +87,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     context.note(format!("in {}", output::duration(started.elapsed())));
     let json = json!({
         "weights": output::path(&args.weights),
-        "plan": common::plan_json(&plan)?,
+        "plan": output::json(&PlanReport::new(&plan)?)?,
         "beacon_digest": hex::encode(beacon.digest()),
-        "beacon_values": checked.iter().map(|it| it.json(Some(&plan))).collect::<Vec<_>>(),
+        "beacon_values": checked.iter().map(|it| it.report(Some(&plan))).collect::<Vec<_>>(),
         "elements": deriver.elements(),
         "mismatches": report.mismatches(),
         "tensors": report.tensors,

@@ -1,10 +1,11 @@
 //! `nascent beacon`: values with their evidence, from bytes or from an endpoint.
 
-use crate::evidence::{self, Known};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome};
 use crate::paths::Paths;
+use crate::tell;
+use nascent::evidence::{self, Known};
 use nascent_beacons::fetch::{Client, FetchError, Limits};
 use nascent_beacons::{establish, evidence_from_json, parse_source};
 use nascent_verifier::beacon::MAX_EVIDENCE;
@@ -203,9 +204,9 @@ fn keep(context: &Context, out: &OutArgs, value: &BeaconValue) -> Result<Outcome
 }
 
 fn tell(context: &Context, file: &Path, value: &BeaconValue, known: &Known<'_>) -> Result<Outcome> {
-    let checked = evidence::check_one(value, known)?;
-    checked.print(context, None);
-    let mut json = checked.json(None);
+    let checked = evidence::check_value(1, value, known)?;
+    tell::beacon_value(context, &checked, None);
+    let mut json = output::json(&checked.report(None))?;
     json["file"] = output::path(file);
     Ok(Outcome::ok(json))
 }

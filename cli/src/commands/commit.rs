@@ -1,27 +1,27 @@
 //! `nascent commit` and `nascent open`: one public commitment to a model's parameters, and links to
 //! it.
 
-use super::common::{self, DEVELOPMENT_NOTICE, TRIAL};
-use super::compile::{self, GRAPH, PARAMS, Quantization};
-use super::inference::{allow_key, derived, lay_out, read_graph};
+use super::common::DEVELOPMENT_NOTICE;
+use super::compile::{self, Quantization};
 use super::keys::SrsArgs;
-use super::srs;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::folder::{GRAPH, PARAMS, declare_folder, read_graph};
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::results::Results;
+use nascent::model::{allow_key, lay_out, verifying_key};
+use nascent::srs;
 use nascent_circuits::inference::{Hidden, InferenceCircuit};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::atomic::Access;
 use nascent_prover::link::{Columns, Committer, OpenError, Opening};
 use nascent_verifier::codec::Format;
-use nascent_verifier::link::{CommittedTo, LinkError, Part, PartData, tail_rows};
-use nascent_verifier::{CommitmentData, Links, ProvedWeights, Srs, WeightCommitment};
+use nascent_verifier::link::{CommittedTo, Part, PartData, tail_rows};
+use nascent_verifier::{CommitmentData, Srs, WeightCommitment};
 use rand_core::OsRng;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,7 +68,7 @@ impl CommitArgs {
                 let paths = self
                     .quantization
                     .declare(paths.read("the model", [&self.model]));
-                compile::declare_folder(paths, "--folder", folder)
+                declare_folder(paths, "--folder", folder)
             }
             None => paths.read(
                 "the model",
@@ -239,7 +239,7 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     let (folder, compiled) = compiled(context, &args)?;
     let graph = read_graph(&folder.join(GRAPH))?;
     let params = read_params(&folder, &graph)?;
-    let derived = derived(context, &graph, args.circuit.into(), &identity)?;
+    let derived = verifying_key(&context.setting(), &graph, args.circuit.into(), &identity)?;
     let (circuit, key, srs) = (derived.circuit, derived.key, derived.srs);
     let columns = Columns {
         subject: subject(&graph)?,
@@ -313,7 +313,7 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
         args.out.display(),
         args.opening.display()
     ));
-    let development = common::is_development(&identity);
+    let development = nascent::srs::is_development(&identity);
     if development {
         context.notice(DEVELOPMENT_NOTICE);
     }
@@ -338,13 +338,13 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
     let committed = args.committed.load()?;
     let path = &args.committed.commitment;
     let identity = committed.data.srs_digest;
-    common::check_development(path, &identity, args.development_srs, "it binds nobody")
-        .help(TRIAL)?;
+    srs::check_development(&identity, args.development_srs, "it binds nobody")
+        .map_err(|error| Failure::from(error).context(format!("REFUSED: {}", path.display())))?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params = read_params(&args.folder, &graph)?;
-    let (layout, shape) = lay_out(context, &graph, args.circuit.into())?;
-    allow_key(context, &layout, &shape)?;
-    let srs = srs::load(context, &identity, shape.k)?;
+    let (layout, shape) = lay_out(&context.setting(), &graph, args.circuit.into())?;
+    allow_key(&context.setting(), &layout, &shape)?;
+    let srs = srs::load(&context.setting(), &identity, shape.k)?;
     let started = Instant::now();
     let circuit = InferenceCircuit::new(Arc::new(layout), shape);
     let cells = circuit.parameter_cells(&params).or_fail(Kind::Input)?;
@@ -358,7 +358,7 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
         args.folder.display()
     ));
     context.result(format!("checked in {}", output::duration(time)));
-    if common::is_development(&identity) {
+    if nascent::srs::is_development(&identity) {
         context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
@@ -366,7 +366,7 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
         "digest": hex::encode(committed.data.digest().or_fail(Kind::Internal)?),
         "parameters": numbers(&params),
         "columns": cells.len(),
-        "development_srs": common::is_development(&identity),
+        "development_srs": nascent::srs::is_development(&identity),
         "seconds": time.as_secs_f64(),
         "parameters_per_second": rate,
         "peak_memory_bytes": machine::peak_memory(),
@@ -404,13 +404,6 @@ fn other_architecture(path: &Path) -> Failure {
         path.display()
     );
     Failure::new(Kind::Refused, message)
-}
-
-/// Where links lie unless something else is said: beside the proof.
-pub fn links_file(proof: &Path) -> PathBuf {
-    let mut name = proof.file_name().unwrap_or_default().to_owned();
-    name.push(".links");
-    proof.with_file_name(name)
 }
 
 /// What of commitments a proof is to be linked to, with the secrets that belong to it.
@@ -467,92 +460,4 @@ fn checked(path: &Path, data: &CommitmentData, srs: &Srs) -> Result<WeightCommit
     WeightCommitment::new(data, srs)
         .or_fail(Kind::Refused)
         .doing(format!("REFUSED: {}", path.display()))
-}
-
-const NO_LINK: &str = "there is no link between the proof and the commitment";
-
-/// Whose tiles a commitment is to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TilesOf {
-    /// Digest of the plan.
-    pub plan: [u8; 32],
-    /// Digest of the beacon value.
-    pub beacon: [u8; 32],
-}
-
-/// What a verifier was given to link proofs to.
-pub struct Published {
-    path: PathBuf,
-    commitment: WeightCommitment,
-    /// By context of the proof, and digest of the part.
-    links: BTreeMap<([u8; 32], [u8; 32]), Vec<u8>>,
-}
-
-impl Published {
-    /// Reads a commitment, and the links of the proofs in `proof`.
-    pub fn load(commitment: &Path, links: Option<&Path>, proof: &Path, srs: &Srs) -> Result<Self> {
-        let data: CommitmentData = files::read(commitment)?;
-        let beside = links_file(proof);
-        let file: Links = files::read(links.unwrap_or(&beside)).help(
-            "`nascent prove` with --commitment and --opening writes it; --links FILE gives another",
-        )?;
-        let links = file.links.into_iter();
-        let links = links.map(|link| ((link.proof, link.other), link.bytes));
-        Ok(Self {
-            path: commitment.to_path_buf(),
-            commitment: checked(commitment, &data, srs)?,
-            links: links.collect(),
-        })
-    }
-
-    /// Identity of the commitment.
-    pub fn digest(&self) -> &[u8; 32] {
-        self.commitment.digest()
-    }
-
-    /// Checks that a proof's weights are the committed ones.
-    pub fn check(&self, subject: &CommittedTo, weights: Option<&ProvedWeights>) -> Result<()> {
-        let part = self.commitment.part(subject);
-        let part = part.ok_or_else(|| self.refused("it is about other weights"))?;
-        let weights = weights.ok_or_else(|| self.refused("the proof's key names no weights"))?;
-        let link = self.links.get(&(*weights.context(), *part.digest()));
-        let link = link.ok_or_else(|| self.refused(NO_LINK))?;
-        let checked: std::result::Result<(), LinkError> = weights.verify_link(part, link);
-        checked.map_err(|error| self.refused(&error.to_string()))
-    }
-
-    /// The plan and the beacon value whose tiles the commitment is to; none if it is to no tiles.
-    ///
-    /// # Errors
-    ///
-    /// If its parts are of several: tiles of one plan beside another's are no plan's weights.
-    pub fn tiles_of(&self) -> Result<Option<TilesOf>> {
-        let mut found = None;
-        for part in self.commitment.parts() {
-            if let CommittedTo::Tile { plan, beacon, .. } = *part.subject() {
-                let of = TilesOf { plan, beacon };
-                if found.replace(of).is_some_and(|earlier| earlier != of) {
-                    return Err(self.refused("it is to tiles of several plans or beacon values"));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Checks that columns of a relayout are those of the part about such a thing.
-    pub fn check_across(&self, subject: &CommittedTo, weights: &ProvedWeights) -> Result<()> {
-        let part = self.commitment.part(subject);
-        let part = part.ok_or_else(|| self.refused("it is about other weights"))?;
-        let link = self.links.get(&(*weights.context(), *part.digest()));
-        let link = link.ok_or_else(|| self.refused(NO_LINK))?;
-        let checked: std::result::Result<(), LinkError> = weights.verify_link_across(part, link);
-        checked.map_err(|error| self.refused(&error.to_string()))
-    }
-
-    /// A refusal of the commitment, or of its links.
-    pub fn refused(&self, what: &str) -> Failure {
-        let message = format!("REFUSED: {}: {what}", self.path.display());
-        Failure::new(Kind::Refused, message)
-            .help("the proof may hold, but for other weights than the ones that were published")
-    }
 }

@@ -1,21 +1,20 @@
 //! Arguments and words that several subcommands share.
 
-use crate::evidence;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
-use crate::fills;
 use crate::output::{Context, count};
 use crate::paths::Paths;
-use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Preset, Rules};
+use crate::tell;
+use nascent::evidence::{self, Known};
+use nascent::plan::distribution_words;
+use nascent_compiler::{Limits, Preset, Rules};
 use nascent_prover::derive::{DeriveError, Deriver, SafetensorsFile};
 use nascent_verifier::beacon::MAX_BEACON;
 use nascent_verifier::codec::Format;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
-    Beacon, Distribution, Fill, InitBundle, ModelSpec, Plan, Precision, StreamSpec, TensorSpec,
-    weight_digest,
+    Beacon, BeaconValue, Fill, InitBundle, ModelSpec, Plan, TensorSpec, weight_digest,
 };
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// The notice that goes with everything made or checked under the development SRS.
@@ -89,33 +88,6 @@ impl PreviousPlans {
     }
 }
 
-/// Earlier plans that were given are those that a plan inherits from.
-pub fn check_previous(previous: &[Plan], plan: Option<&Plan>) -> Result<()> {
-    let from = plan.map(|plan| plan.model.inherits_from());
-    for earlier in previous {
-        let digest = earlier.digest().or_fail(Kind::Input)?;
-        if !from.as_ref().is_some_and(|from| from.contains(&digest)) {
-            let message = format!(
-                "REFUSED: the earlier plan {} is none that the plan inherits weights from",
-                hex::encode(digest)
-            );
-            return Err(Failure::new(Kind::Refused, message));
-        }
-    }
-    Ok(())
-}
-
-/// Plans as the compiler takes them.
-pub fn earlier<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Result<Vec<Earlier<'a>>> {
-    let earlier = plans.into_iter().map(|plan| {
-        Ok(Earlier {
-            plan: plan.digest().or_fail(Kind::Input)?,
-            model: &plan.model,
-        })
-    });
-    earlier.collect()
-}
-
 /// Weights that earlier plans gave.
 #[derive(Debug, clap::Args)]
 pub struct PreviousWeights {
@@ -142,59 +114,6 @@ impl PreviousWeights {
             .with_previous(files.collect::<Result<_>>()?)
             .map_err(derive_failure)
     }
-}
-
-/// Compiles a model file.
-pub fn compile(path: &Path, name: Option<&str>, rules: &RulesArgs) -> Result<Model> {
-    compile_after(path, name, rules, &[], &[])
-}
-
-/// Compiles a model file whose weights may be inherited; `redraw` has patterns of those that are
-/// not.
-pub fn compile_after(
-    path: &Path,
-    name: Option<&str>,
-    rules: &RulesArgs,
-    earlier: &[Earlier<'_>],
-    redraw: &[String],
-) -> Result<Model> {
-    let limits = Limits::default();
-    let rules = rules.load(&limits)?;
-    let compile = || {
-        let architecture = Architecture::open(path, &limits)?;
-        let name = match (name, &architecture) {
-            (Some(name), _) => name.to_owned(),
-            (None, Architecture::Description(description)) => description.name.clone(),
-            (None, Architecture::Onnx(_)) => stem(path),
-        };
-        architecture.compile_after(&name, &rules, &limits, earlier, redraw)
-    };
-    compile().map_err(|error| {
-        let help = model_help(&error);
-        let failure = Failure::from(error).context(format!("model {}", path.display()));
-        match help {
-            Some(help) => failure.help(help),
-            None => failure,
-        }
-    })
-}
-
-/// What to do about a model that is refused; most errors say it themselves.
-fn model_help(error: &CompileError) -> Option<&'static str> {
-    match error {
-        CompileError::Protobuf { .. } | CompileError::Missing { .. } => {
-            Some("a model is an ONNX file, or a TOML description whose name ends in .toml")
-        }
-        CompileError::Io { .. } => Some("see that the file is there, and that you can read it"),
-        _ => None,
-    }
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(
-        || "model".to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
 }
 
 /// The value that the beacon took.
@@ -228,23 +147,37 @@ impl BeaconArgs {
         paths.read("--evidence", &self.evidence)
     }
 
-    /// The value, if one was given: what the plan announces, with evidence that holds.
-    pub fn read(&self, plan: &Plan) -> Result<Option<Beacon>> {
+    /// The value, if one was given, with evidence that holds.
+    pub fn value(&self) -> Result<Option<Beacon>> {
         let beacon = match (&self.beacon_value, &self.beacon_file) {
             (Some(bytes), _) => Beacon::Raw(bytes.0.clone()),
             (None, Some(path)) => Beacon::Raw(files::read_bounded(path, MAX_BEACON)?),
             (None, None) if self.evidence.is_empty() => return Ok(None),
             (None, None) => {
-                let values = self.evidence.iter().map(|path| evidence::read(path));
+                let values = (1..).zip(&self.evidence).map(|(position, path)| {
+                    let value: BeaconValue = files::read(path)?;
+                    evidence::check_value(position, &value, &Known::default())
+                        .map_err(Failure::from)
+                        .doing(path.display().to_string())?;
+                    Ok(value)
+                });
                 Beacon::from(values.collect::<Result<Vec<_>>>()?)
             }
         };
         beacon.validate().or_fail(Kind::Input)?;
-        plan.beacon
-            .check(&beacon)
-            .or_fail(Kind::Refused)
-            .help("the plan was published with other sources: nothing else counts")?;
         Ok(Some(beacon))
+    }
+
+    /// The same; it is what the plan announces.
+    pub fn read(&self, plan: &Plan) -> Result<Option<Beacon>> {
+        let beacon = self.value()?;
+        if let Some(beacon) = &beacon {
+            plan.beacon
+                .check(beacon)
+                .or_fail(Kind::Refused)
+                .help("the plan was published with other sources: nothing else counts")?;
+        }
+        Ok(beacon)
     }
 
     /// The value.
@@ -310,78 +243,6 @@ pub fn derive_failure(error: DeriveError) -> Failure {
     }
 }
 
-/// A distribution in words.
-pub fn distribution(distribution: Distribution, precision: Precision) -> String {
-    let name = match distribution {
-        Distribution::Normal => "normal".to_owned(),
-        Distribution::Uniform => "uniform".to_owned(),
-        Distribution::TruncatedNormal { lo, hi } => {
-            let unit = f64::from(1_u32 << precision.fraction_bits.min(31));
-            format!(
-                "normal cut to [{}, {}]",
-                f64::from(lo) / unit,
-                f64::from(hi) / unit
-            )
-        }
-    };
-    format!(
-        "{name}, {}-bit limbs, {} fraction bits",
-        precision.limb_bits, precision.fraction_bits
-    )
-}
-
-/// A distribution for `--json`.
-pub fn distribution_json(distribution: Distribution, precision: Precision) -> Value {
-    let mut object = match distribution {
-        Distribution::Normal => json!({ "kind": "normal" }),
-        Distribution::Uniform => json!({ "kind": "uniform" }),
-        Distribution::TruncatedNormal { lo, hi } => {
-            json!({ "kind": "truncated-normal", "lo": lo, "hi": hi })
-        }
-    };
-    object["limb_bits"] = precision.limb_bits.into();
-    object["fraction_bits"] = precision.fraction_bits.into();
-    object
-}
-
-/// A model specification for `--json`.
-pub fn spec_json(spec: &ModelSpec) -> Result<Value> {
-    let stream = |stream: &StreamSpec| {
-        json!({
-            "distribution": distribution_json(stream.distribution, stream.precision),
-            "rows": stream.rows,
-        })
-    };
-    Ok(json!({
-        "name": spec.name,
-        "digest": hex::encode(spec.digest().or_fail(Kind::Input)?),
-        "graph_digest": hex::encode(spec.graph_digest),
-        "rules_digest": hex::encode(spec.rules_digest),
-        "tensors": spec.tensors.len(),
-        "sampled_weights": spec.sampled_elements(),
-        "constant_weights": spec.constant_elements(),
-        "inherited_weights": spec.inherited_elements(),
-        "values": fills::counts_json(&spec.fill_counts()),
-        "fills": fills::json(spec),
-        "inherits_from": spec.inherits_from().iter().map(hex::encode).collect::<Vec<_>>(),
-        "streams": spec.streams.iter().map(stream).collect::<Vec<_>>(),
-    }))
-}
-
-/// A plan for `--json`.
-pub fn plan_json(plan: &Plan) -> Result<Value> {
-    Ok(json!({
-        "digest": hex::encode(plan.digest().or_fail(Kind::Input)?),
-        "beacon": plan.beacon.to_string(),
-        "sources": plan.beacon.sources().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "created": plan.created,
-        "seed": if plan.publisher_key.is_some() { "hidden" } else { "public" },
-        "publisher_key": plan.publisher_key.map(hex::encode),
-        "weight_digest": plan.weight_digest,
-        "model": spec_json(&plan.model)?,
-    }))
-}
-
 /// Prints a plan.
 pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
     let model = &plan.model;
@@ -392,8 +253,8 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
         "model digest",
         &hex::encode(model.digest().or_fail(Kind::Input)?),
     );
-    line("values", &fills::counts(&model.fill_counts()));
-    fills::print(context, model);
+    line("values", &nascent::fills::counts(&model.fill_counts()));
+    tell::fills(context, model);
     for earlier in model.inherits_from() {
         line(
             "inherited",
@@ -407,7 +268,7 @@ pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
     for stream in &model.streams {
         line(
             "stream",
-            &distribution(stream.distribution, stream.precision),
+            &distribution_words(stream.distribution, stream.precision),
         );
     }
     match plan.publisher_key {
@@ -431,42 +292,4 @@ fn inherited_from(model: &ModelSpec, plan: &[u8; 32]) -> u64 {
     let tensors = model.tensors.iter();
     let inherited = tensors.filter(|of| of.fill == Fill::Inherited { plan: *plan });
     inherited.filter_map(TensorSpec::elements).sum()
-}
-
-/// What proofs under the development SRS are worth.
-pub const FORGEABLE: &str = "anyone can forge such proofs";
-/// Help for who meets the development SRS.
-pub const TRIAL: &str = "if it is only a trial, add --development-srs";
-
-/// Refuses a file made under the development SRS unless that is accepted; `consequence` is what the
-/// file is then worth.
-pub fn check_development(
-    path: &Path,
-    identity: &[u8; 32],
-    accepted: bool,
-    consequence: &str,
-) -> Result<()> {
-    if is_development(identity) && !accepted {
-        let message = format!(
-            "REFUSED: {} was made under the development SRS, whose trapdoor is public: {consequence}",
-            path.display()
-        );
-        return Err(Failure::new(Kind::Refused, message));
-    }
-    Ok(())
-}
-
-/// Whether this is the digest of the development SRS.
-pub fn is_development(digest: &[u8; 32]) -> bool {
-    digest == nascent_params::development_identity()
-}
-
-/// The digest of an SRS, with a word about it.
-pub fn srs_words(digest: &[u8; 32]) -> String {
-    let word = if is_development(digest) {
-        " (DEVELOPMENT: proofs are forgeable)"
-    } else {
-        ""
-    };
-    format!("{}{word}", hex::encode(digest))
 }

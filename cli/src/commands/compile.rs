@@ -3,19 +3,21 @@
 //! With a plan, the integers of its random weights are the plan's deviates.
 
 use super::common::{self, PreviousPlans, RulesArgs};
-use super::inference::lay_out;
 use crate::calibration;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::folder::{
+    GRAPH, PARAMS, PORTS, PROFILE, declare_folder, origins_file, origins_files, port_json,
+};
 use crate::output::{self, Context, Outcome, bytes, count};
 use crate::paths::Paths;
 use crate::results::Results;
+use nascent::model::lay_out;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::inference::plan::Budget;
-use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, Port, samples};
-use nascent_compiler::{WeightSource, write_onnx_to};
+use nascent_compiler::infer::{self, Calibration, Compiled, Model, Options, samples};
+use nascent_compiler::{Limits, WeightSource, write_onnx_to};
 use nascent_ir::Origins;
-use nascent_ir::limits::MAX_ELEMENTS;
 use nascent_params::atomic::Access;
 use nascent_prover::derive::{self, SafetensorsFile};
 use nascent_prover::estimate::{InferenceCost, available_memory};
@@ -24,18 +26,6 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-
-/// Name of the architecture's file in a folder.
-pub const GRAPH: &str = "model.graph";
-/// Name of the parameters' file.
-pub const PARAMS: &str = "model.params";
-/// Name of the list that says which weight is which deviate of a plan; those of earlier plans that
-/// weights are inherited from have a number behind it, from 1.
-pub const ORIGINS: &str = "model.origins";
-/// Name of the profile's file: what samples and weights decided.
-pub const PROFILE: &str = "model.profile";
-/// Name of the file with the scales of inputs and outputs.
-pub const PORTS: &str = "model.ports.json";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -122,15 +112,6 @@ impl Args {
     }
 }
 
-/// A folder that a compiled model goes to.
-pub fn declare_folder(paths: Paths, what: &'static str, folder: &Path) -> Paths {
-    let files = [PARAMS, PORTS, PROFILE, GRAPH].map(|name| folder.join(name));
-    paths
-        .folder(what, [folder])
-        .write("a file of the compiled model", files)
-        .write("a list of origins", origins_files(folder))
-}
-
 impl Quantization {
     /// The files that are read.
     pub fn declare(&self, paths: Paths) -> Paths {
@@ -162,7 +143,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .or_fail(Kind::Environment)
         .doing(format!("folder {}", args.out.display()))?;
     let mut options = args.quantization.options();
-    options.max_elements = context.max_elements();
+    options.max_elements = nascent::model::max_elements(&context.setting());
     let given: Vec<&Path> = args
         .quantization
         .samples
@@ -177,7 +158,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         let message = "--previous-plan is for what a plan inherits: give that plan with --plan";
         return Err(Failure::new(Kind::Usage, message));
     }
-    let earlier = common::earlier(&previous)?;
+    let earlier = nascent::plan::earlier(&previous)?;
     if let Some(weights) = &args.quantization.weights {
         file = match &plan {
             Some(plan) => filled(&file, &plan.plan.model, weights)?,
@@ -196,9 +177,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (compiled, origins) = made
         .or_fail(Kind::Input)
         .doing(format!("model {}", args.model.display()))?;
-    let (layout, shape) = lay_out(context, &compiled.graph, Hidden::default())?;
+    let (layout, shape) = lay_out(&context.setting(), &compiled.graph, Hidden::default())?;
     let cost = InferenceCost::new(&shape);
-    let verifier = context.key_memory(layout.memory, shape.k, cost.fixed_columns);
+    let verifier = nascent::keys::memory(layout.memory, shape.k, cost.fixed_columns);
     let model = calibration::cost_model(context);
     let threads = rayon::current_num_threads();
     let wall = |cpu: f64| model.wall(cpu, threads as f64);
@@ -296,7 +277,8 @@ fn all_tensors(model: &Path) -> Result<ModelSpec> {
         rules: None,
         preset: None,
     };
-    let mut spec = common::compile(model, None, &rules)?.spec;
+    let mut spec =
+        nascent::plan::model(model, None, &rules.load(&Limits::default())?, &[], &[])?.spec;
     for tensor in &mut spec.tensors {
         tensor.fill = Fill::Sampled {
             stream: 0,
@@ -355,36 +337,6 @@ impl WeightSource for Weights<'_> {
         out.copy_from_slice(values);
         Ok(())
     }
-}
-
-/// Where the list of origins of a plan goes: 0 is the model's own plan.
-fn origins_file(folder: &Path, position: usize) -> PathBuf {
-    folder.join(match position {
-        0 => ORIGINS.to_owned(),
-        _ => format!("{ORIGINS}.{position}"),
-    })
-}
-
-/// Lists of origins that are there, the plan's own first.
-pub fn origins_files(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let files = (0..).map(|position| origins_file(folder, position));
-    files.take_while(|path| path.exists())
-}
-
-/// The list of origins of a plan's model.
-pub fn read_origins(folder: &Path, model: &ModelSpec) -> Result<Origins> {
-    let digest = model.digest().or_fail(Kind::Input)?;
-    for path in origins_files(folder) {
-        let origins: Origins = files::read(&path)?;
-        if origins.model == digest {
-            return Ok(origins);
-        }
-    }
-    let message = format!(
-        "{} was not compiled with this plan: it has no list of its origins",
-        folder.display()
-    );
-    Err(Failure::new(Kind::Input, message).help("nascent compile MODEL --plan PLAN --out DIR"))
 }
 
 /// The lists of origins; removes others that an earlier model left.
@@ -449,53 +401,4 @@ fn print(context: &Context, compiled: &Compiled, digest: &[u8; 32]) {
     context.result(format!("architecture      {}", hex::encode(digest)));
     let params: usize = compiled.params.values.values().map(Vec::len).sum();
     context.result(format!("parameters        {}", count(params as u64)));
-}
-
-fn port_json(port: &Port) -> Value {
-    json!({
-        "name": port.name,
-        "shape": port.shape,
-        // Bits of the f64: a decimal would not come back the same from every reader.
-        "scale_bits": port.scale.to_bits(),
-        "scale": port.scale,
-        "lo": port.range.0,
-        "hi": port.range.1,
-        "integers": port.integers,
-    })
-}
-
-/// Reads ports back.
-pub fn read_ports(folder: &Path) -> Result<[Vec<Port>; 2]> {
-    let path = folder.join(PORTS);
-    let content = files::read_bounded(&path, 1 << 20)?;
-    let parse = || -> Option<[Vec<Port>; 2]> {
-        let value: Value = serde_json::from_slice(&content).ok()?;
-        let list = |name: &str| -> Option<Vec<Port>> {
-            value.get(name)?.as_array()?.iter().map(port).collect()
-        };
-        Some([list("inputs")?, list("outputs")?])
-    };
-    parse()
-        .ok_or_else(|| anyhow::anyhow!("not a file that `nascent compile` wrote"))
-        .or_fail(Kind::Input)
-        .doing(format!("reading {}", path.display()))
-        .help("compile the model again")
-}
-
-fn port(value: &Value) -> Option<Port> {
-    let shape = value.get("shape")?.as_array()?.iter();
-    let shape = shape.map(|dim| usize::try_from(dim.as_u64()?).ok());
-    let shape: Vec<usize> = shape.collect::<Option<_>>()?;
-    // As many elements as a tensor of the graph can have.
-    let elements = shape
-        .iter()
-        .try_fold(1, |n: usize, &dim| n.checked_mul(dim));
-    elements.filter(|&elements| elements as u64 <= MAX_ELEMENTS)?;
-    Some(Port {
-        name: value.get("name")?.as_str()?.to_owned(),
-        shape,
-        scale: f64::from_bits(value.get("scale_bits")?.as_u64()?),
-        range: (value.get("lo")?.as_i64()?, value.get("hi")?.as_i64()?),
-        integers: value.get("integers")?.as_bool()?,
-    })
 }

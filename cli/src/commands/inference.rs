@@ -1,27 +1,23 @@
-//! `nascent prove inference`, and the verification of inferences.
+//! `nascent prove inference`.
 
-use super::commit::{self, Committed, Published};
-use super::common::{self, DEVELOPMENT_NOTICE, PreviousPlans};
-use super::compile::{GRAPH, PARAMS, PORTS, read_ports};
+use super::commit::{self, Committed};
+use super::common::DEVELOPMENT_NOTICE;
 use super::keys::SrsArgs;
-use super::prove::key_file;
-use super::srs;
-use super::structure::{self, ModelFile, Structure};
-use super::verify::{Args, KeyOrigin, proof_key};
+use crate::beside::{key_file, links_file};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::folder::{GRAPH, PARAMS, PORTS, read_graph, read_ports};
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
-use crate::pool::Pool;
 use crate::results::{Results, rescue};
 use crate::secret::Salt;
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
-use nascent_circuits::inference::plan::layout::{Layout, Role};
-use nascent_circuits::inference::plan::{self, choose_within, plan_within};
-use nascent_circuits::inference::{InferenceCircuit, Salts, Shape};
-use nascent_compiler::infer::{Planned, Profile};
+use nascent::model::lay_out;
+use nascent::{Pool, srs};
+use nascent_circuits::inference::plan::layout::Role;
+use nascent_circuits::inference::{Hidden as Hides, Salts, Shape};
 use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
@@ -34,8 +30,7 @@ use nascent_verifier::inference::prefix;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
-    Hidden, InferenceBundle, Links, ProvedWeights, VerifyingKey, VkData, WeightCommitment,
-    verify_inference_by, verify_inference_with,
+    Hidden, InferenceBundle, Links, ProvedWeights, VkData, WeightCommitment, verify_inference_with,
 };
 use rand_core::OsRng;
 use serde_json::json;
@@ -102,7 +97,7 @@ impl ProveArgs {
             )
             .beside(
                 "the link",
-                links.then(|| commit::links_file(&self.out)),
+                links.then(|| links_file(&self.out)),
                 Links::MAGIC,
             )
             .write("--out", [&self.out])
@@ -157,7 +152,7 @@ pub struct Parts {
 impl Parts {
     /// Writes all of it, the proof last; what cannot be written is kept in the cache.
     pub fn write(&self, context: &Context, paths: &Paths, out: &Path, key: &Path) -> Result<()> {
-        let beside = commit::links_file(out);
+        let beside = links_file(out);
         let write = || {
             let mut results = Results::default();
             results.beside(key, VkData::MAGIC, &self.key)?;
@@ -236,14 +231,6 @@ impl Subject {
             outputs,
         })
     }
-}
-
-/// Reads an architecture.
-pub fn read_graph(path: &Path) -> Result<CheckedGraph> {
-    let bytes = files::read_bounded(path, <nascent_ir::Graph as Format>::MAX_BYTES)?;
-    CheckedGraph::decode(&bytes)
-        .or_fail(Kind::Input)
-        .doing(format!("{} is not a valid architecture", path.display()))
 }
 
 /// One array for each input, rounded to its integers: the first samples, at most so many; and
@@ -326,11 +313,11 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     };
     let loaded = args.subject.load(1)?;
     let started = Instant::now();
-    let hidden = plan::Hidden {
+    let hidden = Hides {
         inputs: args.hide_input,
         outputs: args.hide_output,
     };
-    let (_, shape) = lay_out(context, &loaded.graph, hidden)?;
+    let (_, shape) = lay_out(&context.setting(), &loaded.graph, hidden)?;
     check_memory("the proof", &shape, args.any_memory)?;
     let (keys, srs) = keys(context, &loaded.graph, hidden, &identity)?;
     let key_time = started.elapsed();
@@ -403,7 +390,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
             path.display()
         ));
     }
-    let links = links.map(|(_, bytes)| (commit::links_file(&args.out), bytes));
+    let links = links.map(|(_, bytes)| (links_file(&args.out), bytes));
     let shown = show_outputs(context, &loaded.outputs, &made.outputs);
     context.result(format!(
         "proof             {} bytes, made in {} after {} for the keys",
@@ -429,13 +416,13 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         "Verify: nascent verify {} --architecture {}{commitment}{}",
         args.out.display(),
         args.subject.folder.join(GRAPH).display(),
-        if common::is_development(&identity) {
+        if nascent::srs::is_development(&identity) {
             " --development-srs"
         } else {
             ""
         }
     ));
-    if common::is_development(&identity) {
+    if nascent::srs::is_development(&identity) {
         context.notice(DEVELOPMENT_NOTICE);
     }
     Ok(Outcome::ok(json!({
@@ -445,7 +432,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         "architecture": hex::encode(architecture),
         "vk_digest": hex::encode(bundle.vk_digest),
         "srs": hex::encode(identity),
-        "development_srs": common::is_development(&identity),
+        "development_srs": nascent::srs::is_development(&identity),
         "proof_bytes": bundle.proof.len(),
         "key_seconds": key_time.as_secs_f64(),
         "prove_seconds": prove_time.as_secs_f64(),
@@ -536,372 +523,17 @@ fn disclosed(seal: Option<&Seal>, values: Vec<i64>) -> (Option<Hidden>, Vec<i64>
     }
 }
 
-/// The layout of an architecture: a function of it and of what is hidden alone.
-///
-/// # Errors
-/// A graph that has no layout, or one that takes more memory than the caller allows: before it is taken.
-pub fn lay_out(
-    context: &Context,
-    graph: &CheckedGraph,
-    hidden: plan::Hidden,
-) -> Result<(Layout, Shape)> {
-    let lanes = choose_within(graph, hidden, context.budget).or_fail(Kind::Input)?;
-    let layout = plan_within(graph, lanes, hidden, context.budget).or_fail(Kind::Input)?;
-    let shape = layout.shape(None).or_fail(Kind::Input)?;
-    Ok((layout, shape))
-}
-
 /// Keys of an architecture: a function of it, of what is hidden and of the SRS alone.
 pub fn keys(
     context: &Context,
     graph: &CheckedGraph,
-    hidden: plan::Hidden,
+    hidden: Hides,
     identity: &[u8; 32],
 ) -> Result<(InferenceKeys, Srs)> {
-    let (layout, shape) = lay_out(context, graph, hidden)?;
-    let srs = srs::load(context, identity, shape.k)?;
+    let (layout, shape) = lay_out(&context.setting(), graph, hidden)?;
+    let srs = srs::load(&context.setting(), identity, shape.k)?;
     let architecture = graph.digest().or_fail(Kind::Internal)?;
     let keys = InferenceKeys::generate(&architecture, Arc::new(layout), shape, &srs);
     let keys = keys.or_fail(Kind::Internal)?;
     Ok((keys, srs))
-}
-
-/// What a proof says of the ranges of its parameters.
-pub const PARAMETER_RANGES: &str =
-    "matrices in the ranges that the architecture declares, others of twice its tables' bits";
-
-/// An architecture's verifying key, with its circuit and the SRS.
-pub struct Derived {
-    pub circuit: InferenceCircuit,
-    pub key: VerifyingKey,
-    pub srs: Srs,
-}
-
-/// The verifying key of an architecture, without the prover's.
-///
-/// # Errors
-/// As [`lay_out`]; a key that takes more memory than the caller allows: before it is taken.
-pub fn derived(
-    context: &Context,
-    graph: &CheckedGraph,
-    hidden: plan::Hidden,
-    identity: &[u8; 32],
-) -> Result<Derived> {
-    let (layout, shape) = lay_out(context, graph, hidden)?;
-    allow_key(context, &layout, &shape)?;
-    let srs = srs::load(context, identity, shape.k)?;
-    let architecture = graph.digest().or_fail(Kind::Internal)?;
-    let derived = InferenceKeys::derive(&architecture, Arc::new(layout), shape, &srs);
-    let (circuit, key) = derived.or_fail(Kind::Internal)?;
-    Ok(Derived { circuit, key, srs })
-}
-
-/// Refuses a circuit whose verifying key takes more memory than the caller allows.
-pub fn allow_key(context: &Context, layout: &Layout, shape: &Shape) -> Result<()> {
-    let columns = InferenceCost::new(shape).fixed_columns;
-    context.allow_key(layout.memory, shape.k, columns)
-}
-
-/// How an inference is to be verified.
-#[derive(Debug)]
-pub struct VerifyArgs<'a> {
-    pub file: &'a Path,
-    pub architecture: Option<&'a Path>,
-    /// The model's file, with its profile; the plan, if the weights are said to be its deviates.
-    pub model: Option<&'a Path>,
-    pub profile: Option<&'a Path>,
-    pub plan: Option<&'a Path>,
-    pub previous: &'a PreviousPlans,
-    pub srs: Option<&'a Path>,
-    pub development_srs: bool,
-    pub commitment: Option<&'a Path>,
-    pub links: Option<&'a Path>,
-    /// Where keys come from.
-    pub keys: &'a Args,
-}
-
-/// `nascent verify` of an inference.
-pub fn verify(context: &Context, args: &VerifyArgs<'_>) -> Result<Outcome> {
-    let bundle: InferenceBundle = files::read(args.file)?;
-    let (identity, accepted) = (&bundle.srs_digest, args.development_srs);
-    let srs = srs::for_proofs(context, args.file, identity, args.srs, accepted)?;
-    let graphs = Graphs::read(context, args, &bundle)?;
-    if let Some(graph) = &graphs.graph {
-        check_public(args.file, graph, &bundle)?;
-    }
-    let hidden = plan::Hidden {
-        inputs: bundle.hidden_inputs.is_some(),
-        outputs: bundle.hidden_outputs.is_some(),
-    };
-    let derive = || {
-        let graph = graphs.graph.as_ref();
-        let key = graph.map(|graph| derive_key(context, graph, hidden, &bundle.srs_digest));
-        key.transpose()
-    };
-    let (key, origin) = proof_key(context, args.keys, &bundle.vk_digest, derive)?;
-    let published = args
-        .commitment
-        .map(|path| Published::load(path, args.links, args.file, &srs))
-        .transpose()?;
-    let started = Instant::now();
-    let checked = match &published {
-        Some(_) => verify_inference_with(&bundle, &key, &srs, &Pool),
-        None => verify_inference_by(&bundle, &key, &srs, &Pool).map(|report| (report, None)),
-    };
-    let (report, weights) = checked
-        .or_fail(Kind::Refused)
-        .doing(format!("REFUSED: {}", args.file.display()))
-        .help("this proof shows nothing")?;
-    if let Some(published) = &published {
-        let architecture = bundle.architecture;
-        published.check(&CommittedTo::Parameters { architecture }, weights.as_ref())?;
-    }
-    let time = started.elapsed();
-    let of = |hidden: Option<&Hidden>| {
-        if hidden.is_some() {
-            "behind the digest"
-        } else {
-            "in the file"
-        }
-    };
-    context.result(format!(
-        "proved: the outputs {} are what the architecture gives on the inputs {},",
-        of(report.hidden_outputs.as_ref()),
-        of(report.hidden_inputs.as_ref()),
-    ));
-    context.result("        in integers, bit for bit, for parameters that the prover knows and the proof commits to:");
-    context.result(format!("        {PARAMETER_RANGES}"));
-    if let Some(published) = &published {
-        context.result("linked: these are the parameters that were committed, number for number: every proof linked");
-        context.result(
-            "        to this commitment is about the same ones, and none tells what they are",
-        );
-        context.result(format!(
-            "commitment        {}",
-            hex::encode(published.digest())
-        ));
-    }
-    context.result(format!(
-        "architecture      {}",
-        hex::encode(report.architecture)
-    ));
-    context.result(format!(
-        "SRS               {}",
-        common::srs_words(&report.srs_digest)
-    ));
-    context.result(format!(
-        "public            {} inputs, {} outputs",
-        count(report.inputs as u64),
-        count(report.outputs as u64)
-    ));
-    for (name, hidden) in [
-        ("hidden input", &report.hidden_inputs),
-        ("hidden output", &report.hidden_outputs),
-    ] {
-        if let Some(hidden) = hidden {
-            context.result(format!(
-                "{name:<18}{} values, digest {}",
-                count(hidden.count.into()),
-                hex::encode(hidden.digest)
-            ));
-        }
-    }
-    if let Some(Structure::Shown { profile, .. }) = &graphs.structure {
-        context.result(format!(
-            "model: the architecture is the model that you gave, in fixed point ({profile}):"
-        ));
-        context.result("        lowered again from its file, without samples or weights");
-        context.result(
-            "not proved: that the profile's steps suit the model: they are the publisher's choice, and a layer \
-             can round to nothing, saturate or stop normalizing by them;",
-        );
-    }
-    if graphs.graph.is_some() {
-        context.result("inputs: public ones are in the ranges that the architecture declares");
-    }
-    context.result(
-        "not proved: where the parameters come from; that the integers are near a float model's;",
-    );
-    if graphs.structure.is_none() {
-        context.result(
-            "            which model the architecture is: --model and --profile show that;",
-        );
-    }
-    if graphs.graph.is_none() {
-        context.result("            that public inputs lie in the ranges that the architecture declares: not looked at,");
-        context.result("            --architecture FILE does;");
-    }
-    if origin.is_known() {
-        context.result(format!("key               {}", origin.words()));
-    } else {
-        context.result(format!(
-            "            that the verifying key is the architecture's: it {}",
-            origin.words()
-        ));
-    }
-    context.result(format!("verified in {}", output::duration(time)));
-    if report.development_srs {
-        context.notice(DEVELOPMENT_NOTICE);
-    }
-    let json = json!({
-        "inference": output::path(args.file),
-        "architecture": hex::encode(report.architecture),
-        "vk_digest": hex::encode(report.vk_digest),
-        "key_origin": origin.name(),
-        "key_rederived": origin == KeyOrigin::Rederived,
-        "input_ranges_checked": graphs.graph.is_some(),
-        "parameter_ranges": PARAMETER_RANGES,
-        "model_shown": graphs.structure.is_some(),
-        "srs": hex::encode(report.srs_digest),
-        "development_srs": report.development_srs,
-        "hidden_input": report.hidden_inputs.map(|hidden| hex::encode(hidden.digest)),
-        "hidden_output": report.hidden_outputs.map(|hidden| hex::encode(hidden.digest)),
-        "inputs": bundle.inputs,
-        "outputs": bundle.outputs,
-        "proof_bytes": report.proof_bytes,
-        "commitment": published.as_ref().map(|published| hex::encode(published.digest())),
-        "verify_seconds": time.as_secs_f64(),
-    });
-    let mut open: Vec<String> = args.keys.open_keys(origin.is_known()).into_iter().collect();
-    let others = graphs
-        .structure
-        .as_ref()
-        .map_or(0, Structure::other_numbers);
-    if others > 0 {
-        open.push(format!(
-            "that the committed numbers which are no weights are the model's: {} multipliers, biases \
-             and constants are the prover's here, and only a relayout in a chain holds them",
-            count(others)
-        ));
-    }
-    Ok(Outcome::unless_open(json, open))
-}
-
-/// The integer graph of an inference, as far as it was given.
-struct Graphs {
-    graph: Option<CheckedGraph>,
-    /// That it is the model's.
-    structure: Option<Structure>,
-}
-
-impl Graphs {
-    /// From the architecture's file, or lowered from the model's.
-    fn read(context: &Context, args: &VerifyArgs<'_>, bundle: &InferenceBundle) -> Result<Self> {
-        let refused = || format!("REFUSED: {}", args.file.display());
-        let mut graphs = Self {
-            graph: None,
-            structure: None,
-        };
-        if let Some(path) = args.architecture {
-            let graph = read_graph(path)?;
-            if graph.digest().or_fail(Kind::Internal)? != bundle.architecture {
-                let message = format!("{}: it is for another architecture", refused());
-                return Err(Failure::new(Kind::Refused, message));
-            }
-            graphs.graph = Some(graph);
-        }
-        if let (Some(model), Some(profile)) = (args.model, args.profile) {
-            let model = ModelFile::read(context, model)?;
-            let profile: Profile = files::read(profile)?;
-            let plan = args.plan.map(common::read_plan).transpose()?;
-            let previous = args.previous.read()?;
-            common::check_previous(&previous, plan.as_ref().map(|plan| &plan.plan))?;
-            let earlier = common::earlier(&previous)?;
-            let planned = plan.as_ref().map(|plan| Planned {
-                spec: &plan.plan.model,
-                earlier: &earlier,
-            });
-            let (structure, graph) =
-                structure::of_architecture(&model, &bundle.architecture, &profile, planned)
-                    .doing(refused())?;
-            (graphs.structure, graphs.graph) = (Some(structure), Some(graph));
-        }
-        Ok(graphs)
-    }
-}
-
-/// The verifying key of an architecture.
-pub fn derive_key(
-    context: &Context,
-    graph: &CheckedGraph,
-    hidden: plan::Hidden,
-    identity: &[u8; 32],
-) -> Result<VerifyingKey> {
-    let derived = derived(context, graph, hidden, identity)?;
-    // The planner is trusted with the layout; this looks at what it made.
-    derived.circuit.check().or_fail(Kind::Internal)?;
-    Ok(derived.key)
-}
-
-/// Public values, and numbers of hidden ones, are those that the architecture declares.
-pub fn check_public(file: &Path, graph: &CheckedGraph, bundle: &InferenceBundle) -> Result<()> {
-    check_counts(file, graph, bundle)?;
-    if bundle.hidden_inputs.is_none() {
-        check_inputs(file, graph, &bundle.inputs)?;
-    }
-    Ok(())
-}
-
-/// The numbers of values, hidden or public, are those of the architecture.
-fn check_counts(file: &Path, graph: &CheckedGraph, bundle: &InferenceBundle) -> Result<()> {
-    let elements = |ids: &[nascent_ir::TensorId]| -> u64 {
-        ids.iter()
-            .map(|&id| graph.tensor(id).elements() as u64)
-            .sum()
-    };
-    for (hidden, open, ids, name) in [
-        (
-            &bundle.hidden_inputs,
-            &bundle.inputs,
-            &graph.inputs,
-            "inputs",
-        ),
-        (
-            &bundle.hidden_outputs,
-            &bundle.outputs,
-            &graph.outputs,
-            "outputs",
-        ),
-    ] {
-        let (which, count, expected) = match hidden {
-            Some(hidden) => ("hidden", hidden.count.into(), elements(ids)),
-            None => ("public", open.len() as u64, elements(ids)),
-        };
-        if count != expected {
-            let message = format!(
-                "REFUSED: {}: {count} {which} {name}, the architecture has {expected}",
-                file.display(),
-            );
-            return Err(Failure::new(Kind::Refused, message));
-        }
-    }
-    Ok(())
-}
-
-/// Inputs are public: their declared ranges are the verifier's to check.
-fn check_inputs(file: &Path, graph: &CheckedGraph, inputs: &[i64]) -> Result<()> {
-    let refused = |what: String| {
-        let message = format!("REFUSED: {}: {what}", file.display());
-        Failure::new(Kind::Refused, message)
-    };
-    let mut rest = inputs.iter();
-    for &id in &graph.inputs {
-        let info = graph.tensor(id);
-        for _ in 0..info.elements() {
-            let value = rest
-                .next()
-                .ok_or_else(|| refused("inputs are missing".to_owned()))?;
-            if !info.range.contains(*value) {
-                let (name, range) = (&info.name, info.range);
-                return Err(refused(format!(
-                    "input {value} of {} is not in {range}",
-                    Quoted(name)
-                )));
-            }
-        }
-    }
-    match rest.next() {
-        None => Ok(()),
-        Some(_) => Err(refused("there are too many inputs".to_owned())),
-    }
 }

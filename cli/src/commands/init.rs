@@ -8,6 +8,7 @@ use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::results::Results;
 use crate::secret::{Secret, SecretArgs};
+use nascent::plan::PlanReport;
 use nascent_compiler::{Limits, WeightSource, Written, read_onnx, write_onnx_to};
 use nascent_params::atomic::Access;
 use nascent_prover::derive::{Deriver, Metadata, write_safetensors_to};
@@ -70,8 +71,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let deriver = args
         .previous
         .give(deriver(&plan, &beacon, secret.as_ref())?)?;
-    let mut json =
-        json!({ "plan": common::plan_json(&plan)?, "beacon_digest": hex::encode(beacon.digest()) });
+    let mut json = json!({ "plan": output::json(&PlanReport::new(&plan)?)?, "beacon_digest": hex::encode(beacon.digest()) });
     let digest = plan.weight_digest.then(|| digest(context, &deriver));
     json["weight_digest"] = digest.map(hex::encode).into();
     // Weights of a hidden seed are as secret as the seed.

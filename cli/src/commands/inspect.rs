@@ -1,10 +1,14 @@
 //! `nascent inspect`: what a file is, how large, and what it holds.
 
-use super::{common, outline, relayout};
+use super::{common, outline};
+use crate::beside;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
-use crate::fills;
 use crate::output::{self, Context, Outcome, count};
+use crate::tell;
+use nascent::fills;
+use nascent::plan::{ModelReport, PlanReport};
+use nascent::relayout::StatementReport;
 use nascent_compiler::infer::Profile;
 use nascent_compiler::{Architecture, Limits};
 use nascent_ir::Origins;
@@ -18,7 +22,7 @@ use nascent_verifier::digest::keccak256;
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
-    BeaconValue, Chain, CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, Srs,
+    BeaconValue, Chain, CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle,
     VerifyingKey, weight_digest,
 };
 use serde_json::{Value, json};
@@ -89,8 +93,8 @@ fn describe(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static st
         Some("cached SRS") => cached_srs(context, path)?,
         Some("relayout") => {
             let bundle: RelayoutBundle = files::read(path)?;
-            relayout::print_statement(context, &bundle.statement);
-            relayout::statement_json(&bundle)
+            tell::relayout(context, &bundle.statement);
+            output::json(&StatementReport::new(&bundle))?
         }
         Some("list of origins") => origins(context, path)?,
         Some("profile") => profile(context, path)?,
@@ -148,15 +152,15 @@ fn profile(context: &Context, path: &Path) -> Result<Value> {
 fn plan(context: &Context, path: &Path) -> Result<Value> {
     let plan: Plan = files::read(path)?;
     common::print_plan(context, &plan)?;
-    common::plan_json(&plan)
+    output::json(&PlanReport::new(&plan)?)
 }
 
 fn specification(context: &Context, path: &Path) -> Result<Value> {
     let spec: ModelSpec = files::read(path)?;
     let counts = fills::counts(&spec.fill_counts());
     context.result(format!("{:<18}{counts}", "values"));
-    fills::print(context, &spec);
-    common::spec_json(&spec)
+    tell::fills(context, &spec);
+    output::json(&ModelReport::new(&spec)?)
 }
 
 fn beacon(context: &Context, path: &Path) -> Result<Value> {
@@ -187,7 +191,7 @@ fn bundle(context: &Context, path: &Path) -> Result<Value> {
         .map(|tile| tile.proof.len() as u64)
         .sum();
     line("beacon digest", hex::encode(bundle.beacon.digest()));
-    line("SRS", common::srs_words(&bundle.srs_digest));
+    line("SRS", nascent::srs::words(&bundle.srs_digest));
     line(
         "proofs",
         format!(
@@ -222,10 +226,10 @@ fn bundle(context: &Context, path: &Path) -> Result<Value> {
     let streams =
         streams.map(|stream| json!({ "k": stream.k, "key": hex::encode(stream.vk_digest) }));
     Ok(json!({
-        "plan": common::plan_json(&bundle.plan)?,
+        "plan": output::json(&PlanReport::new(&bundle.plan)?)?,
         "beacon_digest": hex::encode(bundle.beacon.digest()),
         "srs": hex::encode(bundle.srs_digest),
-        "development_srs": common::is_development(&bundle.srs_digest),
+        "development_srs": nascent::srs::is_development(&bundle.srs_digest),
         "streams": streams.collect::<Vec<_>>(),
         "proofs": bundle.tiles.len(),
         "proof_bytes": proof_bytes,
@@ -237,7 +241,7 @@ fn bundle(context: &Context, path: &Path) -> Result<Value> {
 }
 
 fn key(context: &Context, path: &Path) -> Result<Value> {
-    let key = read_key(path)?;
+    let key = beside::read_key(path)?;
     for line in key_lines(&key) {
         context.result(line);
     }
@@ -249,7 +253,7 @@ fn commitment(context: &Context, path: &Path) -> Result<Value> {
     let line = |name: &str, value: String| context.result(format!("{name:<18}{value}"));
     let digest = hex::encode(data.digest().or_fail(Kind::Input)?);
     line("digest", digest.clone());
-    line("SRS", common::srs_words(&data.srs_digest));
+    line("SRS", nascent::srs::words(&data.srs_digest));
     let mut parts = Vec::new();
     for part in &data.parts {
         let (columns, key) = (part.points.len(), hex::encode(part.vk_digest));
@@ -294,7 +298,7 @@ fn commitment(context: &Context, path: &Path) -> Result<Value> {
     Ok(json!({
         "digest": digest,
         "srs": hex::encode(data.srs_digest),
-        "development_srs": common::is_development(&data.srs_digest),
+        "development_srs": nascent::srs::is_development(&data.srs_digest),
         "parts": parts,
     }))
 }
@@ -343,14 +347,6 @@ fn origins(context: &Context, path: &Path) -> Result<Value> {
         .into())
 }
 
-/// Reads a verifying key.
-pub fn read_key(path: &Path) -> Result<VerifyingKey> {
-    let data: nascent_verifier::VkData = files::read(path)?;
-    VerifyingKey::new(data)
-        .or_fail(Kind::Input)
-        .doing(format!("{} is not a valid verifying key", path.display()))
-}
-
 /// A key in words.
 pub fn key_lines(key: &VerifyingKey) -> Vec<String> {
     let mut lines = vec![
@@ -366,7 +362,7 @@ pub fn key_lines(key: &VerifyingKey) -> Vec<String> {
         lines.push(format!(
             "{:<18}{}",
             "distribution",
-            common::distribution(tile.distribution, tile.precision)
+            nascent::plan::distribution_words(tile.distribution, tile.precision)
         ));
         let weights = tile
             .blocks
@@ -393,7 +389,7 @@ pub fn key_json(key: &VerifyingKey) -> Value {
         "constraints": key.data().constraints.len(),
         "proof_bytes": key.proof_len(),
         "tile": key.tile().map(|tile| json!({
-            "distribution": common::distribution_json(tile.distribution, tile.precision),
+            "distribution": nascent::plan::DistributionReport::new(tile.distribution, tile.precision),
             "blocks": tile.blocks,
             "weight_digest": key.has_weight_digest(),
         })),
@@ -401,18 +397,13 @@ pub fn key_json(key: &VerifyingKey) -> Value {
 }
 
 fn verifier_srs(context: &Context, path: &Path) -> Result<Value> {
-    let srs = read_verifier_srs(path)?;
-    context.result(format!("{:<18}{}", "SRS", common::srs_words(&srs.digest())));
+    let srs = beside::read_srs(path)?;
+    context.result(format!(
+        "{:<18}{}",
+        "SRS",
+        nascent::srs::words(&srs.digest())
+    ));
     Ok(json!({ "srs": hex::encode(srs.digest()), "development": srs.is_development() }))
-}
-
-/// Reads `[tau]_2`.
-pub fn read_verifier_srs(path: &Path) -> Result<Srs> {
-    let bytes = files::read_bounded(path, 256)?;
-    Srs::decode(&bytes)
-        .or_fail(Kind::Input)
-        .doing(format!("{} is not a valid verifier SRS", path.display()))
-        .help("`nascent srs export` makes one")
 }
 
 fn cached_srs(context: &Context, path: &Path) -> Result<Value> {
@@ -433,13 +424,13 @@ fn cached_srs(context: &Context, path: &Path) -> Result<Value> {
     context.result(format!(
         "{:<18}{}",
         "SRS",
-        common::srs_words(&entry.identity)
+        nascent::srs::words(&entry.identity)
     ));
     context.result(format!("{:<18}2^{}", "size", entry.k));
     Ok(json!({
         "srs": hex::encode(entry.identity),
         "k": entry.k,
-        "development": common::is_development(&entry.identity),
+        "development": nascent::srs::is_development(&entry.identity),
     }))
 }
 
@@ -451,7 +442,7 @@ fn chain(context: &Context, path: &Path) -> Result<Value> {
         let (plan, tiles) = (&of.bundle.plan, of.bundle.tiles.len());
         common::print_plan(context, plan)?;
         line("tiles", count(tiles as u64));
-        plans.push(json!({ "plan": common::plan_json(plan)?, "tiles": tiles }));
+        plans.push(json!({ "plan": output::json(&PlanReport::new(plan)?)?, "tiles": tiles }));
     }
     let mut versions = Vec::new();
     for version in &chain.versions {
@@ -464,7 +455,7 @@ fn chain(context: &Context, path: &Path) -> Result<Value> {
     }
     line("answers", count(chain.answers.len() as u64));
     line("links", count(chain.links.links.len() as u64));
-    line("SRS", common::srs_words(chain.srs_digest()));
+    line("SRS", nascent::srs::words(chain.srs_digest()));
     Ok(json!({
         "initializations": plans,
         "versions": versions,
@@ -486,7 +477,7 @@ fn foreign(context: &Context, path: &Path, start: &[u8]) -> Result<(&'static str
         let fields = [
             ("architecture", hex::encode(bundle.architecture)),
             ("verifying key", hex::encode(bundle.vk_digest)),
-            ("SRS", common::srs_words(&bundle.srs_digest)),
+            ("SRS", nascent::srs::words(&bundle.srs_digest)),
             ("inputs", bundle.inputs.len().to_string()),
             ("outputs", bundle.outputs.len().to_string()),
             ("proof", format!("{} bytes", bundle.proof.len())),

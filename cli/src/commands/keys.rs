@@ -1,16 +1,15 @@
 //! `nascent keys`: one set for each (k, distribution, precision) and SRS, whatever the model.
 
-use super::common;
-use super::inspect::{key_json, key_lines, read_key};
-use super::srs;
+use super::inspect::{key_json, key_lines};
+use crate::beside::read_key;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome};
 use crate::paths::Paths;
+use nascent::keys::{self, KeysError};
+use nascent::srs;
 use nascent_circuits::tile::TileParams;
 use nascent_params::development_identity;
-use nascent_prover::error::KeyError;
-use nascent_prover::keys::{KeyStore, TileKeys};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Distribution, Precision, VerifyingKey, VkData};
 use serde_json::json;
@@ -109,19 +108,7 @@ impl SrsArgs {
         if let Some(identity) = self.srs {
             return Ok(identity);
         }
-        let entries = srs::cache(context).entries()?;
-        let mut imported: Vec<_> = entries.into_iter().map(|entry| entry.identity).collect();
-        imported.retain(|identity| !common::is_development(identity));
-        imported.dedup();
-        match imported.as_slice() {
-            [identity] => Ok(*identity),
-            [] => Err(Failure::new(Kind::Usage, "no SRS: none was imported").help(
-                "import a ceremony's file: nascent srs import FILE.ptau --k K; \
-                 or, to try things out, --development-srs",
-            )),
-            _ => Err(Failure::new(Kind::Usage, "several SRS are imported")
-                .help("choose one with --srs DIGEST; nascent srs info lists them")),
-        }
+        Ok(srs::imported(&context.setting())?)
     }
 }
 
@@ -141,32 +128,6 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         }
         Command::Rederive { file, srs } => rederive(context, &file, &srs),
     }
-}
-
-/// The part of the cache that holds verifying keys made here.
-pub fn store(context: &Context) -> KeyStore {
-    KeyStore::new(context.cache.join("keys"))
-}
-
-/// Generates the verifying key of a kind of tile anew.
-///
-/// # Errors
-/// A key that takes more memory than the caller allows, before it is taken.
-pub fn derive(context: &Context, params: TileParams, srs: &[u8; 32]) -> Result<VerifyingKey> {
-    context.allow_tile_key(&params)?;
-    let loaded = srs::load(context, srs, params.k)?;
-    context.note(format!("deriving the verifying key of 2^{} rows", params.k));
-    TileKeys::derive(&params, &loaded).map_err(key_failure)
-}
-
-/// Errors of key generation.
-pub fn key_failure(error: KeyError) -> Failure {
-    let kind = match error {
-        KeyError::Io { .. } => Kind::Environment,
-        KeyError::Format { .. } => Kind::Input,
-        _ => Kind::Internal,
-    };
-    Failure::from_error(kind, error)
 }
 
 impl TileArgs {
@@ -204,10 +165,10 @@ fn generate(
     let params = tile.params()?;
     let identity = srs.identity(context)?;
     let started = Instant::now();
-    let key = derive(context, params.clone(), &identity)?;
-    let path = store(context)
+    let key = keys::of_tile(&context.setting(), &params, &identity)?;
+    let path = keys::store(&context.setting())
         .store(&params, &identity, &key)
-        .map_err(key_failure)?;
+        .map_err(KeysError::from)?;
     let bytes = key.encode().or_fail(Kind::Internal)?;
     if let Some(out) = out {
         // The store may lie where the result goes.
@@ -229,8 +190,8 @@ fn generate(
 }
 
 fn list(context: &Context) -> Result<Outcome> {
-    let store = store(context);
-    let entries = store.entries().map_err(key_failure)?;
+    let store = keys::store(&context.setting());
+    let entries = store.entries().map_err(KeysError::from)?;
     context.result(format!("in {}:", store.directory().display()));
     if entries.is_empty() {
         context.result(
@@ -244,7 +205,7 @@ fn list(context: &Context) -> Result<Outcome> {
             "{}  k {:>2}  {}",
             hex::encode(entry.digest),
             tile.k,
-            common::distribution(tile.distribution, tile.precision)
+            nascent::plan::distribution_words(tile.distribution, tile.precision)
                 + if entry.weight_digest {
                     ", weight digest"
                 } else {
@@ -254,7 +215,7 @@ fn list(context: &Context) -> Result<Outcome> {
         list.push(json!({
             "key": hex::encode(entry.digest),
             "k": tile.k,
-            "distribution": common::distribution_json(tile.distribution, tile.precision),
+            "distribution": nascent::plan::DistributionReport::new(tile.distribution, tile.precision),
             "weight_digest": entry.weight_digest,
             "file": output::path(entry.path),
         }));
@@ -274,7 +235,7 @@ fn rederive(context: &Context, file: &Path, srs: &SrsArgs) -> Result<Outcome> {
     let key = read_key(file)?;
     let params = params_of(&key)?;
     let identity = srs.identity(context)?;
-    let derived = derive(context, params, &identity)?;
+    let derived = keys::of_tile(&context.setting(), &params, &identity)?;
     let same = derived.digest() == key.digest();
     context.result(if same {
         format!(

@@ -20,5 +20,4 @@ pub mod relayout;
 pub mod run;
 pub mod secret;
 pub mod srs;
-mod structure;
 pub mod verify;

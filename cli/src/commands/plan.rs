@@ -8,10 +8,11 @@ use crate::output::{self, Context, Outcome, count};
 use crate::passphrase::PassphraseArgs;
 use crate::paths::Paths;
 use crate::secret::Secret;
+use nascent::plan::PlanReport;
 use nascent_beacons::{Network, condition, parse_source};
 use nascent_circuits::sampling::row_distance;
 use nascent_compiler::init::Init;
-use nascent_compiler::{Model, TensorReport};
+use nascent_compiler::{Limits, Model, TensorReport};
 use nascent_verifier::codec::Format;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{Announcement, BeaconSource, Fill, Plan, StreamSpec};
@@ -99,9 +100,10 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         None => None,
     };
     let previous = args.previous.read()?;
-    let earlier = common::earlier(&previous)?;
+    let earlier = nascent::plan::earlier(&previous)?;
     let name = args.name.as_deref();
-    let model = common::compile_after(&args.model, name, &args.rules, &earlier, &args.redraw)?;
+    let rules = args.rules.load(&Limits::default())?;
+    let model = nascent::plan::model(&args.model, name, &rules, &earlier, &args.redraw)?;
     if model.spec.sampled_elements() == 0 && model.spec.inherited_elements() == 0 {
         let message = "the rules sample no weight: nothing is left for the plan's beacon";
         return Err(Failure::new(Kind::Usage, message)
@@ -151,7 +153,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
          a plan shown later proves nothing about who chose what. Then: nascent init",
         args.out.display()
     ));
-    let mut json = json!({ "file": output::path(&args.out), "plan": common::plan_json(&plan)? });
+    let mut json =
+        json!({ "file": output::path(&args.out), "plan": output::json(&PlanReport::new(&plan)?)? });
     json["tensors"] = model.tensors.iter().map(tensor_json).collect();
     json["untouched"] = model
         .untouched

@@ -1,9 +1,9 @@
 //! `nascent prove`: a bundle of proofs, resumable.
 
 use super::commit;
-use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
-use super::keys::{self, SrsArgs};
-use super::srs;
+use super::common::{BeaconArgs, DEVELOPMENT_NOTICE};
+use super::keys::SrsArgs;
+use crate::beside::{key_file, links_file};
 use crate::calibration;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
@@ -13,6 +13,8 @@ use crate::output::{self, Bar, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::results::Results;
 use crate::secret::{Secret, SecretArgs};
+use nascent::plan::PlanReport;
+use nascent::{keys, srs};
 use nascent_circuits::tile::TileParams;
 use nascent_params::atomic::Access;
 use nascent_prover::estimate::{ChoiceError, Estimate, available_memory};
@@ -96,7 +98,7 @@ impl Args {
         let paths = paths
             .secret("--opening", &self.opening)
             .folder("--job", &self.job)
-            .beside("the links", links.map(commit::links_file), Links::MAGIC);
+            .beside("the links", links.map(links_file), Links::MAGIC);
         if self.estimate {
             return paths;
         }
@@ -208,7 +210,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "bundle": output::path(&out),
         "bundle_bytes": bundle.len(),
         "keys": key_files.iter().map(output::path).collect::<Vec<_>>(),
-        "plan": common::plan_json(&plan)?,
+        "plan": output::json(&PlanReport::new(&plan)?)?,
         "beacon_digest": hex::encode(beacon.digest()),
         "srs": hex::encode(srs),
         "development_srs": finished.report.development_srs,
@@ -235,7 +237,7 @@ fn stage_committed(
     bundle: &Path,
     (data, links): &(CommitmentData, Links),
 ) -> Result<Value> {
-    let beside = commit::links_file(bundle);
+    let beside = links_file(bundle);
     let digest = hex::encode(data.digest().or_fail(Kind::Internal)?);
     let links = links.encode().or_fail(Kind::Internal)?;
     results.beside(&beside, Links::MAGIC, &links)?;
@@ -315,17 +317,17 @@ fn with_job<T>(
     task: &Task<'_>,
     work: impl FnOnce(&Job<'_>) -> Result<T>,
 ) -> Result<T> {
-    let cache = srs::cache(context);
+    let cache = srs::cache(&context.setting());
     let development = DevelopmentSrs {
         cache: Some(cache.clone()),
     };
     let imported = CachedSrs::new(cache, task.srs);
-    let source: &dyn SrsSource = if common::is_development(&task.srs) {
+    let source: &dyn SrsSource = if nascent::srs::is_development(&task.srs) {
         &development
     } else {
         &imported
     };
-    let store = keys::store(context);
+    let store = keys::store(&context.setting());
     let job = Job::open(Request {
         plan: task.plan,
         beacon: task.beacon,
@@ -452,12 +454,6 @@ fn estimate_json(estimate: &Estimate) -> Value {
         "factor": estimate.factor,
         "streams": streams.collect::<Vec<_>>(),
     })
-}
-
-/// Where the verifying key of a digest lies beside a bundle.
-pub fn key_file(bundle: &Path, digest: &[u8; 32]) -> PathBuf {
-    let short: String = hex::encode(digest).chars().take(16).collect();
-    bundle.with_file_name(format!("{short}.vk"))
 }
 
 /// The verifying keys, beside the bundle.

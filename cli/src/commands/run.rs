@@ -72,8 +72,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
 fn evaluate(context: &Context, loaded: &Loaded) -> Result<Vec<Vec<i64>>> {
     let mut outputs = vec![Vec::new(); loaded.outputs.len()];
     for (at, sample) in loaded.samples.iter().enumerate() {
-        let values =
-            nascent_ir::eval_within(&loaded.graph, &loaded.params, sample, context.budget.0);
+        let values = nascent_ir::eval_within(&loaded.graph, &loaded.params, sample, context.memory);
         let values = values.or_fail(Kind::Input);
         let values =
             values.map_err(|failure| failure.context(format!("input {at} of the file")))?;

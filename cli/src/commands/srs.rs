@@ -1,14 +1,13 @@
 //! `nascent srs`: structured reference strings.
 
-use super::common::{self, DEVELOPMENT_NOTICE, FORGEABLE, TRIAL};
+use super::common::DEVELOPMENT_NOTICE;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
 use crate::output::{self, Context, Outcome};
 use crate::paths::Paths;
-use nascent_params::{
-    ImportOptions, MAX_K, MIN_K, Provenance, Srs, SrsCache, development_identity,
-};
+use nascent::srs::{cache, of_verifier};
+use nascent_params::{ImportOptions, MAX_K, MIN_K, Provenance, Srs, development_identity};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -108,31 +107,6 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     }
 }
 
-/// The part of the cache that holds SRS.
-pub fn cache(context: &Context) -> SrsCache {
-    SrsCache::new(context.cache.join("srs"))
-}
-
-/// The SRS of a digest and a size: from the cache, derived from a larger one, or, for the
-/// development one, generated.
-pub fn load(context: &Context, identity: &[u8; 32], k: u32) -> Result<Srs> {
-    let bar = context.bar("SRS");
-    let cache = cache(context);
-    if identity == development_identity() {
-        return Ok(cache.load_or_create_development(k, &bar)?);
-    }
-    cache.load_or_derive(identity, k, &bar).map_err(|error| {
-        let missing = matches!(error, nascent_params::ParamsError::Io { .. });
-        let failure =
-            Failure::from(error).context(format!("SRS {} of size 2^{k}", hex::encode(identity)));
-        if missing {
-            failure.help(format!("import it: nascent srs import FILE.ptau --k {k}"))
-        } else {
-            failure.help("remove the damaged file and import the SRS again")
-        }
-    })
-}
-
 fn import(
     context: &Context,
     file: &Path,
@@ -165,7 +139,7 @@ fn import(
             }
         }
     };
-    let path = cache(context).store(&srs, &bar)?;
+    let path = cache(&context.setting()).store(&srs, &bar)?;
     bar.finish();
     report(context, &srs, &path)
 }
@@ -173,7 +147,7 @@ fn import(
 fn check(context: &Context, which: &Which) -> Result<Outcome> {
     let identity = which.srs.unwrap_or(*development_identity());
     let bar = context.bar("SRS");
-    let cache = cache(context);
+    let cache = cache(&context.setting());
     let srs = cache
         .load(&identity, which.k, &bar)
         .map_err(Failure::from)
@@ -187,7 +161,7 @@ fn check(context: &Context, which: &Which) -> Result<Outcome> {
 fn derive(context: &Context, which: &Which, to: u32) -> Result<Outcome> {
     let identity = which.srs.unwrap_or(*development_identity());
     let bar = context.bar("SRS");
-    let cache = cache(context);
+    let cache = cache(&context.setting());
     let large = cache
         .load(&identity, which.k, &bar)
         .map_err(Failure::from)
@@ -200,14 +174,14 @@ fn derive(context: &Context, which: &Which, to: u32) -> Result<Outcome> {
 
 fn develop(context: &Context, k: u32) -> Result<Outcome> {
     let bar = context.bar("SRS");
-    let cache = cache(context);
+    let cache = cache(&context.setting());
     let srs = cache.load_or_create_development(k, &bar)?;
     bar.finish();
     report(context, &srs, &cache.path(srs.identity(), k))
 }
 
 fn info(context: &Context) -> Result<Outcome> {
-    let cache = cache(context);
+    let cache = cache(&context.setting());
     let entries = cache.entries()?;
     context.result(format!("in {}:", cache.directory().display()));
     if entries.is_empty() {
@@ -241,7 +215,7 @@ fn info(context: &Context) -> Result<Outcome> {
 
 fn export(context: &Context, identity: &[u8; 32], out: &Path, force: bool) -> Result<Outcome> {
     Paths::new(force).write("--out", [out]).check()?;
-    let srs = smallest(context, identity)?;
+    let srs = of_verifier(&context.setting(), identity)?;
     files::write(out, &srs.encode().or_fail(Kind::Internal)?)?;
     context.result(format!(
         "{}: [tau]_2 of SRS {}",
@@ -251,49 +225,6 @@ fn export(context: &Context, identity: &[u8; 32], out: &Path, force: bool) -> Re
     Ok(Outcome::ok(
         json!({ "file": output::path(out), "srs": hex::encode(identity), "development": srs.is_development() }),
     ))
-}
-
-/// What a verifier needs of an SRS: from the file given, else of a kept one.
-pub fn for_verifier(
-    context: &Context,
-    file: Option<&Path>,
-    identity: &[u8; 32],
-) -> Result<nascent_verifier::Srs> {
-    match file {
-        Some(path) => super::inspect::read_verifier_srs(path),
-        None => smallest(context, identity),
-    }
-}
-
-/// As [`for_verifier`], of the proofs in a file; refuses the development SRS unless it is accepted.
-pub fn for_proofs(
-    context: &Context,
-    proofs: &Path,
-    identity: &[u8; 32],
-    file: Option<&Path>,
-    accepted: bool,
-) -> Result<nascent_verifier::Srs> {
-    common::check_development(proofs, identity, accepted, FORGEABLE).help(TRIAL)?;
-    for_verifier(context, file, identity)
-}
-
-/// What a verifier needs of a kept SRS, read from the smallest size there is.
-pub fn smallest(context: &Context, identity: &[u8; 32]) -> Result<nascent_verifier::Srs> {
-    if identity == development_identity() {
-        return nascent_verifier::Srs::development().or_fail(Kind::Internal);
-    }
-    let cache = cache(context);
-    let entries = cache.entries()?;
-    let sizes = entries
-        .iter()
-        .filter(|entry| entry.identity == *identity)
-        .map(|entry| entry.k);
-    let k = sizes.min().ok_or_else(|| {
-        Failure::new(Kind::Environment, format!("SRS {} is not at hand", hex::encode(identity)))
-            .help("give the publisher's SRS file with --srs FILE, or import the ceremony: nascent srs import")
-    })?;
-    let srs = cache.load(identity, k, &context.bar("SRS"))?;
-    Ok(*srs.verifier_srs())
 }
 
 fn report(context: &Context, srs: &Srs, path: &Path) -> Result<Outcome> {

@@ -1,26 +1,16 @@
-//! `nascent chain`: one file from plan to answers; its verification and its picture.
+//! `nascent chain`: one file from plan to answers, and its picture.
 
 mod gather;
-mod keys;
-mod material;
-mod picture;
-mod story;
-mod verify;
-
-pub use gather::{Declared, Gathered};
-pub use picture::svg;
-pub use story::{View, tell};
-pub use verify::{check, verify};
-
-pub use material::Material;
 
 use super::common::DEVELOPMENT_NOTICE;
-use super::srs;
-use crate::evidence::Known;
+use crate::beside;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::results::Results;
+use nascent::chain::{self, Declared};
+use nascent::srs;
+use nascent::verdict::svg;
 use nascent_params::atomic::Access;
 use nascent_verifier::codec::Format;
 use nascent_verifier::text::Quoted;
@@ -42,7 +32,7 @@ pub struct Args {
     force: bool,
     /// Declare that one commitment's weights follow from another's by training: nothing proves it,
     /// and everybody is told so. Names are those of the commitments' files, without extension
-    #[arg(long, value_name = "NAME:FROM:WORDS")]
+    #[arg(long, value_name = "NAME:FROM:WORDS", value_parser = declared)]
     trained: Vec<Declared>,
     /// SRS of the verifier (`nascent srs export`) [default: an imported one with the right digest]
     #[arg(long, value_name = "FILE")]
@@ -60,18 +50,14 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .write("--picture", &args.picture)
         .write("--out", [&args.out])
         .check()?;
-    let gathered = Gathered::read(context, &args.files)?;
-    let srs = srs::for_verifier(context, args.srs.as_deref(), gathered.srs_digest()?)?;
-    let (chain, report) = gathered.assemble(&args.trained, &srs)?;
-    let bytes = chain.encode().or_fail(Kind::Input)?;
-    let material = Material::read(&chain)?;
-    verify::check_public(&chain, &material)?;
-    let values = verify::check_evidence(&chain, &Known::default())?;
-    let view = View {
-        values: &values,
-        ..View::default()
+    let pieces = gather::read(context, &args.files)?;
+    let verifier = match args.srs.as_deref() {
+        Some(path) => beside::read_srs(path)?,
+        None => srs::of_verifier(&context.setting(), pieces.srs_digest()?)?,
     };
-    let story = tell(&chain, &material, &report, &view)?;
+    let (chain, report) = pieces.assemble(&args.trained, &verifier)?;
+    let bytes = chain.encode().or_fail(Kind::Input)?;
+    let story = chain::tell(&chain, &report)?;
     let mut results = Results::default();
     if let Some(picture) = &args.picture {
         results.bytes(picture, Access::Umask, svg(&story).as_bytes())?;
@@ -123,4 +109,13 @@ fn no_use(path: &std::path::Path, what: &str) -> Failure {
         format!("{}: a {what} has no place in a chain", path.display()),
     )
     .help("a chain takes proof bundles, commitments, relayouts, inferences, links, keys, and folders of `nascent compile`")
+}
+
+/// A declaration as it is given: NAME:FROM:WORDS.
+fn declared(text: &str) -> std::result::Result<Declared, &'static str> {
+    let mut parts = text.splitn(3, ':').map(str::to_owned);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(name), Some(from), Some(words)) => Ok(Declared { name, from, words }),
+        _ => Err("write NAME:FROM:WORDS"),
+    }
 }

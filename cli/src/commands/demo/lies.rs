@@ -1,9 +1,9 @@
 //! Chains that claim what is not so. Each must be refused.
 
-use crate::commands::compile::{GRAPH, ORIGINS, PARAMS, PROFILE};
-use crate::evidence::{self, Known};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
+use crate::folder::{GRAPH, ORIGINS, PARAMS, PROFILE};
+use nascent::evidence::{self, Known};
 use nascent_compiler::infer::Profile;
 use nascent_ir::{
     CheckedGraph, Embed, Graph, Node, Op, Origins, Params, PublicParam, Range, TensorId, TensorInfo,
@@ -132,7 +132,7 @@ pub fn other_round(beacon: &Beacon) -> Result<String> {
         }
     }
     match evidence::check(&Beacon::Sources(values), &Known::default()) {
-        Err(failure) => Ok(failure.messages().join(": ")),
+        Err(error) => Ok(Failure::from(error).messages().join(": ")),
         Ok(_) => Err(
             Failure::new(Kind::Internal, "a signature on another round was ACCEPTED")
                 .help("please report this"),

@@ -3,7 +3,6 @@
 
 mod lies;
 
-use super::chain;
 use super::common::DEVELOPMENT_NOTICE;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
@@ -11,7 +10,8 @@ use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use clap::Parser;
 use lies::{lies, other_round};
-use nascent_verifier::{Chain, Srs, VerifyingKey};
+use nascent::Pool;
+use nascent_verifier::{Chain, Srs, VerifyingKey, verify_chain};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -64,7 +64,9 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let demo = Demo {
         context,
         silent: Context {
-            budget: context.budget,
+            memory: context.memory,
+            columns: None,
+            going: output::Going::default(),
             json: true,
             quiet: true,
             cache: context.cache.clone(),
@@ -388,11 +390,11 @@ impl Demo<'_> {
             refused.push(json!({ "lie": name, "reason": reason }));
         };
         for lie in lies(&honest) {
-            match chain::check(&lie.chain, find, &srs) {
-                Err(failure) if failure.kind() == Kind::Refused => {
+            match verify_chain(&lie.chain, find, &srs, &Pool) {
+                Err(error) => {
+                    let failure = Failure::from_error(Kind::Refused, error);
                     refuse(lie.name, failure.messages().join(": "));
                 }
-                Err(failure) => return Err(failure),
                 Ok(_) => {
                     let message = format!("a chain with {} was ACCEPTED", lie.name);
                     return Err(Failure::new(Kind::Internal, message).help("please report this"));

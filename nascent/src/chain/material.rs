@@ -1,23 +1,27 @@
 //! What a chain carries beside its proofs, decoded once.
 
-use crate::commands::structure::Structure;
-use crate::failure::{Classify, Failure, Kind, Result};
-use nascent_compiler::infer::Profile;
-use nascent_ir::{CheckedGraph, Origins};
-use nascent_verifier::chain::{Attached, Chain, Origin};
-use nascent_verifier::codec::Format;
-use nascent_verifier::{RelayoutBundle, VerifyingKey};
+use crate::error::{Failure, Kind};
+use crate::model::Structure;
+use nascent_compiler::infer::{Profile, ProfileError};
+use nascent_ir::{CheckedGraph, GraphError, Origins, OriginsError};
+use nascent_verifier::chain::{Attached, Chain};
+use nascent_verifier::codec::{Format, FormatError};
+use nascent_verifier::{Digest32, RelayoutBundle, VerifyingKey, VkError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Digests that a chain's proofs name.
 #[derive(Debug)]
 pub struct Named<'a> {
-    pub keys: BTreeSet<&'a [u8; 32]>,
-    pub architectures: BTreeSet<&'a [u8; 32]>,
-    pub origins: BTreeSet<&'a [u8; 32]>,
+    /// Verifying keys.
+    pub keys: BTreeSet<&'a Digest32>,
+    /// Architectures.
+    pub architectures: BTreeSet<&'a Digest32>,
+    /// Lists of origins.
+    pub origins: BTreeSet<&'a Digest32>,
 }
 
 impl<'a> Named<'a> {
+    /// Those of a chain.
     pub fn of(chain: &'a Chain) -> Self {
         let streams = chain
             .initializations
@@ -42,51 +46,92 @@ impl<'a> Named<'a> {
 
 fn relayouts(chain: &Chain) -> impl Iterator<Item = &RelayoutBundle> {
     let versions = chain.versions.iter();
-    versions.flat_map(|version| match &version.origin {
-        Origin::Initial(bundles) => bundles.as_slice(),
-        Origin::Declared { .. } => &[],
-    })
+    versions.flat_map(|version| version.origin.relayouts())
+}
+
+/// Why attached files are refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaterialError {
+    /// A verifying key.
+    #[error(transparent)]
+    Key(#[from] VkError),
+    /// An architecture.
+    #[error(transparent)]
+    Graph(#[from] FormatError<GraphError>),
+    /// A list of origins.
+    #[error(transparent)]
+    Origins(#[from] FormatError<OriginsError>),
+    /// A profile.
+    #[error(transparent)]
+    Profile(#[from] FormatError<ProfileError>),
+    /// A file that nothing needs.
+    #[error("an attached {what} is of none of the chain's proofs")]
+    Foreign {
+        /// Its kind.
+        what: &'static str,
+    },
+    /// A file too many.
+    #[error("two attached files are the {what} of one thing")]
+    Twice {
+        /// Its kind.
+        what: &'static str,
+    },
+}
+
+impl Failure for MaterialError {
+    fn kind(&self) -> Kind {
+        Kind::Refused
+    }
 }
 
 /// The attached files, by digest.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Material {
-    pub keys: BTreeMap<[u8; 32], VerifyingKey>,
-    pub graphs: BTreeMap<[u8; 32], CheckedGraph>,
-    pub origins: BTreeMap<[u8; 32], Origins>,
-    /// By the architecture that they lead to.
-    pub profiles: BTreeMap<[u8; 32], Profile>,
+    /// Verifying keys.
+    pub keys: BTreeMap<Digest32, VerifyingKey>,
+    /// Architectures.
+    pub graphs: BTreeMap<Digest32, CheckedGraph>,
+    /// Lists of origins.
+    pub origins: BTreeMap<Digest32, Origins>,
+    /// Profiles, by the architecture that they lead to.
+    pub profiles: BTreeMap<Digest32, Profile>,
 }
 
 impl Material {
     /// Takes graphs that were lowered again for those that are not attached.
-    pub fn learn(&mut self, structures: &[Structure]) -> Result<()> {
+    ///
+    /// # Errors
+    /// A graph without a canonical form.
+    pub fn learn(&mut self, structures: &[Structure]) -> Result<(), MaterialError> {
         for lowering in structures.iter().filter_map(Structure::lowering) {
-            let digest = lowering.graph.digest().or_fail(Kind::Internal)?;
-            let graph = self.graphs.entry(digest);
+            let graph = self.graphs.entry(lowering.graph.digest()?);
             graph.or_insert_with(|| lowering.graph.clone());
         }
         Ok(())
     }
 
     /// Decodes the files; each must be one that a proof of the chain names.
-    pub fn read(chain: &Chain) -> Result<Self> {
+    ///
+    /// # Errors
+    /// A file that is not valid, that nothing needs, or that stands twice.
+    pub fn read(chain: &Chain) -> Result<Self, MaterialError> {
         let named = Named::of(chain);
         let files = &chain.attachments;
         let key = |data: &nascent_verifier::VkData| {
-            let key = VerifyingKey::new(data.clone()).or_fail(Kind::Refused)?;
+            let key = VerifyingKey::new(data.clone())?;
             Ok((*key.digest(), key))
         };
         let graph = |Attached(bytes): &Attached| {
-            let graph = CheckedGraph::decode(bytes).or_fail(Kind::Refused)?;
-            Ok((graph.digest().or_fail(Kind::Refused)?, graph))
+            let graph = CheckedGraph::decode(bytes)?;
+            Ok((graph.digest()?, graph))
         };
         let origins = |Attached(bytes): &Attached| {
-            let origins = Origins::decode(bytes).or_fail(Kind::Refused)?;
-            Ok((origins.digest().or_fail(Kind::Refused)?, origins))
+            let origins = Origins::decode(bytes)?;
+            Ok((origins.digest()?, origins))
         };
         let profile = |Attached(bytes): &Attached| {
-            let profile = Profile::decode(bytes).or_fail(Kind::Refused)?;
+            let profile = Profile::decode(bytes)?;
             Ok((profile.architecture, profile))
         };
         let (keys, graphs) = (files.keys.iter(), files.architectures.iter());
@@ -109,21 +154,18 @@ impl Material {
 
 /// Files by digest, all of them named, and one for each.
 fn known<T>(
-    what: &str,
-    named: &BTreeSet<&[u8; 32]>,
-    files: impl Iterator<Item = Result<([u8; 32], T)>>,
-) -> Result<BTreeMap<[u8; 32], T>> {
-    let refused = |message| Err(Failure::new(Kind::Refused, message));
+    what: &'static str,
+    named: &BTreeSet<&Digest32>,
+    files: impl Iterator<Item = Result<(Digest32, T), MaterialError>>,
+) -> Result<BTreeMap<Digest32, T>, MaterialError> {
     let mut known = BTreeMap::new();
     for file in files {
         let (digest, file) = file?;
         if !named.contains(&digest) {
-            return refused(format!(
-                "an attached {what} is of none of the chain's proofs"
-            ));
+            return Err(MaterialError::Foreign { what });
         }
         if known.insert(digest, file).is_some() {
-            return refused(format!("two attached files are the {what} of one thing"));
+            return Err(MaterialError::Twice { what });
         }
     }
     Ok(known)

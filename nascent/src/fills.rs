@@ -3,11 +3,12 @@
 //! What proofs show is about sampled values. A reader has to see the others beside them: how many
 //! the publisher chose, in which tensors, and what the samples' distributions are.
 
-use crate::commands::common;
-use crate::output::{Context, count};
+use crate::plan::DistributionReport;
+use crate::words::count;
 use nascent_verifier::spec::{FillCounts, FillGroup, FillKind};
+use nascent_verifier::text::Quoted;
 use nascent_verifier::{Distribution, ModelSpec, Precision};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// Most rows of the table for each kind of fill.
 const ROWS: usize = 12;
@@ -25,40 +26,27 @@ pub fn counts(counts: &FillCounts) -> String {
     )
 }
 
-/// Prints the table: alike tensors in one row, the largest first, a bounded number of rows.
-pub fn print(context: &Context, model: &ModelSpec) {
-    for row in table(&model.fills()) {
-        context.result(format!("  {row}"));
-    }
+/// The table: alike tensors in one row, the largest first, a bounded number of rows.
+pub fn table(model: &ModelSpec) -> Vec<String> {
+    rows(&model.fills())
 }
 
-/// The counts for `--json`.
-pub fn counts_json(counts: &FillCounts) -> Value {
-    json!({
-        "sampled": counts.sampled,
-        "constant": counts.constant,
-        "kept": counts.kept,
-        "kept_floats": counts.kept_floats,
-        "inherited": counts.inherited,
-    })
+/// The table for machines, with all its rows.
+pub fn report(model: &ModelSpec) -> Vec<FillReport> {
+    model.fills().iter().map(FillReport::of).collect()
 }
 
-/// The table for `--json`, with all its rows.
-pub fn json(model: &ModelSpec) -> Value {
-    model.fills().iter().map(group_json).collect()
-}
-
-fn table(groups: &[FillGroup]) -> Vec<String> {
-    let mut rows = Vec::new();
+fn rows(groups: &[FillGroup]) -> Vec<String> {
+    let mut out = Vec::new();
     let alike = groups.chunk_by(|a, b| name(&a.kind) == name(&b.kind));
     for of_kind in alike {
-        rows.extend(of_kind.iter().take(ROWS).map(row));
+        out.extend(of_kind.iter().take(ROWS).map(row));
         let rest = of_kind.get(ROWS..).unwrap_or_default();
         if let Some(first) = rest.first() {
             let values = rest
                 .iter()
                 .fold(0_u64, |sum, of| sum.saturating_add(of.values));
-            rows.push(format!(
+            out.push(format!(
                 "{:<10}{:>16}  in {} more shapes and fills (--json has all)",
                 name(&first.kind),
                 count(values),
@@ -66,7 +54,7 @@ fn table(groups: &[FillGroup]) -> Vec<String> {
             ));
         }
     }
-    rows
+    out
 }
 
 fn row(group: &FillGroup) -> String {
@@ -75,22 +63,13 @@ fn row(group: &FillGroup) -> String {
         tensors => format!(" and {} more", count(tensors.saturating_sub(1))),
     };
     format!(
-        "{:<10}{:>16}  {:<18} {:<52} {:?}{more}",
+        "{:<10}{:>16}  {:<18} {:<52} {}{more}",
         name(&group.kind),
         count(group.values),
         format!("{:?}", group.dims),
         words(&group.kind),
-        shortened(&group.first),
+        Quoted(&group.first),
     )
-}
-
-/// The first letters of a name.
-fn shortened(name: &str) -> String {
-    const LETTERS: usize = 64;
-    if name.chars().count() <= LETTERS {
-        return name.to_owned();
-    }
-    name.chars().take(LETTERS).chain("..".chars()).collect()
 }
 
 fn name(kind: &FillKind) -> &'static str {
@@ -150,32 +129,90 @@ fn width(distribution: Distribution, precision: Precision, scale: f64) -> f64 {
     scale * f64::from(1_u32 << bits.min(31))
 }
 
-fn group_json(group: &FillGroup) -> Value {
-    let mut row = json!({
-        "fill": name(&group.kind),
-        "tensors": group.tensors,
-        "values": group.values,
-        "dims": group.dims,
-        "first": group.first,
-        "words": words(&group.kind),
-    });
-    match group.kind {
-        FillKind::Kept { floats } => row["floats"] = floats.into(),
-        FillKind::Constant { bits } => row["value"] = f32::from_bits(bits).into(),
-        FillKind::Inherited { plan } => row["plan"] = hex::encode(plan).into(),
-        FillKind::Sampled {
-            distribution,
-            precision,
-            scale_bits,
-            mean_bits,
-        } => {
-            row["distribution"] = common::distribution_json(distribution, precision);
-            row["scale"] = f32::from_bits(scale_bits).into();
-            row["mean"] = f32::from_bits(mean_bits).into();
-            row["values_at_most"] = group.kind.spread().map(|spread| spread.values).into();
+/// A row of the table.
+#[derive(Debug, Clone, Serialize)]
+pub struct FillReport {
+    /// What kind of fill.
+    pub fill: &'static str,
+    /// How many tensors.
+    pub tensors: u64,
+    /// How many values they have together.
+    pub values: u64,
+    /// The shape of each.
+    pub dims: Vec<u64>,
+    /// Name of the first.
+    pub first: String,
+    /// The fill in words.
+    pub words: String,
+    /// What the kind says more.
+    #[serde(flatten)]
+    pub details: FillDetails,
+}
+
+/// What a kind of fill says more.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum FillDetails {
+    /// Kept from the model's file.
+    Kept {
+        /// Whether they are floating-point numbers.
+        floats: bool,
+    },
+    /// A constant.
+    Constant {
+        /// Its value.
+        value: f32,
+    },
+    /// Weights of an earlier plan.
+    Inherited {
+        /// Digest of that plan, in hexadecimal.
+        plan: String,
+    },
+    /// Deviates.
+    Sampled {
+        /// Of what.
+        distribution: DistributionReport,
+        /// What a deviate is multiplied by.
+        scale: f32,
+        /// What is added then.
+        mean: f32,
+        /// How many different values there are at most.
+        values_at_most: Option<u64>,
+    },
+}
+
+impl FillReport {
+    fn of(group: &FillGroup) -> Self {
+        let details = match group.kind {
+            FillKind::Kept { floats } => FillDetails::Kept { floats },
+            FillKind::Constant { bits } => FillDetails::Constant {
+                value: f32::from_bits(bits),
+            },
+            FillKind::Inherited { plan } => FillDetails::Inherited {
+                plan: hex::encode(plan),
+            },
+            FillKind::Sampled {
+                distribution,
+                precision,
+                scale_bits,
+                mean_bits,
+            } => FillDetails::Sampled {
+                distribution: DistributionReport::new(distribution, precision),
+                scale: f32::from_bits(scale_bits),
+                mean: f32::from_bits(mean_bits),
+                values_at_most: group.kind.spread().map(|spread| spread.values),
+            },
+        };
+        Self {
+            fill: name(&group.kind),
+            tensors: group.tensors,
+            values: group.values,
+            dims: group.dims.clone(),
+            first: group.first.clone(),
+            words: words(&group.kind),
+            details,
         }
     }
-    row
 }
 
 #[cfg(test)]
@@ -193,7 +230,7 @@ mod tests {
             values: 2 * at,
         };
         let groups: Vec<FillGroup> = (1..=100).rev().map(group).collect();
-        let rows = table(&groups);
+        let rows = rows(&groups);
         assert_eq!(rows.len(), ROWS + 1);
         // The 88 that are left: 2 (1 + .. + 88).
         let last = rows.last().expect("a row");

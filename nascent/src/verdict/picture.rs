@@ -1,6 +1,7 @@
 //! A chain as a picture: SVG, without scripts, fonts or anything from elsewhere.
 
-use super::story::{Nature, StepStory, Story};
+use super::chain::{Nature, Step, Story};
+use crate::words::wrap;
 use nascent_verifier::text::one_line;
 use std::fmt::Write;
 
@@ -36,7 +37,7 @@ struct Line {
 
 /// Draws a chain that was verified.
 pub fn svg(story: &Story) -> String {
-    let rows: Vec<(&StepStory, Vec<Line>)> =
+    let rows: Vec<(&Step, Vec<Line>)> =
         story.steps.iter().map(|step| (step, lines(step))).collect();
     let height_of = |lines: &[Line]| (lines.len() * LINE + 16).max(58);
     let note = wrap(&notes(story), LETTERS + 30);
@@ -80,7 +81,7 @@ pub fn svg(story: &Story) -> String {
 const GREY: &str = "#7d8896";
 const GREEN: &str = "#3c9a5f";
 
-fn lines(step: &StepStory) -> Vec<Line> {
+fn lines(step: &Step) -> Vec<Line> {
     let shown = step.shown.iter().map(|text| ("✓", GREEN, text.clone()));
     let open = step.open.iter();
     let open = open.map(|text| ("·", GREY, format!("not shown: {text}")));
@@ -92,7 +93,7 @@ fn lines(step: &StepStory) -> Vec<Line> {
     statements.collect()
 }
 
-fn draw_box(out: &mut String, step: &StepStory, y: usize, height: usize) {
+fn draw_box(out: &mut String, step: &Step, y: usize, height: usize) {
     let [fill, edge] = step.nature.colours();
     let dashes = if matches!(step.nature, Nature::Declared | Nature::Partly) {
         r#" stroke-dasharray="6 4""#
@@ -119,7 +120,7 @@ fn draw_box(out: &mut String, step: &StepStory, y: usize, height: usize) {
 }
 
 /// What names a step: its first fact, digests by their first letters.
-fn identity(step: &StepStory) -> Option<String> {
+fn identity(step: &Step) -> Option<String> {
     let named = |wanted: &str| step.facts.iter().find(|(name, _)| *name == wanted);
     let (name, text) = ["commitment", "plan", "source", "outputs", "weights"]
         .iter()
@@ -144,7 +145,7 @@ fn draw_line(out: &mut String, line: &Line, y: usize) {
     );
 }
 
-fn draw_arrow(out: &mut String, next: &StepStory, y: usize) {
+fn draw_arrow(out: &mut String, next: &Step, y: usize) {
     let x = BOX / 2 + 2;
     let dashes = if next.nature == Nature::Declared {
         r#" stroke-dasharray="5 4""#
@@ -167,26 +168,6 @@ fn description(story: &Story) -> String {
 fn notes(story: &Story) -> String {
     let open: Vec<&str> = story.open.iter().map(String::as_str).collect();
     format!("Nowhere shown: {}.", open.join("; "))
-}
-
-/// Breaks a text at spaces into lines of about `letters`.
-fn wrap(text: &str, letters: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.last_mut().filter(|line| {
-            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= letters
-        });
-        match last {
-            Some(line) => {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
-            }
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 fn shortened(text: &str, letters: usize) -> String {
@@ -215,8 +196,8 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn step(nature: Nature, name: &str) -> StepStory {
-        StepStory {
+    fn step(nature: Nature, name: &str) -> Step {
+        Step {
             nature,
             name: name.to_owned(),
             title: String::new(),
@@ -248,9 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn long_words_are_kept() {
-        assert_eq!(wrap("aa bb", 5), ["aa bb"]);
-        assert_eq!(wrap("aa bbbbbbbb c", 5), ["aa", "bbbbbbbb", "c"]);
+    fn long_names_are_cut() {
         assert_eq!(shortened("abcdef", 5), "abc..");
     }
 }

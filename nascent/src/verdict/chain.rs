@@ -1,23 +1,57 @@
 //! A chain in words: what each step shows, and what it leaves open.
 
-use super::material::Material;
-use crate::commands::inference::PARAMETER_RANGES;
-use crate::commands::structure::Structure;
-use crate::commands::verify::{Compared, KeyOrigin};
+use super::Compared;
+use crate::answer::PARAMETER_RANGES;
+use crate::chain::{KeyUse, Material};
+use crate::error::{Failure, Kind};
 use crate::evidence::{self, Checked};
-use crate::failure::{Classify, Explain, Kind, Result};
 use crate::fills;
-use crate::output::count;
-use nascent_ir::TensorId;
+use crate::model::Structure;
+use crate::words::{count, many};
+use nascent_compiler::infer::ProfileError;
 use nascent_ir::origins::{Coverage, List, coverage};
+use nascent_ir::{OriginsError, TensorId};
 use nascent_verifier::chain::{AnswerReport, OriginReport, RelayoutSummary, VersionReport};
+use nascent_verifier::codec::FormatError;
 use nascent_verifier::text::Quoted;
-use nascent_verifier::{Chain, ChainReport, InitBundle, NotProved, Report, Seed};
-use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use nascent_verifier::{
+    Chain, ChainReport, InitBundle, NotProved, PlanError, Report, Seed, SpecError,
+};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why nothing is told of a chain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TellError {
+    /// A list of origins does not cover a version's weights.
+    #[error("weights {}", Quoted(version))]
+    Coverage {
+        /// Its name.
+        version: String,
+        /// Why not.
+        source: OriginsError,
+    },
+    /// A plan without a canonical form.
+    #[error(transparent)]
+    Plan(#[from] FormatError<PlanError>),
+    /// A model without a canonical form.
+    #[error(transparent)]
+    Model(#[from] FormatError<SpecError>),
+    /// A profile without a canonical form.
+    #[error(transparent)]
+    Profile(#[from] FormatError<ProfileError>),
+}
+
+impl Failure for TellError {
+    fn kind(&self) -> Kind {
+        Kind::Refused
+    }
+}
 
 /// What a step is, for its colour in the picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Nature {
     /// Fixed before the beacon's value.
     Fixed,
@@ -31,37 +65,46 @@ pub enum Nature {
     Declared,
 }
 
-impl Nature {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Fixed => "fixed",
-            Self::Public => "public",
-            Self::Proved => "proved",
-            Self::Partly => "partly",
-            Self::Declared => "declared",
-        }
-    }
-}
-
 /// One step.
-#[derive(Debug)]
-pub struct StepStory {
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// What it is.
     pub nature: Nature,
     /// A word or two.
+    #[serde(rename = "step")]
     pub name: String,
+    /// A line.
     pub title: String,
+    /// What there is to know, by name.
+    #[serde(serialize_with = "by_name")]
     pub facts: Vec<(&'static str, String)>,
+    /// What was shown.
+    #[serde(rename = "shows")]
     pub shown: Vec<String>,
+    /// What stays open.
+    #[serde(rename = "leaves_open")]
     pub open: Vec<String>,
+}
+
+/// Facts as one object; of several with a name the last.
+fn by_name<S: serde::Serializer>(
+    facts: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let facts: BTreeMap<&str, &str> = facts.iter().map(|(name, text)| (*name, &**text)).collect();
+    facts.serialize(serializer)
 }
 
 /// A whole chain.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Story {
-    pub steps: Vec<StepStory>,
+    /// Its steps.
+    pub steps: Vec<Step>,
     /// What no step shows.
+    #[serde(rename = "leaves_open")]
     pub open: Vec<String>,
     /// What is shown of each version.
+    #[serde(skip)]
     pub whole: Vec<Wholeness>,
 }
 
@@ -72,14 +115,6 @@ pub struct Wholeness {
     pub counted: bool,
     /// That, its structure, and that the keys are the circuits': it has the initial weights.
     pub all: bool,
-}
-
-/// A key of the chain's proofs.
-#[derive(Debug)]
-pub struct KeyUse {
-    pub what: &'static str,
-    pub digest: [u8; 32],
-    pub origin: KeyOrigin,
 }
 
 /// What was found beside the chain's own proofs.
@@ -108,7 +143,7 @@ pub fn tell(
     material: &Material,
     report: &ChainReport,
     view: &View<'_>,
-) -> Result<Story> {
+) -> Result<Story, TellError> {
     let mut steps = Vec::new();
     let last = chain.initializations.len();
     let started = chain.initializations.iter().zip(&report.initializations);
@@ -200,7 +235,7 @@ impl Start<'_> {
         }
     }
 
-    fn plan(&self) -> StepStory {
+    fn plan(&self) -> Step {
         let (init, compared) = (self.report, &self.compared);
         let seed = match init.seed {
             Seed::Hidden { publisher_key } => format!("hidden, of {}", hex::encode(publisher_key)),
@@ -243,7 +278,7 @@ impl Start<'_> {
         } else {
             open.push(NotProved::ModelFile.to_string());
         }
-        StepStory {
+        Step {
             nature: Nature::Fixed,
             name: self.named("plan"),
             title: format!("{} for {}", self.named("PLAN"), Quoted(&init.model)),
@@ -253,7 +288,7 @@ impl Start<'_> {
         }
     }
 
-    fn beacon(&self, values: &[Checked<'_>]) -> StepStory {
+    fn beacon(&self, values: &[Checked<'_>]) -> Step {
         let mut facts = Vec::new();
         let (mut shown, mut open) = (Vec::new(), Vec::new());
         for value in values {
@@ -273,14 +308,14 @@ impl Start<'_> {
             facts.extend(sources.map(|value| ("source", value.source.to_string())));
         }
         facts.push(("digest", hex::encode(self.report.beacon_digest)));
-        if self.compared.beacon {
+        if self.compared.beacon_value {
             shown.push("the value is the one you gave".to_owned());
         } else if self.bundle.beacon.values().is_empty() {
             open.push(NotProved::BeaconOrigin.to_string());
         }
-        StepStory {
+        Step {
             // Evidence that its publisher could have made shows no more than words.
-            nature: if self.compared.beacon || evidence::establish(values) {
+            nature: if self.compared.beacon_value || evidence::establish(values) {
                 Nature::Public
             } else {
                 Nature::Declared
@@ -293,10 +328,10 @@ impl Start<'_> {
         }
     }
 
-    fn initialization(&self) -> StepStory {
+    fn initialization(&self) -> Step {
         let init = self.report;
         let (nature, open) = proved_by(self.knows_keys);
-        StepStory {
+        Step {
             nature,
             name: self.named("initial weights"),
             title: format!(
@@ -311,9 +346,9 @@ impl Start<'_> {
         }
     }
 
-    fn deviates(&self, commitment: &[u8; 32]) -> StepStory {
+    fn deviates(&self, commitment: &[u8; 32]) -> Step {
         let (nature, open) = proved_by(self.knows_keys);
-        StepStory {
+        Step {
             nature,
             name: self.named("commitment"),
             title: format!("{} to them", self.named("COMMITMENT")),
@@ -337,14 +372,14 @@ struct Weights<'a> {
 }
 
 impl Weights<'_> {
-    fn tell(&self) -> Result<(StepStory, Wholeness)> {
+    fn tell(&self) -> Result<(Step, Wholeness), TellError> {
         let version = self.version;
         let mut facts = vec![
             ("architecture", hex::encode(version.architecture)),
             ("commitment", hex::encode(version.commitment)),
         ];
         if let Some(profile) = self.material.profiles.get(&version.architecture) {
-            let digest = profile.digest().or_fail(Kind::Refused)?;
+            let digest = profile.digest()?;
             facts.push(("profile", hex::encode(digest)));
         }
         match &version.origin {
@@ -406,7 +441,7 @@ impl Weights<'_> {
         &self,
         relayouts: &[RelayoutSummary],
         mut facts: Vec<(&'static str, String)>,
-    ) -> Result<(StepStory, Wholeness)> {
+    ) -> Result<(Step, Wholeness), TellError> {
         let (name, several) = (&self.version.name, self.chain.initializations.len() > 1);
         let (mut shown, mut open) = (Vec::new(), Vec::new());
         for relayout in relayouts {
@@ -465,7 +500,7 @@ impl Weights<'_> {
             counted,
             all: whole,
         };
-        let step = StepStory {
+        let step = Step {
             nature: if whole {
                 Nature::Proved
             } else {
@@ -487,12 +522,7 @@ impl Weights<'_> {
         Ok((step, shown_of))
     }
 
-    fn declared(
-        &self,
-        from: &str,
-        words: &str,
-        mut facts: Vec<(&'static str, String)>,
-    ) -> StepStory {
+    fn declared(&self, from: &str, words: &str, mut facts: Vec<(&'static str, String)>) -> Step {
         let name = &self.version.name;
         let (mut shown, mut open) = (Vec::new(), Vec::new());
         // A fact, not a sentence: no line of the picture is broken at the publisher's spaces.
@@ -501,7 +531,7 @@ impl Weights<'_> {
             "where its weights come from: that is declared, and proved by nothing".to_owned(),
         );
         self.graph(false, &mut shown, &mut open);
-        StepStory {
+        Step {
             nature: Nature::Declared,
             name: format!("model {}", Quoted(name)),
             title: format!(
@@ -545,7 +575,7 @@ impl Counts {
 
 impl Weights<'_> {
     /// What the numbers are; nothing if the files are not there.
-    fn coverage(&self, relayouts: &[RelayoutSummary]) -> Result<Option<Counts>> {
+    fn coverage(&self, relayouts: &[RelayoutSummary]) -> Result<Option<Counts>, TellError> {
         let lowering = self.structure.lowering();
         let attached = self.material.graphs.get(&self.version.architecture);
         let Some(graph) = attached.or(lowering.map(|lowering| &lowering.graph)) else {
@@ -557,7 +587,7 @@ impl Weights<'_> {
                 return Ok(None);
             };
             let plan = &of.bundle.plan;
-            let model = plan.model.digest().or_fail(Kind::Refused)?;
+            let model = plan.model.digest()?;
             let lowered = lowering.and_then(|lowering| {
                 let mut lists = lowering.origins.iter();
                 lists.find(|origins| origins.model == model)
@@ -566,7 +596,7 @@ impl Weights<'_> {
                 return Ok(None);
             };
             let list = List {
-                plan: plan.digest().or_fail(Kind::Refused)?,
+                plan: plan.digest()?,
                 model: &plan.model,
                 origins,
             };
@@ -575,9 +605,11 @@ impl Weights<'_> {
         // The version's own plan is the last: it inherits from the others.
         lists.sort_by_key(|(initialization, ..)| std::cmp::Reverse(*initialization));
         let ordered: Vec<List<'_>> = lists.iter().map(|(.., list)| *list).collect();
-        let coverage = coverage(&ordered, graph)
-            .or_fail(Kind::Refused)
-            .doing(format!("weights {}", Quoted(&self.version.name)))?;
+        let coverage = coverage(&ordered, graph);
+        let coverage = coverage.map_err(|source| TellError::Coverage {
+            version: self.version.name.clone(),
+            source,
+        })?;
         let mut by_relayout = vec![0; relayouts.len()];
         for ((_, position, _), own) in lists.iter().zip(&coverage.by_list) {
             if let Some(slot) = by_relayout.get_mut(*position) {
@@ -640,7 +672,7 @@ fn answer(
     values: [&[i64]; 2],
     report: &ChainReport,
     of: &Weights<'_>,
-) -> StepStory {
+) -> Step {
     let inference = &answer.inference;
     let mut facts = Vec::new();
     let [inputs, outputs] = values;
@@ -689,7 +721,7 @@ fn answer(
             Quoted(version)
         ));
     }
-    StepStory {
+    Step {
         nature,
         name: format!("answer {number}"),
         title: format!("ANSWER {number} of {}", Quoted(version)),
@@ -710,33 +742,3 @@ fn proved_by(knows_keys: bool) -> (Nature, Vec<String>) {
 
 /// Values of an answer that a fact shows; `--json` has all.
 const SHOWN: usize = 10;
-
-fn many(number: u64, what: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {what}{s}", count(number))
-}
-
-impl Story {
-    /// For `--json`.
-    pub fn json(&self) -> Value {
-        let step = |step: &StepStory| {
-            let facts: serde_json::Map<String, Value> = step
-                .facts
-                .iter()
-                .map(|(name, text)| ((*name).to_owned(), text.as_str().into()))
-                .collect();
-            json!({
-                "step": step.name,
-                "nature": step.nature.name(),
-                "title": step.title,
-                "facts": facts,
-                "shows": step.shown,
-                "leaves_open": step.open,
-            })
-        };
-        json!({
-            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
-            "leaves_open": self.open,
-        })
-    }
-}

@@ -1,0 +1,304 @@
+//! Whether an integer graph is a model: the model's file is lowered again, by the profile.
+//!
+//! Neither samples nor weights play a part, so a verifier who has the model's file can do it, with a
+//! hidden seed too, and for a checkpoint whose weights are secret.
+
+use crate::chain::Material;
+use crate::error::{Failure, Kind, messages};
+use crate::setting::Setting;
+use nascent_compiler::Earlier;
+use nascent_compiler::infer::{InferError, Lowering, Model, Planned, Profile, lower_within};
+use nascent_ir::{CheckedGraph, GraphError, OriginsError};
+use nascent_verifier::chain::{Chain, OriginReport, VersionReport};
+use nascent_verifier::codec::FormatError;
+use nascent_verifier::text::Quoted;
+use nascent_verifier::{Digest32, ModelSpec};
+use std::path::PathBuf;
+
+/// Bytes of an element of a model that is being lowered: the largest tensors are a quarter of all, and
+/// have 8 bytes.
+const ELEMENT: u64 = 32;
+/// Most elements of one tensor, whatever the memory.
+const MOST_ELEMENTS: u64 = 1 << 28;
+
+/// Most elements of one tensor of a model's file.
+pub fn max_elements(setting: &Setting<'_>) -> u64 {
+    (setting.memory / ELEMENT).min(MOST_ELEMENTS)
+}
+
+/// What is known of a version's integer graph.
+#[derive(Debug, Clone)]
+pub enum Structure {
+    /// It is the model that was given, in fixed point.
+    Shown {
+        /// The graph, lowered again.
+        lowering: Box<Lowering>,
+        /// The profile, in a line.
+        profile: String,
+    },
+    /// That was not shown, for this reason.
+    Open(String),
+    /// That was not asked: its plan is not the one that the model was given for.
+    OtherPlan,
+}
+
+impl Structure {
+    fn shown(lowering: Lowering, profile: &Profile) -> Self {
+        Self::Shown {
+            lowering: Box::new(lowering),
+            profile: profile.to_string(),
+        }
+    }
+
+    /// Whether the graph is the model's.
+    pub fn is_shown(&self) -> bool {
+        matches!(self, Self::Shown { .. })
+    }
+
+    /// What the model was lowered to.
+    pub fn lowering(&self) -> Option<&Lowering> {
+        match self {
+            Self::Shown { lowering, .. } => Some(lowering),
+            Self::Open(_) | Self::OtherPlan => None,
+        }
+    }
+
+    /// Numbers of parameters that are no weights: they follow from model and profile, and only a
+    /// relayout holds the committed ones to that.
+    pub fn other_numbers(&self) -> u64 {
+        let Some(lowering) = self.lowering() else {
+            return 0;
+        };
+        let others = lowering.graph.params();
+        let others = others.filter(|id| !lowering.stored.contains_key(id));
+        others
+            .map(|id| lowering.graph.tensor(id).elements() as u64)
+            .sum()
+    }
+}
+
+/// Why an integer graph is not a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StructureError {
+    /// The profile is another architecture's.
+    #[error(
+        "the profile is of the architecture {}, the proof of {}",
+        hex::encode(profile),
+        hex::encode(proof)
+    )]
+    Profile {
+        /// The profile's.
+        profile: Digest32,
+        /// The proof's.
+        proof: Digest32,
+    },
+    /// The model does not lower to it.
+    #[error("lowering {} again", model.display())]
+    Lower {
+        /// The model's file.
+        model: PathBuf,
+        /// Why not.
+        source: InferError,
+    },
+    /// A version of a chain whose graph, or whose weights' places, are not the model's.
+    #[error("weights {}", Quoted(name))]
+    Version {
+        /// Its name.
+        name: String,
+        /// Why not.
+        source: Box<StructureError>,
+    },
+    /// Another list of origins than the model's.
+    #[error("its relayout is by another list of origins than the model's")]
+    Origins,
+    /// Weights of one of the plans without a proof.
+    #[error("a relayout to one of its plans is missing")]
+    MissingRelayout,
+    /// A relayout without weights.
+    #[error("it has a relayout to a plan that the model takes no weights from")]
+    ExtraRelayout,
+    /// A graph without a canonical form.
+    #[error(transparent)]
+    Graph(#[from] FormatError<GraphError>),
+    /// A list of origins without a canonical form.
+    #[error(transparent)]
+    List(#[from] FormatError<OriginsError>),
+}
+
+impl Failure for StructureError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Graph(_) | Self::List(_) => Kind::Internal,
+            _ => Kind::Refused,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Lower { .. } => Some(
+                "the integer graph is not this model in fixed point: ask for the model's file, or \
+                 do not trust the graph"
+                    .to_owned(),
+            ),
+            Self::Version { source, .. } => source.help(),
+            _ => None,
+        }
+    }
+}
+
+/// A model's file.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// Where it is: its external data lie beside it.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl ModelFile {
+    /// Lowers it with a profile.
+    ///
+    /// # Errors
+    /// The integer graph that the profile names is not this model.
+    pub fn lower(
+        &self,
+        setting: &Setting<'_>,
+        profile: &Profile,
+        planned: Option<Planned<'_>>,
+    ) -> Result<Lowering, StructureError> {
+        let model = Model {
+            bytes: &self.bytes,
+            folder: self.path.parent(),
+        };
+        let lowered = lower_within(&model, profile, planned, max_elements(setting));
+        lowered.map_err(|source| StructureError::Lower {
+            model: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// An architecture by itself: its graph is the model's, or an error says why not.
+///
+/// # Errors
+/// The profile is another's, or the model lowers to something else.
+pub fn of_architecture(
+    setting: &Setting<'_>,
+    model: &ModelFile,
+    architecture: &Digest32,
+    profile: &Profile,
+    planned: Option<Planned<'_>>,
+) -> Result<(Structure, CheckedGraph), StructureError> {
+    if profile.architecture != *architecture {
+        return Err(StructureError::Profile {
+            profile: profile.architecture,
+            proof: *architecture,
+        });
+    }
+    let lowering = model.lower(setting, profile, planned)?;
+    let graph = lowering.graph.clone();
+    Ok((Structure::shown(lowering, profile), graph))
+}
+
+/// The versions of a chain, in order. The model is that of the last plan.
+///
+/// # Errors
+/// A version whose weights that plan derives, and whose integer graph or origins are not the model's.
+pub fn of_chain(
+    setting: &Setting<'_>,
+    model: Option<&ModelFile>,
+    chain: &Chain,
+    material: &Material,
+    versions: &[VersionReport],
+    plans: &[Earlier<'_>],
+) -> Result<Vec<Structure>, StructureError> {
+    let each = versions.iter().map(|version| {
+        let known = of_version(setting, model, chain, material, version, plans);
+        known.map_err(|source| StructureError::Version {
+            name: version.name.clone(),
+            source: Box::new(source),
+        })
+    });
+    each.collect()
+}
+
+fn of_version(
+    setting: &Setting<'_>,
+    model: Option<&ModelFile>,
+    chain: &Chain,
+    material: &Material,
+    version: &VersionReport,
+    plans: &[Earlier<'_>],
+) -> Result<Structure, StructureError> {
+    let Some(model) = model else {
+        let why = "give the model's file: --model";
+        return Ok(Structure::Open(why.to_owned()));
+    };
+    let Some(profile) = material.profiles.get(&version.architecture) else {
+        let why =
+            "the chain has no profile of it: ask for one made with the folder of `nascent compile`";
+        return Ok(Structure::Open(why.to_owned()));
+    };
+    let spec = |position: usize| -> Option<&ModelSpec> {
+        let of = chain.initializations.get(position);
+        of.map(|of| &of.bundle.plan.model)
+    };
+    let OriginReport::Initial(relayouts) = &version.origin else {
+        return Ok(declared(setting, model, profile, plans));
+    };
+    let own = relayouts.iter().map(|of| of.initialization).max();
+    let (own, last) = (
+        own.unwrap_or(0),
+        chain.initializations.len().saturating_sub(1),
+    );
+    if own != last {
+        return Ok(Structure::OtherPlan);
+    }
+    let Some(own) = spec(own) else {
+        return Ok(Structure::Open("its plan is not there".to_owned()));
+    };
+    let planned = Planned {
+        spec: own,
+        earlier: plans.get(..last).unwrap_or(&[]),
+    };
+    let lowering = model.lower(setting, profile, Some(planned))?;
+    for origins in &lowering.origins {
+        let digest = origins.digest()?;
+        let of_model = |position: usize| spec(position).and_then(|spec| spec.digest().ok());
+        let mut own = relayouts.iter();
+        match own.find(|of| of_model(of.initialization) == Some(origins.model)) {
+            Some(of) if of.origins == digest => {}
+            Some(_) => return Err(StructureError::Origins),
+            None if origins.params.is_empty() => {}
+            None => return Err(StructureError::MissingRelayout),
+        }
+    }
+    if relayouts.len() > lowering.origins.len() {
+        return Err(StructureError::ExtraRelayout);
+    }
+    Ok(Structure::shown(lowering, profile))
+}
+
+/// A version whose weights are declared: its graph may be the model's all the same. One that was
+/// compiled for a plan is lowered by that plan's rules: those of the last, which the model is given for.
+fn declared(
+    setting: &Setting<'_>,
+    model: &ModelFile,
+    profile: &Profile,
+    plans: &[Earlier<'_>],
+) -> Structure {
+    let last = plans.split_last();
+    let last = last.filter(|(of, _)| of.model.digest().ok() == profile.model);
+    let planned = last.map(|(of, earlier)| Planned {
+        spec: of.model,
+        earlier,
+    });
+    if profile.model.is_some() && planned.is_none() {
+        return Structure::OtherPlan;
+    }
+    match model.lower(setting, profile, planned) {
+        Ok(lowering) => Structure::shown(lowering, profile),
+        Err(error) => Structure::Open(messages(&error).join(": ")),
+    }
+}

@@ -1,0 +1,307 @@
+//! Plans: what was fixed before the beacon's value, and what a model's file and rules give.
+
+use crate::error::{Failure, Kind};
+use crate::fills::{self, FillReport};
+use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Rules};
+use nascent_verifier::codec::FormatError;
+use nascent_verifier::spec::FillCounts;
+use nascent_verifier::{Digest32, Distribution, ModelSpec, Plan, Precision, SpecError};
+use serde::Serialize;
+use std::path::Path;
+
+/// Why there is no plan, or why one is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The model's file, or the rules.
+    #[error("model {}", path.display())]
+    Model {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: CompileError,
+    },
+    /// A plan's model has no canonical form.
+    #[error(transparent)]
+    Spec(#[from] FormatError<SpecError>),
+    /// A plan is none.
+    #[error(transparent)]
+    Plan(#[from] FormatError<nascent_verifier::PlanError>),
+    /// An earlier plan that nothing is inherited from.
+    #[error(
+        "the earlier plan {} is none that the plan inherits weights from",
+        hex::encode(plan)
+    )]
+    ForeignEarlier {
+        /// Its digest.
+        plan: Digest32,
+    },
+}
+
+impl Failure for PlanError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Model { source, .. } => compile_kind(source),
+            Self::Spec(_) | Self::Plan(_) => Kind::Input,
+            Self::ForeignEarlier { .. } => Kind::Refused,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        let Self::Model { source, .. } = self else {
+            return None;
+        };
+        // Most errors say it themselves.
+        let help = match source {
+            CompileError::Protobuf { .. } | CompileError::Missing { .. } => {
+                "a model is an ONNX file, or a TOML description whose name ends in .toml"
+            }
+            CompileError::Io { .. } => "see that the file is there, and that you can read it",
+            _ => return None,
+        };
+        Some(help.to_owned())
+    }
+}
+
+/// Errors of the compiler: the file system's, or the file's.
+pub fn compile_kind(error: &CompileError) -> Kind {
+    match error {
+        CompileError::Io { .. } => Kind::Environment,
+        CompileError::Source { .. } => Kind::Internal,
+        _ => Kind::Input,
+    }
+}
+
+/// What a model's file and rules give; `redraw` has patterns of weights that are not inherited from
+/// `earlier` plans. Without a name the model has its description's, or its file's.
+///
+/// # Errors
+/// The file is no model, or the rules do not fit it.
+pub fn model(
+    path: &Path,
+    name: Option<&str>,
+    rules: &Rules,
+    earlier: &[Earlier<'_>],
+    redraw: &[String],
+) -> Result<Model, PlanError> {
+    let limits = Limits::default();
+    let compile = || {
+        let architecture = Architecture::open(path, &limits)?;
+        let name = match (name, &architecture) {
+            (Some(name), _) => name.to_owned(),
+            (None, Architecture::Description(description)) => description.name.clone(),
+            (None, Architecture::Onnx(_)) => stem(path),
+        };
+        architecture.compile_after(&name, rules, &limits, earlier, redraw)
+    };
+    compile().map_err(|source| PlanError::Model {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(
+        || "model".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
+}
+
+/// Plans as the compiler takes them.
+///
+/// # Errors
+/// A plan without a canonical form.
+pub fn earlier<'a>(
+    plans: impl IntoIterator<Item = &'a Plan>,
+) -> Result<Vec<Earlier<'a>>, PlanError> {
+    let earlier = plans.into_iter().map(|plan| {
+        Ok(Earlier {
+            plan: plan.digest()?,
+            model: &plan.model,
+        })
+    });
+    earlier.collect()
+}
+
+/// Earlier plans are those that a plan inherits from.
+///
+/// # Errors
+/// One is not.
+pub fn check_earlier(earlier: &[Plan], plan: Option<&Plan>) -> Result<(), PlanError> {
+    let from = plan.map(|plan| plan.model.inherits_from());
+    for of in earlier {
+        let plan = of.digest()?;
+        if !from.as_ref().is_some_and(|from| from.contains(&plan)) {
+            return Err(PlanError::ForeignEarlier { plan });
+        }
+    }
+    Ok(())
+}
+
+/// A distribution in words.
+pub fn distribution_words(distribution: Distribution, precision: Precision) -> String {
+    let name = match distribution {
+        Distribution::Normal => "normal".to_owned(),
+        Distribution::Uniform => "uniform".to_owned(),
+        Distribution::TruncatedNormal { lo, hi } => {
+            let unit = f64::from(1_u32 << precision.fraction_bits.min(31));
+            format!(
+                "normal cut to [{}, {}]",
+                f64::from(lo) / unit,
+                f64::from(hi) / unit
+            )
+        }
+    };
+    format!(
+        "{name}, {}-bit limbs, {} fraction bits",
+        precision.limb_bits, precision.fraction_bits
+    )
+}
+
+/// A distribution, for machines.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct DistributionReport {
+    /// Which.
+    pub kind: &'static str,
+    /// Bounds of a truncated normal, in units of the last fraction bit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lo: Option<i32>,
+    /// The upper one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hi: Option<i32>,
+    /// Bits of a limb.
+    pub limb_bits: u8,
+    /// Fraction bits of a deviate.
+    pub fraction_bits: u8,
+}
+
+impl DistributionReport {
+    /// Of a stream.
+    pub fn new(distribution: Distribution, precision: Precision) -> Self {
+        let (kind, lo, hi) = match distribution {
+            Distribution::Normal => ("normal", None, None),
+            Distribution::Uniform => ("uniform", None, None),
+            Distribution::TruncatedNormal { lo, hi } => ("truncated-normal", Some(lo), Some(hi)),
+        };
+        Self {
+            kind,
+            lo,
+            hi,
+            limb_bits: precision.limb_bits,
+            fraction_bits: precision.fraction_bits,
+        }
+    }
+}
+
+/// A model as a plan has it, for machines.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelReport {
+    /// Its name.
+    pub name: String,
+    /// Digest, in hexadecimal; so are the others.
+    pub digest: String,
+    /// Digest of the computation graph.
+    pub graph_digest: String,
+    /// Digest of the rules.
+    pub rules_digest: String,
+    /// Number of tensors.
+    pub tensors: usize,
+    /// Weights that the seed gives.
+    pub sampled_weights: u64,
+    /// Weights that the rules set to constants.
+    pub constant_weights: u64,
+    /// Weights of earlier plans.
+    pub inherited_weights: u64,
+    /// How all values come about.
+    pub values: FillCounts,
+    /// The same by tensors that are alike.
+    pub fills: Vec<FillReport>,
+    /// Digests of the earlier plans.
+    pub inherits_from: Vec<String>,
+    /// Streams of deviates.
+    pub streams: Vec<PlannedStream>,
+}
+
+/// A stream of deviates, for machines.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedStream {
+    /// What is drawn.
+    pub distribution: DistributionReport,
+    /// How many rows.
+    pub rows: u64,
+}
+
+impl ModelReport {
+    /// Of a model.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub fn new(spec: &ModelSpec) -> Result<Self, PlanError> {
+        let stream = |stream: &nascent_verifier::StreamSpec| PlannedStream {
+            distribution: DistributionReport::new(stream.distribution, stream.precision),
+            rows: stream.rows,
+        };
+        Ok(Self {
+            name: spec.name.clone(),
+            digest: hex::encode(spec.digest()?),
+            graph_digest: hex::encode(spec.graph_digest),
+            rules_digest: hex::encode(spec.rules_digest),
+            tensors: spec.tensors.len(),
+            sampled_weights: spec.sampled_elements(),
+            constant_weights: spec.constant_elements(),
+            inherited_weights: spec.inherited_elements(),
+            values: spec.fill_counts(),
+            fills: fills::report(spec),
+            inherits_from: spec.inherits_from().iter().map(hex::encode).collect(),
+            streams: spec.streams.iter().map(stream).collect(),
+        })
+    }
+}
+
+/// A plan, for machines.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanReport {
+    /// Digest, in hexadecimal.
+    pub digest: String,
+    /// Which values the beacon has, in words.
+    pub beacon: String,
+    /// Its sources.
+    pub sources: Vec<String>,
+    /// When it was made, by its own word, in seconds since 1970.
+    pub created: u64,
+    /// Hidden or public.
+    pub seed: &'static str,
+    /// The publisher's key, of a hidden seed.
+    pub publisher_key: Option<String>,
+    /// Whether proofs give a digest of the weights.
+    pub weight_digest: bool,
+    /// The model.
+    pub model: ModelReport,
+}
+
+impl PlanReport {
+    /// Of a plan.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub fn new(plan: &Plan) -> Result<Self, PlanError> {
+        Ok(Self {
+            digest: hex::encode(plan.digest()?),
+            beacon: plan.beacon.to_string(),
+            sources: plan
+                .beacon
+                .sources()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            created: plan.created,
+            seed: match plan.publisher_key {
+                Some(_) => "hidden",
+                None => "public",
+            },
+            publisher_key: plan.publisher_key.map(hex::encode),
+            weight_digest: plan.weight_digest,
+            model: ModelReport::new(&plan.model)?,
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! What work needs beside its inputs: a folder to keep things in, limits, somebody who is told.
+
+use nascent_circuits::inference::plan::Budget;
+use nascent_params::{Progress, Step};
+use nascent_verifier::Workers;
+use rayon::prelude::*;
+use std::path::PathBuf;
+
+/// Is told how work goes on.
+pub trait Observer: Sync {
+    /// `done` of `total` are finished of a step, which has a name for people.
+    fn progress(&self, step: &str, done: u64, total: u64) {
+        let _ = (step, done, total);
+    }
+
+    /// Something that is worth a word, and no reason to stop.
+    fn warn(&self, words: &str) {
+        let _ = words;
+    }
+}
+
+/// Nobody is told.
+impl Observer for () {}
+
+/// Where things are kept, and what strangers' files may take.
+#[derive(Clone)]
+pub struct Setting<'a> {
+    /// Folder for SRS, keys and unfinished work.
+    pub cache: PathBuf,
+    /// Most bytes of memory for laying out a circuit that a file asks for.
+    pub memory: u64,
+    /// Is told how work goes on.
+    pub observer: &'a dyn Observer,
+}
+
+impl Setting<'_> {
+    /// Memory for layouts.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget(self.memory)
+    }
+}
+
+impl std::fmt::Debug for Setting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setting")
+            .field("cache", &self.cache)
+            .field("memory", &self.memory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells an observer of the work on an SRS.
+pub(crate) struct SrsProgress<'a>(pub &'a dyn Observer);
+
+impl Progress for SrsProgress<'_> {
+    fn report(&self, step: Step, done: u64, total: u64) {
+        self.0.progress(srs_step(step), done, total);
+    }
+}
+
+/// A step of the work on an SRS, in words.
+pub fn srs_step(step: Step) -> &'static str {
+    match step {
+        Step::HashFile => "SRS: hashing the file",
+        Step::ReadPowers => "SRS: reading powers",
+        Step::ReadLagrange => "SRS: reading Lagrange basis",
+        Step::GeneratePowers => "SRS: powers",
+        Step::GenerateLagrange => "SRS: Lagrange basis",
+        Step::TransformLagrange => "SRS: computing Lagrange basis",
+        Step::CheckPoints => "SRS: checking points",
+        Step::CheckPowers => "SRS: checking powers",
+        Step::CheckLagrange => "SRS: checking Lagrange basis",
+        Step::ReadCache => "SRS: reading",
+        Step::WriteCache => "SRS: writing",
+        _ => "SRS",
+    }
+}
+
+/// The verifier's workers: all threads of the current pool.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool;
+
+impl Workers for Pool {
+    fn width(&self) -> usize {
+        rayon::current_num_threads()
+    }
+
+    fn map<R: Send>(&self, count: usize, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        (0..count).into_par_iter().map(&work).collect()
+    }
+}

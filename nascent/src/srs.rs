@@ -1,0 +1,208 @@
+//! Structured reference strings: found, loaded, made smaller.
+
+use crate::error::{Failure, Kind};
+use crate::setting::{Setting, SrsProgress};
+use nascent_params::{ParamsError, Srs, SrsCache, development_identity};
+use nascent_verifier::Digest32;
+
+/// Why there is no SRS.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SrsError {
+    /// An SRS of a size could not be had.
+    #[error("SRS {} of size 2^{k}", hex::encode(identity))]
+    Load {
+        /// Its digest.
+        identity: Digest32,
+        /// Its size.
+        k: u32,
+        /// Why not.
+        source: ParamsError,
+    },
+    /// Another fault of a file, or of the cache.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The development SRS of this program is not one.
+    #[error(transparent)]
+    Development(#[from] nascent_verifier::SrsError),
+    /// Proofs under the development SRS, which the caller does not accept.
+    #[error("it was made under the development SRS, whose trapdoor is public: {consequence}")]
+    Forgeable {
+        /// What such a file is worth.
+        consequence: &'static str,
+    },
+    /// Proofs under another SRS, though the caller asks for the development SRS.
+    #[error("it says that it was not made under the development SRS")]
+    NotDevelopment,
+    /// None was named, and there is none.
+    #[error("no SRS: none was imported")]
+    None,
+    /// None was named, and there are several.
+    #[error("several SRS are imported")]
+    Several,
+    /// The one that proofs were made under is not there.
+    #[error("SRS {} is not at hand", hex::encode(identity))]
+    NotAtHand {
+        /// Its digest.
+        identity: Digest32,
+    },
+}
+
+impl Failure for SrsError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Load { source, .. } | Self::Params(source) => params_kind(source),
+            Self::Development(_) => Kind::Internal,
+            Self::Forgeable { .. } | Self::NotDevelopment => Kind::Refused,
+            Self::None | Self::Several => Kind::Usage,
+            Self::NotAtHand { .. } => Kind::Environment,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Load {
+                source: ParamsError::Io { .. },
+                k,
+                ..
+            } => format!("import it: nascent srs import FILE.ptau --k {k}"),
+            Self::Load { .. } => "remove the damaged file and import the SRS again".to_owned(),
+            Self::Params(_) | Self::Development(_) => return None,
+            Self::Forgeable { .. } => TRIAL.to_owned(),
+            Self::NotDevelopment => "leave --development-srs away, or give --srs".to_owned(),
+            Self::None => {
+                "import a ceremony's file: nascent srs import FILE.ptau --k K; or, to try \
+                           things out, --development-srs"
+                    .to_owned()
+            }
+            Self::Several => "choose one with --srs DIGEST; nascent srs info lists them".to_owned(),
+            Self::NotAtHand { .. } => {
+                "give the publisher's SRS file with --srs FILE, or import the \
+                                       ceremony: nascent srs import"
+                    .to_owned()
+            }
+        })
+    }
+}
+
+/// What proofs under the development SRS are worth.
+pub const FORGEABLE: &str = "anyone can forge such proofs";
+/// Help for who meets the development SRS.
+pub const TRIAL: &str = "if it is only a trial, add --development-srs";
+
+/// Refuses a file made under the development SRS unless that is accepted; `consequence` is what the
+/// file is then worth.
+///
+/// # Errors
+/// It is, and that is not accepted.
+pub fn check_development(
+    identity: &Digest32,
+    accepted: bool,
+    consequence: &'static str,
+) -> Result<(), SrsError> {
+    if is_development(identity) && !accepted {
+        return Err(SrsError::Forgeable { consequence });
+    }
+    Ok(())
+}
+
+/// The digest of an SRS, with a word about it.
+pub fn words(digest: &Digest32) -> String {
+    let word = if is_development(digest) {
+        " (DEVELOPMENT: proofs are forgeable)"
+    } else {
+        ""
+    };
+    format!("{}{word}", hex::encode(digest))
+}
+
+/// Errors of the reference string: the file's, or the machine's.
+pub fn params_kind(error: &ParamsError) -> Kind {
+    match error {
+        ParamsError::Format { .. }
+        | ParamsError::Check { .. }
+        | ParamsError::NotPrepared { .. } => Kind::Input,
+        ParamsError::SizeOutOfRange { .. } => Kind::Usage,
+        _ => Kind::Environment,
+    }
+}
+
+/// The part of the cache that holds SRS.
+pub fn cache(setting: &Setting<'_>) -> SrsCache {
+    SrsCache::new(setting.cache.join("srs"))
+}
+
+/// The only SRS that was imported. The development SRS is never a default.
+///
+/// # Errors
+/// None, or several.
+pub fn imported(setting: &Setting<'_>) -> Result<Digest32, SrsError> {
+    let entries = cache(setting).entries()?;
+    let mut imported: Vec<_> = entries.into_iter().map(|entry| entry.identity).collect();
+    imported.retain(|identity| !is_development(identity));
+    imported.dedup();
+    match imported.as_slice() {
+        [identity] => Ok(*identity),
+        [] => Err(SrsError::None),
+        _ => Err(SrsError::Several),
+    }
+}
+
+/// The SRS of a digest and a size: from the cache, derived from a larger one, or, for the
+/// development one, generated.
+///
+/// # Errors
+/// It is not there, or its file is damaged.
+pub fn load(setting: &Setting<'_>, identity: &Digest32, k: u32) -> Result<Srs, SrsError> {
+    let cache = cache(setting);
+    let progress = SrsProgress(setting.observer);
+    if is_development(identity) {
+        return Ok(cache.load_or_create_development(k, &progress)?);
+    }
+    let loaded = cache.load_or_derive(identity, k, &progress);
+    loaded.map_err(|source| SrsError::Load {
+        identity: *identity,
+        k,
+        source,
+    })
+}
+
+/// What a verifier needs of a kept SRS, read from the smallest size there is.
+///
+/// # Errors
+/// It is not there, or its file is damaged.
+pub fn of_verifier(
+    setting: &Setting<'_>,
+    identity: &Digest32,
+) -> Result<nascent_verifier::Srs, SrsError> {
+    if is_development(identity) {
+        return Ok(nascent_verifier::Srs::development()?);
+    }
+    let cache = cache(setting);
+    let entries = cache.entries()?;
+    let own = entries.iter().filter(|entry| entry.identity == *identity);
+    let k = own.map(|entry| entry.k).min();
+    let identity = *identity;
+    let k = k.ok_or(SrsError::NotAtHand { identity })?;
+    let srs = cache.load(&identity, k, &SrsProgress(setting.observer))?;
+    Ok(*srs.verifier_srs())
+}
+
+/// What a verifier needs of the SRS that proofs name: the one given, else a kept one.
+///
+/// # Errors
+/// It is the development SRS, which is not accepted; or it is not there.
+pub fn of_proofs(
+    setting: &Setting<'_>,
+    identity: &Digest32,
+    given: Option<nascent_verifier::Srs>,
+    accept_development: bool,
+) -> Result<nascent_verifier::Srs, SrsError> {
+    check_development(identity, accept_development, FORGEABLE)?;
+    given.map_or_else(|| of_verifier(setting, identity), Ok)
+}
+
+/// Whether this is the digest of the development SRS.
+pub fn is_development(digest: &Digest32) -> bool {
+    digest == development_identity()
+}
