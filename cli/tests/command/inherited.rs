@@ -203,6 +203,59 @@ fn only_what_is_new_is_proved_again() {
     run(folder, &alone, &[]).failure(1, "refused");
 }
 
+/// A version that was compiled for an earlier plan is lowered by that plan's rules, which may fill the
+/// model's numbers otherwise: it is not the model that a verifier gives for the last.
+#[test]
+fn a_declared_version_of_an_earlier_plan_is_not_the_model_that_was_given() {
+    let folder = world();
+    // Another architecture than the last plan's, with an answer.
+    let plan = [
+        "--plan",
+        "plan1",
+        "--activation-bits",
+        "7",
+        "--out",
+        "older",
+    ];
+    compile(folder, "1.onnx", &plan).exits(0);
+    let development = "--development-srs";
+    let commit = ["commit", "older", "--out", "older.c", "--opening", "o"];
+    run(folder, &commit, &[development]).exits(0);
+    let samples = example("lenet5-average.samples.npz");
+    let prove = [
+        "prove",
+        "inference",
+        "older",
+        "--input",
+        &samples,
+        "--out",
+        "a",
+    ];
+    let link = ["--commitment", "older.c", "--opening", "o", development];
+    run(folder, &prove, &link).exits(0);
+    let declared = ["--trained", "older:second:as it was", "--out", "declared"];
+    let files = [&FILES[..], &["older", "older.c", "a"]].concat();
+    run(folder, &[&["chain"][..], &files].concat(), &declared).exits(0);
+    let model = example("lenet5-average.onnx");
+    let verify = ["verify", "declared", development, "--rederive-key"];
+    let given = [
+        "--model",
+        &model,
+        "--rules",
+        "rules.toml",
+        "--plan",
+        "plan2",
+    ];
+    let given = [&given[..], &["--accept-declared", "--beacon-value", LATER]].concat();
+    let verified = run(folder, &verify, &given).exits(6).json();
+    let open = verified["not_shown"].to_string();
+    assert!(open.contains("compiled for another plan"), "{open}");
+    let mut steps = verified["steps"].as_array().expect("a list").iter();
+    let step = steps.find(|step| step["step"] == "model 'older'");
+    let shown = step.expect("a step")["shows"].to_string();
+    assert!(!shown.contains("the integer graph is"), "{shown}");
+}
+
 /// Names and bytes of the tensors, by name.
 fn safetensors(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let length = u64::from_le_bytes(bytes[..8].try_into().expect("eight")) as usize;
