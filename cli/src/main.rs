@@ -1,18 +1,23 @@
 //! The `nascent` command: a thin layer over the crates, one file for each subcommand.
 
+mod arguments;
 mod beside;
 mod calibration;
 mod commands;
+mod commitments;
 mod failure;
 mod files;
 mod folder;
 mod interrupt;
 mod machine;
 mod output;
+mod parts;
 mod passphrase;
 mod paths;
+mod quantize;
 mod results;
 mod secret;
+mod subject;
 mod tell;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -2,11 +2,11 @@
 
 use crate::commitment::{CommitmentError, Published};
 use crate::error::{Failure, Kind};
+use crate::given::{Given, GivenError};
 use crate::keys::{KeyOrigin, KeysError};
 use crate::model::{self, ModelError, ModelFile, Structure, StructureError, hidden_of};
 use crate::plan::{self, PlanError};
 use crate::setting::{Pool, Setting};
-use crate::verdict::{Given, GivenError};
 use crate::words::count;
 use nascent_compiler::infer::{Planned, Profile};
 use nascent_ir::{CheckedGraph, GraphError};

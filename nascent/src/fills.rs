@@ -3,7 +3,6 @@
 //! What proofs show is about sampled values. A reader has to see the others beside them: how many
 //! the publisher chose, in which tensors, and what the samples' distributions are.
 
-use crate::plan::DistributionReport;
 use crate::words::count;
 use nascent_verifier::spec::{FillCounts, FillGroup, FillKind};
 use nascent_verifier::text::Quoted;
@@ -211,6 +210,61 @@ impl FillReport {
             first: group.first.clone(),
             words: words(&group.kind),
             details,
+        }
+    }
+}
+
+/// A distribution in words.
+pub fn distribution_words(distribution: Distribution, precision: Precision) -> String {
+    let name = match distribution {
+        Distribution::Normal => "normal".to_owned(),
+        Distribution::Uniform => "uniform".to_owned(),
+        Distribution::TruncatedNormal { lo, hi } => {
+            let unit = f64::from(1_u32 << precision.fraction_bits.min(31));
+            format!(
+                "normal cut to [{}, {}]",
+                f64::from(lo) / unit,
+                f64::from(hi) / unit
+            )
+        }
+    };
+    format!(
+        "{name}, {}-bit limbs, {} fraction bits",
+        precision.limb_bits, precision.fraction_bits
+    )
+}
+
+/// A distribution, for machines.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct DistributionReport {
+    /// Which.
+    pub kind: &'static str,
+    /// Bounds of a truncated normal, in units of the last fraction bit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lo: Option<i32>,
+    /// The upper one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hi: Option<i32>,
+    /// Bits of a limb.
+    pub limb_bits: u8,
+    /// Fraction bits of a deviate.
+    pub fraction_bits: u8,
+}
+
+impl DistributionReport {
+    /// Of a stream.
+    pub fn new(distribution: Distribution, precision: Precision) -> Self {
+        let (kind, lo, hi) = match distribution {
+            Distribution::Normal => ("normal", None, None),
+            Distribution::Uniform => ("uniform", None, None),
+            Distribution::TruncatedNormal { lo, hi } => ("truncated-normal", Some(lo), Some(hi)),
+        };
+        Self {
+            kind,
+            lo,
+            hi,
+            limb_bits: precision.limb_bits,
+            fraction_bits: precision.fraction_bits,
         }
     }
 }

@@ -3,11 +3,11 @@
 use crate::commitment::{CommitmentError, Published};
 use crate::error::{Failure, Kind};
 use crate::evidence::{self, Checked, EvidenceError, ValueReport};
-use crate::fills::{self, FillReport};
+use crate::fills::{self, DistributionReport, FillReport};
+use crate::given::{Compared, Given, GivenError, open_beacon};
 use crate::keys::{self, KeyOrigin, KeysError};
-use crate::plan::{self, DistributionReport, PlanError};
+use crate::plan::{self, PlanError};
 use crate::setting::{Pool, Setting};
-use crate::verdict::{Compared, Given, GivenError, open_beacon};
 use nascent_verifier::link::CommittedTo;
 use nascent_verifier::spec::FillCounts;
 use nascent_verifier::{

@@ -3,8 +3,8 @@
 //!
 //! One module for each thing that there is to do, in the order of the story: a [`plan`], the
 //! [`evidence`] of its beacon's value, an [`initialization`], a [`model`] as integers, a published
-//! [`commitment`], an [`answer`], a [`relayout`], and the [`chain`] that holds them together with the
-//! [`verdict`] on it. [`srs`] and [`keys`] are what all of them need.
+//! [`commitment`], an [`answer`], a [`relayout`], and the [`chain`] that holds them together.
+//! [`given`] is what a verifier holds files against. [`srs`] and [`keys`] are what all of them need.
 //!
 //! Each call takes typed values and a [`Setting`], and gives a typed verdict; its `report()` is what the
 //! command prints with `--json`. Errors say of which [`Kind`] they are and what to do next
@@ -14,7 +14,7 @@
 //! # Verifying an initialization
 //!
 //! ```
-//! use nascent::verdict::Given;
+//! use nascent::given::Given;
 //! use nascent::{Setting, initialization, srs};
 //! use nascent_verifier::{Format, InitBundle, VerifyingKey};
 //!
@@ -43,6 +43,7 @@ pub mod commitment;
 pub mod error;
 pub mod evidence;
 pub mod fills;
+pub mod given;
 pub mod initialization;
 pub mod keys;
 pub mod model;
@@ -50,7 +51,6 @@ pub mod plan;
 pub mod relayout;
 pub mod setting;
 pub mod srs;
-pub mod verdict;
 pub mod words;
 
 pub use error::{Failure, Kind};

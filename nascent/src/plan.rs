@@ -1,11 +1,11 @@
 //! Plans: what was fixed before the beacon's value, and what a model's file and rules give.
 
 use crate::error::{Failure, Kind};
-use crate::fills::{self, FillReport};
+use crate::fills::{self, DistributionReport, FillReport};
 use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Rules};
 use nascent_verifier::codec::FormatError;
 use nascent_verifier::spec::FillCounts;
-use nascent_verifier::{Digest32, Distribution, ModelSpec, Plan, Precision, SpecError};
+use nascent_verifier::{Digest32, ModelSpec, Plan, SpecError};
 use serde::Serialize;
 use std::path::Path;
 
@@ -136,61 +136,6 @@ pub fn check_earlier(earlier: &[Plan], plan: Option<&Plan>) -> Result<(), PlanEr
         }
     }
     Ok(())
-}
-
-/// A distribution in words.
-pub fn distribution_words(distribution: Distribution, precision: Precision) -> String {
-    let name = match distribution {
-        Distribution::Normal => "normal".to_owned(),
-        Distribution::Uniform => "uniform".to_owned(),
-        Distribution::TruncatedNormal { lo, hi } => {
-            let unit = f64::from(1_u32 << precision.fraction_bits.min(31));
-            format!(
-                "normal cut to [{}, {}]",
-                f64::from(lo) / unit,
-                f64::from(hi) / unit
-            )
-        }
-    };
-    format!(
-        "{name}, {}-bit limbs, {} fraction bits",
-        precision.limb_bits, precision.fraction_bits
-    )
-}
-
-/// A distribution, for machines.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct DistributionReport {
-    /// Which.
-    pub kind: &'static str,
-    /// Bounds of a truncated normal, in units of the last fraction bit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lo: Option<i32>,
-    /// The upper one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hi: Option<i32>,
-    /// Bits of a limb.
-    pub limb_bits: u8,
-    /// Fraction bits of a deviate.
-    pub fraction_bits: u8,
-}
-
-impl DistributionReport {
-    /// Of a stream.
-    pub fn new(distribution: Distribution, precision: Precision) -> Self {
-        let (kind, lo, hi) = match distribution {
-            Distribution::Normal => ("normal", None, None),
-            Distribution::Uniform => ("uniform", None, None),
-            Distribution::TruncatedNormal { lo, hi } => ("truncated-normal", Some(lo), Some(hi)),
-        };
-        Self {
-            kind,
-            lo,
-            hi,
-            limb_bits: precision.limb_bits,
-            fraction_bits: precision.fraction_bits,
-        }
-    }
 }
 
 /// A model as a plan has it, for machines.

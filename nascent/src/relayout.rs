@@ -2,11 +2,11 @@
 
 use crate::commitment::{CommitmentError, Published, TilesOf};
 use crate::error::{Failure, Kind};
+use crate::given::{Given, GivenError};
 use crate::keys::{self, KeyOrigin, KeysError};
 use crate::model::{self, ModelError};
 use crate::setting::Setting;
 use crate::srs;
-use crate::verdict::{Given, GivenError};
 use crate::words::count;
 use nascent_circuits::inference::Hidden;
 use nascent_circuits::relayout::{CheckError, Layout, PlanError, plan_within};

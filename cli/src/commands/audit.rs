@@ -1,7 +1,6 @@
 //! `nascent audit`: derive again, compare with given weights, bit by bit.
 
-use super::common::{self, BeaconArgs, PreviousWeights};
-use super::init;
+use crate::arguments::{self, BeaconArgs, PreviousWeights};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
@@ -34,11 +33,11 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
-    let common::PlanSource {
+    let arguments::PlanSource {
         plan,
         beacon: bundled,
         weight_digest: claimed,
-    } = common::read_plan(&args.plan)?;
+    } = arguments::read_plan(&args.plan)?;
     let beacon = beacon(args.beacon.read(&plan)?, bundled)?;
     let checked = evidence::check(&beacon, &Known::default())?;
     let secret = args.secret.read()?;
@@ -50,7 +49,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
     }
     let started = Instant::now();
-    let deriver = (args.previous).give(init::deriver(&plan, &beacon, secret.as_ref())?)?;
+    let deriver = (args.previous).give(arguments::deriver(&plan, &beacon, secret.as_ref())?)?;
     let failed = |error| given_failure(&args.weights, error);
     let mut given =
         SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
@@ -179,7 +178,7 @@ fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
 
 fn given_failure(path: &Path, error: AuditError) -> Failure {
     let failure = match error {
-        AuditError::Derive(error) => return common::derive_failure(error),
+        AuditError::Derive(error) => return arguments::derive_failure(error),
         AuditError::Given(SafetensorsError::Io(error)) => {
             Failure::from_error(Kind::Environment, error)
         }

@@ -1,18 +1,18 @@
 //! `nascent init`: the weights that a plan and a beacon value give.
 
-use super::common::{self, BeaconArgs, PreviousWeights};
+use crate::arguments::{self, BeaconArgs, PreviousWeights};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::results::Results;
-use crate::secret::{Secret, SecretArgs};
+use crate::secret::SecretArgs;
 use nascent::plan::PlanReport;
 use nascent_compiler::{Limits, WeightSource, Written, read_onnx, write_onnx_to};
 use nascent_params::atomic::Access;
 use nascent_prover::derive::{Deriver, Metadata, write_safetensors_to};
-use nascent_verifier::{Beacon, Plan, weight_digest};
+use nascent_verifier::{Plan, weight_digest};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -70,7 +70,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let started = Instant::now();
     let deriver = args
         .previous
-        .give(deriver(&plan, &beacon, secret.as_ref())?)?;
+        .give(arguments::deriver(&plan, &beacon, secret.as_ref())?)?;
     let mut json = json!({ "plan": output::json(&PlanReport::new(&plan)?)?, "beacon_digest": hex::encode(beacon.digest()) });
     let digest = plan.weight_digest.then(|| digest(context, &deriver));
     json["weight_digest"] = digest.map(hex::encode).into();
@@ -118,16 +118,6 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     Ok(Outcome::ok(json))
 }
 
-/// A deriver for a plan.
-pub fn deriver<'a>(
-    plan: &'a Plan,
-    beacon: &Beacon,
-    secret: Option<&Secret>,
-) -> Result<Deriver<'a>> {
-    let secret = secret.map(Secret::scalar);
-    Deriver::from_plan(plan, beacon, secret).map_err(common::derive_failure)
-}
-
 /// The weight digest; prints it.
 fn digest(context: &Context, deriver: &Deriver<'_>) -> [u8; 32] {
     let digest = weight_digest(&deriver.weight_digests());
@@ -154,7 +144,7 @@ pub fn weights(
         bar.set(done, total);
         interrupt::checkpoint();
     })
-    .map_err(common::derive_failure)
+    .map_err(arguments::derive_failure)
 }
 
 /// Writes the ONNX model with its weights filled in.

@@ -1,15 +1,14 @@
 //! `nascent keys`: one set for each (k, distribution, precision) and SRS, whatever the model.
 
-use super::inspect::{key_json, key_lines};
+use crate::arguments::SrsArgs;
 use crate::beside::read_key;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome};
 use crate::paths::Paths;
+use crate::tell::{key_json, key_lines};
 use nascent::keys::{self, KeysError};
-use nascent::srs;
 use nascent_circuits::tile::TileParams;
-use nascent_params::development_identity;
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Distribution, Precision, VerifyingKey, VkData};
 use serde_json::json;
@@ -85,31 +84,6 @@ enum Kinds {
     Normal,
     Uniform,
     TruncatedNormal,
-}
-
-/// Which SRS.
-#[derive(Debug, clap::Args)]
-#[group(required = false, multiple = false)]
-pub struct SrsArgs {
-    /// Digest of an imported SRS [default: the imported one, if there is only one]
-    #[arg(long, value_name = "DIGEST", value_parser = files::digest)]
-    srs: Option<[u8; 32]>,
-    /// Use the development SRS: for trying things out, worth nothing as evidence
-    #[arg(long)]
-    development_srs: bool,
-}
-
-impl SrsArgs {
-    /// The digest. The development SRS is never a default.
-    pub fn identity(&self, context: &Context) -> Result<[u8; 32]> {
-        if self.development_srs {
-            return Ok(*development_identity());
-        }
-        if let Some(identity) = self.srs {
-            return Ok(identity);
-        }
-        Ok(srs::imported(&context.setting())?)
-    }
 }
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
@@ -205,7 +179,7 @@ fn list(context: &Context) -> Result<Outcome> {
             "{}  k {:>2}  {}",
             hex::encode(entry.digest),
             tile.k,
-            nascent::plan::distribution_words(tile.distribution, tile.precision)
+            nascent::fills::distribution_words(tile.distribution, tile.precision)
                 + if entry.weight_digest {
                     ", weight digest"
                 } else {
@@ -215,7 +189,7 @@ fn list(context: &Context) -> Result<Outcome> {
         list.push(json!({
             "key": hex::encode(entry.digest),
             "k": tile.k,
-            "distribution": nascent::plan::DistributionReport::new(tile.distribution, tile.precision),
+            "distribution": nascent::fills::DistributionReport::new(tile.distribution, tile.precision),
             "weight_digest": entry.weight_digest,
             "file": output::path(entry.path),
         }));

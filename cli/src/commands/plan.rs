@@ -1,6 +1,6 @@
 //! `nascent plan`: fix everything before the beacon value is known.
 
-use super::common::{self, PreviousPlans, RulesArgs};
+use crate::arguments::{self, PreviousPlans, RulesArgs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::machine;
@@ -124,7 +124,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     plan.validate()
         .map_err(|error| Failure::from_error(Kind::Usage, error))?;
     files::write(&args.out, &plan.encode().or_fail(Kind::Input)?)?;
-    common::print_plan(context, &plan)?;
+    arguments::print_plan(context, &plan)?;
     warn_of_constants(context, &model);
     if model.kept_floats() > 0 {
         context.result(format!(

@@ -1,10 +1,10 @@
 //! `nascent run`: the integer model on one input or many, without a proof.
 
-use super::inference::{Loaded, Subject, show_outputs};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
+use crate::subject::{Loaded, Subject, show_outputs};
 use nascent_compiler::infer::{Named, Port, Tensor, samples};
 use nascent_verifier::text::Quoted;
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! `nascent srs`: structured reference strings.
 
-use super::common::DEVELOPMENT_NOTICE;
+use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;

@@ -2,15 +2,16 @@
 
 use super::keys::{ChainKeys, ChainKeysError};
 use super::material::{Material, MaterialError, Named};
+use super::story::{self, Story, TellError, View, Wholeness};
+use super::structure;
 use crate::error::{Failure, Kind};
 use crate::evidence::{self, Checked, EvidenceError, Known};
 use crate::fills::{self, FillReport};
+use crate::given::{Compared, Given, GivenError, open_beacon};
 use crate::keys::KeyOrigin;
 use crate::model::{self, ModelError, ModelFile, Structure, StructureError, hidden_of};
 use crate::plan::{self, PlanError};
 use crate::setting::{Pool, Setting};
-use crate::verdict::{self, open_beacon};
-use crate::verdict::{Compared, Given, GivenError, Story, TellError, View, Wholeness};
 use crate::words::count;
 use nascent_circuits::inference::Hidden;
 use nascent_verifier::chain::{Chain, ChainError, Origin, OriginReport, verify_chain};
@@ -150,7 +151,7 @@ pub fn verify<'a>(
     let report = verify_chain(chain, |digest| keys.get(digest), srs, &Pool)?;
     let time = started.elapsed();
     let versions = &report.versions;
-    let structures = model::of_chain(setting, model, chain, &material, versions, &plans)?;
+    let structures = structure::of_chain(setting, model, chain, &material, versions, &plans)?;
     material.learn(&structures)?;
     check_public(chain, &material)?;
     check_cells(setting, chain, &material)?;
@@ -160,7 +161,7 @@ pub fn verify<'a>(
         values: &values,
         structures: &structures,
     };
-    let story = verdict::tell(chain, &material, &report, &view)?;
+    let story = story::tell(chain, &material, &report, &view)?;
     let known = keys.uses().iter().all(|of| of.origin.is_known());
     let mut not_shown: Vec<String> = given.open_keys(known).into_iter().collect();
     not_shown.extend(open_beacons(chain, compared, &values));
@@ -201,7 +202,7 @@ pub fn tell(
         values: &values,
         ..View::default()
     };
-    Ok(verdict::tell(chain, &material, report, &view)?)
+    Ok(story::tell(chain, &material, report, &view)?)
 }
 
 /// Checks the evidence of the beacons' values, plan by plan.

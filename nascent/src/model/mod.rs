@@ -5,6 +5,4 @@ mod structure;
 
 pub use circuit::{Derived, ModelError, allow_key, check_public, lay_out, verifying_key};
 pub(crate) use circuit::{derive_key, hidden_of};
-pub use structure::{
-    ModelFile, Structure, StructureError, max_elements, of_architecture, of_chain,
-};
+pub use structure::{ModelFile, Structure, StructureError, max_elements, of_architecture};

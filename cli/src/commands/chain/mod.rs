@@ -2,15 +2,15 @@
 
 mod gather;
 
-use super::common::DEVELOPMENT_NOTICE;
+use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::beside;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::results::Results;
+use nascent::chain::svg;
 use nascent::chain::{self, Declared};
 use nascent::srs;
-use nascent::verdict::svg;
 use nascent_params::atomic::Access;
 use nascent_verifier::codec::Format;
 use nascent_verifier::text::Quoted;

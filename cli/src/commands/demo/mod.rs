@@ -3,7 +3,7 @@
 
 mod lies;
 
-use super::common::DEVELOPMENT_NOTICE;
+use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::machine;

@@ -1,8 +1,7 @@
 //! `nascent verify` of an answer.
 
-use super::Args;
-use super::chain::read_model;
-use crate::commands::common::DEVELOPMENT_NOTICE;
+use super::{Args, read_model};
+use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::failure::Result;
 use crate::files;
 use crate::folder::read_graph;

@@ -1,19 +1,15 @@
 //! `nascent verify` of a chain.
 
-use super::Args;
-use crate::commands::common::DEVELOPMENT_NOTICE;
+use super::{Args, read_model};
+use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::failure::Result;
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
 use crate::tell;
+use nascent::chain::svg;
 use nascent::chain::{self, ChainVerdict, Named};
 use nascent::fills;
-use nascent::model::ModelFile;
-use nascent::verdict::svg;
 use nascent_verifier::{Chain, CommitmentData};
-
-/// Most bytes of a model file.
-const MAX_MODEL: usize = 2 << 30;
 
 pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let picture = args.picture.as_deref();
@@ -43,14 +39,6 @@ pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     json["chain"] = output::path(&args.bundle);
     json["picture"] = output::path_of(picture);
     Ok(Outcome::unless_open(json, verdict.not_shown))
-}
-
-/// Reads a model's file.
-pub(super) fn read_model(path: &std::path::Path) -> Result<ModelFile> {
-    Ok(ModelFile {
-        path: path.to_path_buf(),
-        bytes: files::read_bounded(path, MAX_MODEL)?,
-    })
 }
 
 fn print(context: &Context, verdict: &ChainVerdict<'_>) {

@@ -1,7 +1,7 @@
 //! `nascent verify` of an initialization.
 
 use super::Args;
-use crate::commands::common::DEVELOPMENT_NOTICE;
+use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::failure::Result;
 use crate::files;
 use crate::output::{self, Context, Outcome, count};

@@ -7,15 +7,16 @@ mod chain;
 mod initialization;
 mod relayout;
 
-use super::common::{BeaconArgs, PreviousPlans, RulesArgs};
+use crate::arguments::{BeaconArgs, PreviousPlans, RulesArgs};
 use crate::beside;
 use crate::failure::{Failure, Kind, Result};
 use crate::files;
 use crate::output::{Context, Outcome};
 use nascent::evidence::Known;
+use nascent::given::Given;
 use nascent::keys::KeySource;
+use nascent::model::ModelFile;
 use nascent::srs;
-use nascent::verdict::Given;
 use nascent_compiler::{Limits, Rules};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Beacon, Chain, CommitmentData, InferenceBundle, Plan, RelayoutBundle, Srs};
@@ -264,7 +265,7 @@ impl Args {
             plan: self
                 .plan
                 .as_deref()
-                .map(super::common::read_plan)
+                .map(crate::arguments::read_plan)
                 .transpose()?
                 .map(|of| of.plan),
             beacon: self.beacon.value()?,
@@ -325,4 +326,15 @@ impl Args {
             &data, links, srs,
         )?))
     }
+}
+
+/// Most bytes of a model file.
+const MAX_MODEL: usize = 2 << 30;
+
+/// Reads a model's file.
+fn read_model(path: &Path) -> Result<ModelFile> {
+    Ok(ModelFile {
+        path: path.to_path_buf(),
+        bytes: files::read_bounded(path, MAX_MODEL)?,
+    })
 }

@@ -1,7 +1,7 @@
 //! `nascent verify` of a relayout.
 
 use super::Args;
-use crate::commands::common::{self, DEVELOPMENT_NOTICE};
+use crate::arguments::{self, DEVELOPMENT_NOTICE};
 use crate::failure::Result;
 use crate::files;
 use crate::folder::read_graph;
@@ -17,7 +17,7 @@ pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let verifier = args.srs(context, &bundle.srs_digest)?;
     let read = args.read(&[bundle.vk_digest])?;
     let published = args.published(&verifier)?;
-    let plan = args.plan.as_deref().map(common::read_plan).transpose()?;
+    let plan = args.plan.as_deref().map(arguments::read_plan).transpose()?;
     let graph = args.architecture.as_deref().map(read_graph).transpose()?;
     let origins: Option<Origins> = args.origins.as_deref().map(files::read).transpose()?;
     let against = Against {

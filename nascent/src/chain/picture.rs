@@ -1,6 +1,6 @@
 //! A chain as a picture: SVG, without scripts, fonts or anything from elsewhere.
 
-use super::chain::{Nature, Step, Story};
+use super::story::{Nature, Step, Story};
 use crate::words::wrap;
 use nascent_verifier::text::one_line;
 use std::fmt::Write;

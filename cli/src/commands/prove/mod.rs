@@ -1,10 +1,12 @@
 //! `nascent prove`: a bundle of proofs, resumable.
 
-use super::commit;
-use super::common::{BeaconArgs, DEVELOPMENT_NOTICE};
-use super::keys::SrsArgs;
+mod inference;
+mod relayout;
+
+use crate::arguments::{BeaconArgs, DEVELOPMENT_NOTICE, SrsArgs};
 use crate::beside::{key_file, links_file};
 use crate::calibration;
+use crate::commitments::obtain_opening;
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
@@ -71,9 +73,9 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Subject {
     /// Prove a quantized model's answer on an input
-    Inference(super::inference::ProveArgs),
+    Inference(inference::ProveArgs),
     /// Prove that a quantized model's weights are a plan's, element by element
-    Relayout(super::relayout::ProveArgs),
+    Relayout(relayout::ProveArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -136,8 +138,8 @@ pub struct Task<'a> {
 
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     match args.subject {
-        Some(Subject::Inference(args)) => return super::inference::prove(context, args),
-        Some(Subject::Relayout(args)) => return super::relayout::prove(context, args),
+        Some(Subject::Inference(args)) => return inference::prove(context, args),
+        Some(Subject::Relayout(args)) => return relayout::prove(context, args),
         None => {}
     }
     let plan = args.plan.as_deref().unwrap_or(Path::new(""));
@@ -149,7 +151,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let default_job = job_folder(context, &plan, &beacon, &srs)?;
     let job = args.job.clone().unwrap_or_else(|| default_job.clone());
     let opening = match &args.opening {
-        Some(path) if !args.estimate => Some(Arc::new(commit::obtain_opening(path)?)),
+        Some(path) if !args.estimate => Some(Arc::new(obtain_opening(path)?)),
         _ => None,
     };
     let task = Task {

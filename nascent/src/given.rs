@@ -1,10 +1,4 @@
-//! What a verification shows, what it leaves open, and what the verifier had to hold files against.
-
-mod chain;
-mod picture;
-
-pub use chain::{Nature, Step, Story, TellError, View, Wholeness, tell};
-pub use picture::svg;
+//! What a verifier has from elsewhere, to hold files against.
 
 use crate::error::{Failure, Kind};
 use crate::evidence::{self, Checked, Known};

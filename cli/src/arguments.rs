@@ -4,9 +4,11 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{Context, count};
 use crate::paths::Paths;
+use crate::secret::Secret;
 use crate::tell;
 use nascent::evidence::{self, Known};
-use nascent::plan::distribution_words;
+use nascent::fills::distribution_words;
+use nascent::srs;
 use nascent_compiler::{Limits, Preset, Rules};
 use nascent_prover::derive::{DeriveError, Deriver, SafetensorsFile};
 use nascent_verifier::beacon::MAX_BEACON;
@@ -292,4 +294,39 @@ fn inherited_from(model: &ModelSpec, plan: &[u8; 32]) -> u64 {
     let tensors = model.tensors.iter();
     let inherited = tensors.filter(|of| of.fill == Fill::Inherited { plan: *plan });
     inherited.filter_map(TensorSpec::elements).sum()
+}
+
+/// Which SRS.
+#[derive(Debug, clap::Args)]
+#[group(required = false, multiple = false)]
+pub struct SrsArgs {
+    /// Digest of an imported SRS [default: the imported one, if there is only one]
+    #[arg(long, value_name = "DIGEST", value_parser = files::digest)]
+    srs: Option<[u8; 32]>,
+    /// Use the development SRS: for trying things out, worth nothing as evidence
+    #[arg(long)]
+    development_srs: bool,
+}
+
+impl SrsArgs {
+    /// The digest. The development SRS is never a default.
+    pub fn identity(&self, context: &Context) -> Result<[u8; 32]> {
+        if self.development_srs {
+            return Ok(*nascent_params::development_identity());
+        }
+        if let Some(identity) = self.srs {
+            return Ok(identity);
+        }
+        Ok(srs::imported(&context.setting())?)
+    }
+}
+
+/// A deriver for a plan.
+pub fn deriver<'a>(
+    plan: &'a Plan,
+    beacon: &Beacon,
+    secret: Option<&Secret>,
+) -> Result<Deriver<'a>> {
+    let secret = secret.map(Secret::scalar);
+    Deriver::from_plan(plan, beacon, secret).map_err(derive_failure)
 }

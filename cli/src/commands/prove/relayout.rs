@@ -1,17 +1,15 @@
 //! `nascent prove relayout`: the weights of an inference are the deviates of
 //! a plan's tiles.
 
-use super::commit::Publisher;
-use super::common::{self, BeaconArgs, DEVELOPMENT_NOTICE};
-use super::inference::Parts;
-use super::init;
-use super::keys::SrsArgs;
+use crate::arguments::{self, BeaconArgs, DEVELOPMENT_NOTICE, SrsArgs};
 use crate::beside::{key_file, links_file};
+use crate::commitments::Publisher;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::folder::{GRAPH, PARAMS, origins_files, read_graph, read_origins};
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use crate::parts::Parts;
 use crate::paths::Paths;
 use crate::secret::SecretArgs;
 use crate::tell;
@@ -97,7 +95,7 @@ fn keys(
 pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     let paths = args.paths().check()?;
     let identity = args.srs.identity(context)?;
-    let plan = common::read_plan(&args.plan)?.plan;
+    let plan = arguments::read_plan(&args.plan)?.plan;
     let beacon = args.beacon.require(&plan)?;
     let secret = args.secret.read()?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
@@ -117,8 +115,8 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         Some(Publisher::load(commitments, openings, srs.verifier_srs())?)
     };
     let started = Instant::now();
-    let deriver = init::deriver(&plan, &beacon, secret.as_ref())?;
-    let lanes = deviates(keys.circuit().layout(), &deriver).map_err(common::derive_failure)?;
+    let deriver = arguments::deriver(&plan, &beacon, secret.as_ref())?;
+    let lanes = deviates(keys.circuit().layout(), &deriver).map_err(arguments::derive_failure)?;
     let blinding = Blinding::draw(&mut OsRng);
     let made = keys
         .prove(&srs, &lanes, &params, &blinding)

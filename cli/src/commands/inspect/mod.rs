@@ -1,11 +1,13 @@
 //! `nascent inspect`: what a file is, how large, and what it holds.
 
-use super::{common, outline};
+mod outline;
+
+use crate::arguments;
 use crate::beside;
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
-use crate::tell;
+use crate::tell::{self, key_json, key_lines};
 use nascent::fills;
 use nascent::plan::{ModelReport, PlanReport};
 use nascent::relayout::StatementReport;
@@ -23,7 +25,7 @@ use nascent_verifier::link::CommittedTo;
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     BeaconValue, Chain, CommitmentData, InitBundle, Links, ModelSpec, Plan, RelayoutBundle,
-    VerifyingKey, weight_digest,
+    weight_digest,
 };
 use serde_json::{Value, json};
 use std::io::Read;
@@ -151,7 +153,7 @@ fn profile(context: &Context, path: &Path) -> Result<Value> {
 
 fn plan(context: &Context, path: &Path) -> Result<Value> {
     let plan: Plan = files::read(path)?;
-    common::print_plan(context, &plan)?;
+    arguments::print_plan(context, &plan)?;
     output::json(&PlanReport::new(&plan)?)
 }
 
@@ -183,7 +185,7 @@ fn beacon(context: &Context, path: &Path) -> Result<Value> {
 
 fn bundle(context: &Context, path: &Path) -> Result<Value> {
     let bundle: InitBundle = files::read(path)?;
-    common::print_plan(context, &bundle.plan)?;
+    arguments::print_plan(context, &bundle.plan)?;
     let line = |name: &str, value: String| context.result(format!("{name:<18}{value}"));
     let proof_bytes: u64 = bundle
         .tiles
@@ -347,55 +349,6 @@ fn origins(context: &Context, path: &Path) -> Result<Value> {
         .into())
 }
 
-/// A key in words.
-pub fn key_lines(key: &VerifyingKey) -> Vec<String> {
-    let mut lines = vec![
-        format!("{:<18}{}", "key", hex::encode(key.digest())),
-        format!(
-            "{:<18}2^{} rows, proofs of {}",
-            "size",
-            key.data().k,
-            output::bytes(key.proof_len() as u64)
-        ),
-    ];
-    if let Some(tile) = key.tile() {
-        lines.push(format!(
-            "{:<18}{}",
-            "distribution",
-            nascent::plan::distribution_words(tile.distribution, tile.precision)
-        ));
-        let weights = tile
-            .blocks
-            .saturating_mul(15)
-            .saturating_mul(tile.precision.lanes());
-        let digest = if key.has_weight_digest() {
-            ", with their digest"
-        } else {
-            ""
-        };
-        lines.push(format!("{:<18}{} weights{digest}", "tile", count(weights)));
-    }
-    lines
-}
-
-/// A key for `--json`.
-pub fn key_json(key: &VerifyingKey) -> Value {
-    json!({
-        "key": hex::encode(key.digest()),
-        "k": key.data().k,
-        "degree": key.data().degree,
-        "advice_columns": key.data().advice_phases.len(),
-        "fixed_columns": key.data().fixed_commitments.len(),
-        "constraints": key.data().constraints.len(),
-        "proof_bytes": key.proof_len(),
-        "tile": key.tile().map(|tile| json!({
-            "distribution": nascent::plan::DistributionReport::new(tile.distribution, tile.precision),
-            "blocks": tile.blocks,
-            "weight_digest": key.has_weight_digest(),
-        })),
-    })
-}
-
 fn verifier_srs(context: &Context, path: &Path) -> Result<Value> {
     let srs = beside::read_srs(path)?;
     context.result(format!(
@@ -440,7 +393,7 @@ fn chain(context: &Context, path: &Path) -> Result<Value> {
     let mut plans = Vec::new();
     for of in &chain.initializations {
         let (plan, tiles) = (&of.bundle.plan, of.bundle.tiles.len());
-        common::print_plan(context, plan)?;
+        arguments::print_plan(context, plan)?;
         line("tiles", count(tiles as u64));
         plans.push(json!({ "plan": output::json(&PlanReport::new(plan)?)?, "tiles": tiles }));
     }

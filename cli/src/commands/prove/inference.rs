@@ -1,34 +1,30 @@
 //! `nascent prove inference`.
 
-use super::commit::{self, Committed};
-use super::common::DEVELOPMENT_NOTICE;
-use super::keys::SrsArgs;
+use crate::arguments::{DEVELOPMENT_NOTICE, SrsArgs};
 use crate::beside::{key_file, links_file};
+use crate::commitments::{self, Committed};
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
-use crate::files;
-use crate::folder::{GRAPH, PARAMS, PORTS, read_graph, read_ports};
+use crate::folder::GRAPH;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
+use crate::parts::Parts;
 use crate::paths::Paths;
-use crate::results::{Results, rescue};
 use crate::secret::Salt;
+use crate::subject::{Loaded, Subject, show_outputs};
 use ff::PrimeField;
 use halo2curves::bn256::Fr;
 use nascent::model::lay_out;
 use nascent::{Pool, srs};
 use nascent_circuits::inference::plan::layout::Role;
 use nascent_circuits::inference::{Hidden as Hides, Salts, Shape};
-use nascent_compiler::infer::{Port, Values, samples};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::Srs;
-use nascent_params::atomic::Access;
 use nascent_prover::estimate::{CostModel, InferenceCost};
 use nascent_prover::inference::{InferenceKeys, Seal};
 use nascent_prover::link::{Blinding, Proved};
 use nascent_verifier::codec::Format;
 use nascent_verifier::inference::prefix;
 use nascent_verifier::link::CommittedTo;
-use nascent_verifier::text::Quoted;
 use nascent_verifier::{
     Hidden, InferenceBundle, Links, ProvedWeights, VkData, WeightCommitment, verify_inference_with,
 };
@@ -38,16 +34,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use zeroize::Zeroizing;
-
-/// A quantized model and an input for it.
-#[derive(Debug, clap::Args)]
-pub struct Subject {
-    /// The folder that `nascent compile` wrote
-    folder: PathBuf,
-    /// The input (.npy, .npz, .json): real numbers
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
-}
 
 #[derive(Debug, clap::Args)]
 pub struct ProveArgs {
@@ -141,44 +127,6 @@ impl ProveArgs {
     }
 }
 
-/// What is written of a proof.
-pub struct Parts {
-    pub proof: Vec<u8>,
-    pub key: Vec<u8>,
-    pub links: Option<Vec<u8>>,
-    pub salts: Vec<(PathBuf, Zeroizing<String>)>,
-}
-
-impl Parts {
-    /// Writes all of it, the proof last; what cannot be written is kept in the cache.
-    pub fn write(&self, context: &Context, paths: &Paths, out: &Path, key: &Path) -> Result<()> {
-        let beside = links_file(out);
-        let write = || {
-            let mut results = Results::default();
-            results.beside(key, VkData::MAGIC, &self.key)?;
-            if let Some(links) = &self.links {
-                results.beside(&beside, Links::MAGIC, links)?;
-            }
-            for (path, text) in &self.salts {
-                results.secret(path, text.as_bytes())?;
-            }
-            results.bytes(out, Access::Umask, &self.proof)?;
-            results.publish(paths)
-        };
-        write().map_err(|failure| {
-            let salts = self.salts.iter();
-            let salts = salts.map(|(path, text)| (path.as_path(), text.as_bytes()));
-            let links = self
-                .links
-                .iter()
-                .map(|links| (beside.as_path(), &links[..]));
-            let parts = [(out, &self.proof[..]), (key, &self.key)];
-            let parts: Vec<_> = parts.into_iter().chain(links).chain(salts).collect();
-            rescue(context, failure, out, &parts)
-        })
-    }
-}
-
 /// The file that opens a digest.
 fn salt_text(seal: &Seal) -> Option<Zeroizing<String>> {
     let salt = Option::from(Fr::from_repr(seal.salt))?;
@@ -191,116 +139,6 @@ pub fn check_memory(what: &str, shape: &Shape, anyway: bool) -> Result<()> {
     let needed = CostModel::REFERENCE.inference_memory(&InferenceCost::new(shape));
     machine::check_memory(what, needed, anyway)
         .help("--any-memory goes on anyway; a machine with more memory, or a smaller model, does not need it")
-}
-
-/// A model and inputs, as integers.
-pub struct Loaded {
-    pub graph: CheckedGraph,
-    pub params: Params,
-    /// For each sample, the values of each input.
-    pub samples: Vec<Vec<Vec<i32>>>,
-    /// Whether the samples stand along an axis of their own, and not along the inputs' first.
-    pub stacked: bool,
-    pub inputs: Vec<Port>,
-    pub outputs: Vec<Port>,
-}
-
-impl Subject {
-    /// The files that are read.
-    pub fn declare(&self, paths: Paths) -> Paths {
-        let model = [GRAPH, PARAMS, PORTS].map(|name| self.folder.join(name));
-        paths
-            .read("the model", model)
-            .read("--input", [&self.input])
-    }
-
-    /// The model, and the first inputs of the file, at most so many.
-    pub fn load(&self, most: usize) -> Result<Loaded> {
-        let [inputs, outputs] = read_ports(&self.folder)?;
-        let graph = read_graph(&self.folder.join(GRAPH))?;
-        let params: Params = files::read(&self.folder.join(PARAMS))?;
-        params.check(&graph).or_fail(Kind::Input)?;
-        let (samples, stacked) = read_inputs(&self.input, &inputs, most)
-            .doing(format!("input {}", self.input.display()))?;
-        Ok(Loaded {
-            graph,
-            params,
-            samples,
-            stacked,
-            inputs,
-            outputs,
-        })
-    }
-}
-
-/// One array for each input, rounded to its integers: the first samples, at most so many; and
-/// whether they stand along an axis of their own.
-fn read_inputs(path: &Path, ports: &[Port], most: usize) -> Result<(Vec<Vec<Vec<i32>>>, bool)> {
-    let given = samples::open(&[path]).or_fail(Kind::Input)?;
-    let mut stacked = false;
-    let mut of_ports: Vec<Vec<Vec<i32>>> = Vec::with_capacity(ports.len());
-    for port in ports {
-        let named = given
-            .arrays
-            .iter()
-            .find(|array| array.name.as_deref() == Some(&port.name));
-        let only = (ports.len() == 1).then(|| given.arrays.first()).flatten();
-        let array = named.or(only).ok_or_else(|| {
-            Failure::new(
-                Kind::Input,
-                format!("no array for the input {}", Quoted(&port.name)),
-            )
-            .help("name the arrays of an .npz or .json file like the inputs")
-        })?;
-        stacked |= array.tensor.shape().len() > port.shape.len();
-        let values: Vec<f32> = match array.tensor.values() {
-            Values::Float(values) => values.to_vec(),
-            Values::Int(values) => values.iter().map(|&v| v as f32).collect(),
-            Values::Withheld => Vec::new(),
-        };
-        let one: usize = port.shape.iter().product();
-        // A file of several samples.
-        let parts = if values.len() > one && values.len().is_multiple_of(one) {
-            values.chunks(one).take(most).collect()
-        } else {
-            vec![&values[..]]
-        };
-        let rounded = parts.into_iter().map(|part| port.quantize(part));
-        let rounded = rounded.collect::<std::result::Result<_, _>>();
-        of_ports.push(rounded.or_fail(Kind::Input)?);
-    }
-    let counts: Vec<usize> = of_ports.iter().map(Vec::len).collect();
-    let count = counts.first().copied().unwrap_or(0);
-    if counts.iter().any(|&other| other != count) {
-        let message = format!("the inputs have {counts:?} samples");
-        return Err(Failure::new(Kind::Input, message).help("give as many of each"));
-    }
-    let mut samples = vec![Vec::with_capacity(ports.len()); count];
-    for values in of_ports {
-        for (sample, values) in samples.iter_mut().zip(values) {
-            sample.push(values);
-        }
-    }
-    Ok((samples, stacked))
-}
-
-/// Prints the first numbers of each output; all of them as JSON.
-pub fn show_outputs(context: &Context, ports: &[Port], values: &[i64]) -> Vec<serde_json::Value> {
-    let mut rest = values;
-    let mut shown = Vec::new();
-    for port in ports {
-        let (own, next) = rest.split_at(port.shape.iter().product::<usize>().min(rest.len()));
-        rest = next;
-        let real = port.dequantize(own.iter().copied());
-        let first: Vec<String> = real.iter().take(16).map(|v| format!("{v:.5}")).collect();
-        let more = if real.len() > 16 { " .." } else { "" };
-        let name = Quoted(&port.name).to_string();
-        context.result(format!("{name:<18}{}{more}", first.join(" ")));
-        shown.push(json!({
-            "name": port.name, "shape": port.shape, "values": real, "integers": own,
-        }));
-    }
-    shown
 }
 
 /// `nascent prove inference`.
@@ -461,7 +299,7 @@ impl<'a> Linked<'a> {
         srs: &Srs,
     ) -> Result<Self> {
         let path = args.commitment.as_deref().unwrap_or(Path::new(""));
-        let subject = commit::subject(&loaded.graph)?;
+        let subject = commitments::subject(&loaded.graph)?;
         let mut parts = committed.data.parts.iter();
         let part = parts.find(|part| part.subject == subject);
         if part.is_some_and(|part| part.vk_digest != *keys.verifying_key().digest()) {
@@ -475,7 +313,7 @@ impl<'a> Linked<'a> {
         let cells = cells.or_fail(Kind::Input)?;
         Ok(Self {
             committed,
-            commitment: commit::check_open(path, committed, &loaded.graph, &cells, srs)?,
+            commitment: commitments::check_open(path, committed, &loaded.graph, &cells, srs)?,
             subject,
             cells,
         })

@@ -1,11 +1,12 @@
 //! A chain in words: what each step shows, and what it leaves open.
 
-use super::Compared;
+use super::keys::KeyUse;
+use super::material::Material;
 use crate::answer::PARAMETER_RANGES;
-use crate::chain::{KeyUse, Material};
 use crate::error::{Failure, Kind};
 use crate::evidence::{self, Checked};
 use crate::fills;
+use crate::given::Compared;
 use crate::model::Structure;
 use crate::words::{count, many};
 use nascent_compiler::infer::ProfileError;
