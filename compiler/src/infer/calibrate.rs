@@ -5,9 +5,11 @@ use super::flow::{Flow, Op};
 use super::options::{Calibration, Options};
 use super::tensor::Tensor;
 
-/// Magnitudes from here on stand for infinity, as the least 32-bit float does: they saturate and calibrate
-/// nothing.
-pub(crate) const ENDLESS: f64 = 1e30;
+/// Numbers from here on downwards are masks or what is made of them: they saturate and calibrate nothing.
+pub(crate) const MASK: f64 = 1e6;
+
+/// Magnitudes from here on stand for infinity, as the greatest 32-bit float does.
+const ENDLESS: f64 = 1e30;
 
 /// Bins of magnitudes, eight for each factor of two from `2^-32` to `2^32`.
 const BINS: usize = 512;
@@ -56,7 +58,7 @@ impl Stats {
         }
         for value in tensor.floats().unwrap_or(&[]) {
             let value = f64::from(*value);
-            if value.abs() >= ENDLESS || value.is_nan() {
+            if value <= -MASK || value >= ENDLESS || value.is_nan() {
                 continue;
             }
             self.lo = self.lo.min(value);

@@ -145,7 +145,7 @@ pub(crate) fn report(
             for &at in &of_value[id] {
                 let quant = shown[at].quant;
                 let masked = shown[at].masked.unwrap_or(f64::INFINITY);
-                let masked = masked.min(super::calibrate::ENDLESS);
+                let masked = masked.min(super::calibrate::MASK);
                 let range = graph.tensor(quant.id).range;
                 let made = values.get(quant.id);
                 // An index is right or wrong; by how much says nothing.

@@ -2,6 +2,7 @@
 
 use super::mask::Mask;
 use super::{Lower, Numbers, Quant, dims, magnitude};
+use crate::infer::calibrate::MASK;
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Binary, Op, ValueId};
 use crate::infer::rewrite::{along, channels, is_along};
@@ -70,6 +71,8 @@ impl Lower<'_> {
             values: along(tensor, shape, axis),
             known: !self.flow.is_weight(*k),
         };
+        // What the model itself adds may be a mask, and is no bias then.
+        let fits = fits && !(bias.known && bias.values.iter().flatten().any(is_large));
         fits.then_some((*y, (*k, bias)))
     }
 
@@ -79,6 +82,14 @@ impl Lower<'_> {
         let root = flow.values[id].root;
         if let Some((y, bias)) = self.biased(root) {
             let x = self.quant(root, flow.values[y].inputs[0])?;
+            // A weight is no mask, and an integer beside the weights is not as large.
+            if bias.1.values.iter().flatten().any(is_large) {
+                return Err(InferError::Form {
+                    node: Box::new(flow.node(root).clone()),
+                    reason: "its bias has a number of a million or more; weights are no masks"
+                        .to_owned(),
+                });
+            }
             let bias = Some(bias);
             return Ok(Form::Weights { y, x, bias });
         }
@@ -234,6 +245,10 @@ impl Lower<'_> {
     pub(super) fn reach(&self, a: Quant) -> f64 {
         self.range(a).magnitude() as f64 * a.scale
     }
+}
+
+fn is_large(v: &f32) -> bool {
+    f64::from(v.abs()) >= MASK
 }
 
 fn corners(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {

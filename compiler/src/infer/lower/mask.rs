@@ -9,6 +9,7 @@
 //! - each row that these read has an element that is not masked.
 
 use super::{Lower, Quant};
+use crate::infer::calibrate::MASK;
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Op, ValueId, evaluate};
 use crate::infer::program::Program;
@@ -17,9 +18,6 @@ use std::sync::Arc;
 
 /// How far below everything else a masked score lies: its exponential is below `2^-17`.
 pub(super) const MASKED: f64 = 12.0;
-
-/// From here on a constant is none but a mask, where it is beyond all that it is added to.
-const MASK: f64 = 1e6;
 
 /// Constants nearer to zero are none.
 const LEAST_MASK: f64 = 1000.0;
