@@ -55,14 +55,7 @@ fn of(flow: &Flow, id: ValueId, value: &Value, made: &[Option<(f64, f64)>]) -> O
         }
         Op::Reflect | Op::Unary(Unary::Neg) => x(0).map(|(lo, hi)| (-hi, -lo)),
         Op::ReduceSum => x(0).map(|(lo, hi)| (lo * width(), hi * width())),
-        Op::Unary(Unary::IsNegative | Unary::IsPositive | Unary::IsZero | Unary::Not) => {
-            Some((0.0, 1.0))
-        }
-        Op::Unary(Unary::Sign) => Some((-1.0, 1.0)),
-        Op::Unary(Unary::Quantize { zero, lo, hi, .. }) => {
-            let whole = [zero, lo, hi].iter().all(|v| v.fract() == 0.0);
-            whole.then_some((*lo, *hi))
-        }
+        Op::Unary(f) if f.integers().is_some() => f.integers(),
         Op::Unary(Unary::Round | Unary::Floor | Unary::Ceil) => x(0),
         Op::Unary(Unary::Relu) => x(0).map(|(lo, hi)| (lo.max(0.0), hi.max(0.0))),
         Op::Unary(Unary::Abs) => x(0).map(|(lo, hi)| (0.0, hi.max(-lo))),
