@@ -1,7 +1,7 @@
 //! Views: the same integers in another arrangement.
 
 use super::map::{Target, beyond};
-use super::mask::{NoMask, Readers};
+use super::mask::{NoMask, Readers, is_small};
 use super::{Lower, Quant, dims, rounded};
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Op, ValueId, evaluate};
@@ -81,9 +81,13 @@ impl Lower<'_> {
         if steps > least as f64 {
             return fail("and is not less than they are");
         }
+        if !is_small(self.flow.shape(id)) {
+            return fail(NoMask::Large.reason());
+        }
         match self.masks(id, self.padded(id)?, true, Readers::Greatest) {
             Ok(()) => Ok(i32::try_from(least).unwrap_or(0)),
             Err(NoMask::Read) => fail("and something other than a maximum reads it"),
+            Err(NoMask::Large) => fail(NoMask::Large.reason()),
             Err(NoMask::Row) => fail("and a window lies in the padding only"),
         }
     }

@@ -13,7 +13,7 @@ use crate::infer::calibrate::MASK;
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Op, ValueId, evaluate};
 use crate::infer::program::Program;
-use crate::infer::tensor::{Tensor, broadcast_steps, positions};
+use crate::infer::tensor::{Tensor, broadcast_steps, count, positions};
 use std::sync::Arc;
 
 /// How far below everything else a masked score lies: its exponential is below `2^-17`.
@@ -21,6 +21,9 @@ pub(super) const MASKED: f64 = 12.0;
 
 /// Constants nearer to zero are none.
 const LEAST_MASK: f64 = 1000.0;
+
+/// Most elements that are looked through: whoever lowers a stranger's model has this much memory, four times.
+const MOST_ELEMENTS: usize = 1 << 26;
 
 /// A constant of which some elements are masks.
 #[derive(Debug, Clone, Copy)]
@@ -72,12 +75,14 @@ pub(super) enum Readers {
 pub(super) enum NoMask {
     Read,
     Row,
+    Large,
 }
 
 impl NoMask {
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::Read => "something other than a softmax or a maximum reads it",
+            Self::Large => "it has more elements than are looked through for masks, 2^26",
             Self::Row => {
                 "it masks all of a row: nothing is left for the softmax or the maximum after it"
             }
@@ -132,19 +137,25 @@ impl Lower<'_> {
             }
             return Ok(None);
         };
+        let masks = values.iter().filter(|&&v| mask.masks(v));
+        let is_number = masks.fold(0.0_f64, |most, v| most.max(v.abs())) < MASK;
         let flags = values.iter().map(|&v| f32::from(u8::from(mask.masks(v))));
         let flags = Tensor::made(constant.shape(), flags.collect());
         let shape = flow.shape(id);
+        if !is_small(shape) {
+            if is_number {
+                return Ok(None);
+            }
+            return fail(NoMask::Large.reason());
+        }
         let steps = broadcast_steps(constant.shape(), shape);
         let flags = flags.and_then(|flags| flags.pick(shape, positions(shape, 0, &steps)));
         let flags = flags.map_err(|fault| fault.at(flow.node(id)))?;
-        let masks = values.iter().filter(|&&v| mask.masks(v));
-        let is_number = masks.fold(0.0_f64, |most, v| most.max(v.abs())) < MASK;
         match self.masks(id, flags, mask.below != turned, Readers::Ordered) {
             Ok(()) if gain.is_some() => Ok(Some(mask)),
             _ if is_number => Ok(None),
             Ok(()) => fail("a function that bends stands between a mask and what reads it"),
-            Err(NoMask::Row) => fail(NoMask::Row.reason()),
+            Err(why @ (NoMask::Row | NoMask::Large)) => fail(why.reason()),
             Err(NoMask::Read) => fail(&format!(
                 "it adds a constant of a million or more that is no mask: {}",
                 NoMask::Read.reason()
@@ -191,6 +202,9 @@ impl Lower<'_> {
                     | Op::Slice { .. }
                     | Op::Expand(_)
                     | Op::Gather { .. } => {
+                        if !is_small(&value.shape) {
+                            return Err(NoMask::Large);
+                        }
                         let moved = evaluate(value, &[&flags]).map_err(|_| NoMask::Read)?;
                         next.push((reader, Arc::new(moved), below));
                     }
@@ -200,6 +214,11 @@ impl Lower<'_> {
         }
         if rows { Ok(()) } else { Err(NoMask::Row) }
     }
+}
+
+/// Whether all elements of a shape are looked through.
+pub(super) fn is_small(shape: &[usize]) -> bool {
+    count(shape).is_some_and(|elements| elements <= MOST_ELEMENTS)
 }
 
 /// Whether each row of the last axis has an element that is not masked.
