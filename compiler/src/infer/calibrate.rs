@@ -5,8 +5,11 @@ use super::flow::{Flow, Op};
 use super::options::{Calibration, Options};
 use super::tensor::Tensor;
 
-/// Magnitudes from here on are masks, not activations: they saturate and calibrate nothing.
+/// Numbers from here on downwards are masks or what is made of them: they saturate and calibrate nothing.
 pub(crate) const MASK: f64 = 1e6;
+
+/// Magnitudes from here on stand for infinity, as the greatest 32-bit float does.
+const ENDLESS: f64 = 1e30;
 
 /// Bins of magnitudes, eight for each factor of two from `2^-32` to `2^32`.
 const BINS: usize = 512;
@@ -55,7 +58,7 @@ impl Stats {
         }
         for value in tensor.floats().unwrap_or(&[]) {
             let value = f64::from(*value);
-            if value.abs() >= MASK || value.is_nan() {
+            if value <= -MASK || value >= ENDLESS || value.is_nan() {
                 continue;
             }
             self.lo = self.lo.min(value);

@@ -6,13 +6,15 @@
 
 mod arrange;
 mod contract;
+mod exact;
 mod form;
 mod map;
+mod mask;
 mod normalize;
 mod position;
 mod softmax;
 
-use super::calibrate::{MASK, Stats};
+use super::calibrate::Stats;
 use super::error::{InferError, Result};
 use super::flow::{Flow, Op, ValueId};
 use super::options::Options;
@@ -60,6 +62,8 @@ pub(crate) struct Layer {
     /// `log2` of the steps of the table's argument per step of an activation of the usual bits;
     /// negative when the argument is coarser.
     pub(crate) headroom: f64,
+    /// Magnitude from which on elements are masked: they have no error.
+    pub(crate) masked: Option<f64>,
 }
 
 /// A lowered model.
@@ -79,6 +83,9 @@ pub(crate) struct Lowered {
     /// What samples and weights decided.
     pub(crate) decisions: Vec<Decision>,
 }
+
+/// No constant that is a number is as large.
+const LARGEST: f64 = 1e12;
 
 /// Most coarse steps of a table's argument, against those of its result.
 const LEAST_HEADROOM: f64 = -6.0;
@@ -148,6 +155,8 @@ fn lower_at(
         builder: Builder::new(&name, bits).weight_bits(options.weight_bits),
         params: Params::default(),
         made: vec![None; flow.values.len()],
+        integers: exact::integers(flow),
+        masked: BTreeMap::new(),
         tables: BTreeMap::new(),
         countdowns: BTreeMap::new(),
         layers: Vec::new(),
@@ -176,6 +185,10 @@ pub(crate) struct Lower<'a> {
     builder: Builder,
     params: Params,
     made: Vec<Option<Quant>>,
+    /// Ends of the values that are integers by their operators.
+    integers: Vec<Option<Range>>,
+    /// Magnitudes from which on the elements of a value are masked.
+    masked: BTreeMap<ValueId, f64>,
     /// Tables that also are weights, by their constants.
     tables: BTreeMap<ValueId, Quant>,
     /// The numbers `n .. 1`, by `n`.
@@ -250,12 +263,23 @@ impl<'a> Lower<'a> {
             _ => self.arrange(id)?,
         };
         self.made[id] = Some(quant);
+        // What only rearranges has the masks of its operand.
+        let kept = match value.op {
+            Op::ReduceMax | Op::Position { .. } | Op::Softmax | Op::Input(_) => None,
+            _ => value
+                .inputs
+                .first()
+                .and_then(|input| self.masked.get(input)),
+        };
+        let masked = kept.copied();
+        self.masked.extend(masked.map(|masked| (id, masked)));
         if !matches!(value.op, Op::Input(_)) {
             self.layers.push(Layer {
                 value: id,
                 quant,
                 nodes: vec![value.node],
                 headroom: 0.0,
+                masked,
             });
         }
         Ok(())
@@ -537,7 +561,7 @@ impl<'a> Lower<'a> {
         let tensor = self.flow.tensor(id).ok_or_else(fail)?;
         let values = (!tensor.is_withheld()).then(|| tensor.to_floats());
         let mut all = values.iter().flatten();
-        if !all.all(|v| f64::from(v.abs()) < MASK * MASK) {
+        if !all.all(|v| f64::from(v.abs()) < LARGEST) {
             return Err(fail());
         }
         Ok(Numbers {

@@ -144,6 +144,8 @@ pub(crate) fn report(
         flow.run(sample, |id, tensor, _| {
             for &at in &of_value[id] {
                 let quant = shown[at].quant;
+                let masked = shown[at].masked.unwrap_or(f64::INFINITY);
+                let masked = masked.min(super::calibrate::MASK);
                 let range = graph.tensor(quant.id).range;
                 let made = values.get(quant.id);
                 // An index is right or wrong; by how much says nothing.
@@ -154,7 +156,7 @@ pub(crate) fn report(
                 let floats = tensor.floats().unwrap_or(&[]);
                 for (&real, integer) in floats.iter().zip(made.iter()) {
                     // A mask has no error and is meant to saturate.
-                    if f64::from(real.abs()) < super::calibrate::MASK {
+                    if f64::from(real.abs()) < masked {
                         sums[at].add(f64::from(real), integer as f64 * quant.scale);
                         let ended = integer == range.hi || (integer == range.lo && integer != 0);
                         sums[at].saturated += f64::from(u8::from(ended));

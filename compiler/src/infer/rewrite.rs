@@ -4,6 +4,7 @@
 //! Whatever is rewritten stays equal in real numbers. Values that nothing reads any more are
 //! dropped at the end.
 
+use super::calibrate::MASK;
 use super::cx::Cx;
 use super::error::{Fault, OpResult};
 use super::flow::{Binary, Op, Unary, ValueId};
@@ -192,6 +193,8 @@ fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<
         return Ok(None);
     }
     match (f, sum) {
+        // A mask stays what it is.
+        (Binary::Add | Binary::Sub, Some(_)) if masks(cx, k) => Ok(None),
         (Binary::Add | Binary::Sub, Some((y, bias))) => {
             let bias = cx.emit(Op::Binary(f), &[bias, k])?;
             Ok(Some(cx.emit(Op::Binary(Binary::Add), &[y, bias])?))
@@ -206,6 +209,13 @@ fn into_weights(cx: &mut Cx<'_>, f: Binary, x: ValueId, k: ValueId) -> OpResult<
         }
         _ => Ok(None),
     }
+}
+
+/// Whether a constant of the model has numbers that may be masks.
+fn masks(cx: &Cx<'_>, k: ValueId) -> bool {
+    let values = cx.flow.constant(k).map(|tensor| tensor.to_floats());
+    let mut values = values.iter().flatten();
+    values.any(|v| f64::from(v.abs()) >= MASK)
 }
 
 /// The contraction with each channel's weights multiplied or divided.

@@ -10,6 +10,7 @@ mod derived;
 mod golden;
 mod hostile;
 mod lowering;
+mod masks;
 mod models;
 mod nodes;
 mod operators;

@@ -149,6 +149,19 @@ impl Unary {
         }
     }
 
+    /// Least and greatest value of a function that gives nothing but integers, of any number.
+    pub fn integers(self) -> Option<(f64, f64)> {
+        match self {
+            Self::IsNegative | Self::IsPositive | Self::IsZero | Self::Not => Some((0.0, 1.0)),
+            Self::Sign => Some((-1.0, 1.0)),
+            Self::Quantize { zero, lo, hi, .. } => {
+                let whole = [zero, lo, hi].iter().all(|v| v.fract() == 0.0);
+                whole.then_some((lo, hi))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether `f(c x) = c f(x)` for every positive `c`: then the scale of `x` does not matter.
     pub fn is_homogeneous(self) -> bool {
         matches!(

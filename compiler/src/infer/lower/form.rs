@@ -1,10 +1,10 @@
 //! What the argument of a `Map` is made from.
 
+use super::mask::Mask;
 use super::{Lower, Numbers, Quant, dims, magnitude};
 use crate::infer::calibrate::MASK;
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Binary, Op, ValueId};
-use crate::infer::program::Program;
 use crate::infer::rewrite::{along, channels, is_along};
 use nascent_ir::{Op as Node, TensorId, View};
 
@@ -21,12 +21,11 @@ pub(super) enum Form {
     Activations { a: Quant, b: Quant, depth: usize },
     /// `a + sign * b`.
     Sum { a: Quant, b: Quant, sign: f64 },
-    /// An activation and a constant of its shape or one that broadcasts to it. A mask has the factor
-    /// between the sum and what is compared.
+    /// An activation and a constant of its shape or one that broadcasts to it.
     Offset {
         a: Quant,
         k: ValueId,
-        mask: Option<f64>,
+        mask: Option<Mask>,
     },
     /// An activation times a constant.
     Scaled { a: Quant, k: ValueId },
@@ -72,6 +71,8 @@ impl Lower<'_> {
             values: along(tensor, shape, axis),
             known: !self.flow.is_weight(*k),
         };
+        // What the model itself adds may be a mask, and is no bias then.
+        let fits = fits && !(bias.known && bias.values.iter().flatten().any(is_large));
         fits.then_some((*y, (*k, bias)))
     }
 
@@ -81,6 +82,14 @@ impl Lower<'_> {
         let root = flow.values[id].root;
         if let Some((y, bias)) = self.biased(root) {
             let x = self.quant(root, flow.values[y].inputs[0])?;
+            // A weight is no mask, and an integer beside the weights is not as large.
+            if bias.1.values.iter().flatten().any(is_large) {
+                return Err(InferError::Form {
+                    node: Box::new(flow.node(root).clone()),
+                    reason: "its bias has a number of a million or more; weights are no masks"
+                        .to_owned(),
+                });
+            }
             let bias = Some(bias);
             return Ok(Form::Weights { y, x, bias });
         }
@@ -106,11 +115,11 @@ impl Lower<'_> {
                     scale: x.scale,
                 }
             }
-            Op::Binary(Binary::Add) if constant(1) => Form::Offset {
-                a: self.widened(root, 0)?,
-                k: value.inputs[1],
-                mask: self.mask(id, value.inputs[1])?,
-            },
+            Op::Binary(Binary::Add) if constant(1) => {
+                let (a, k) = (self.widened(root, 0)?, value.inputs[1]);
+                let mask = self.mask(id, a, k)?;
+                Form::Offset { a, k, mask }
+            }
             Op::Binary(Binary::Mul) if constant(1) => Form::Scaled {
                 a: self.widened(root, 0)?,
                 k: value.inputs[1],
@@ -195,7 +204,7 @@ impl Lower<'_> {
             }
             Form::Offset { a, k, mask } => {
                 let (lo, hi) = real(a);
-                let Some(offsets) = self.offsets(*a, *k, *mask).values else {
+                let Some(offsets) = self.offsets(*k, *mask).values else {
                     return Ok(None);
                 };
                 let least = offsets.iter().copied().fold(f64::INFINITY, f64::min);
@@ -223,101 +232,24 @@ impl Lower<'_> {
     }
 
     /// The numbers added to an activation; masks become the least that still masks.
-    pub(super) fn offsets(&self, a: Quant, k: ValueId, mask: Option<f64>) -> Numbers<f64> {
+    pub(super) fn offsets(&self, k: ValueId, mask: Option<Mask>) -> Numbers<f64> {
         let tensor = self.flow.tensor(k).filter(|tensor| !tensor.is_withheld());
         let numbers = Numbers {
             values: tensor.map(|tensor| tensor.to_floats()),
             known: !self.flow.is_weight(k),
         };
-        let far = mask.map(|gain| MASKED / gain + 2.0 * self.reach(a));
-        numbers.map(|&v| match (f64::from(v), far) {
-            (v, Some(far)) if v.abs() >= MASK => far.copysign(v),
-            (v, _) => v,
-        })
+        numbers.map(|&v| mask.map_or(v.into(), |mask| mask.offset(v.into())))
     }
 
     /// Greatest real magnitude of an activation.
     pub(super) fn reach(&self, a: Quant) -> f64 {
         self.range(a).magnitude() as f64 * a.scale
     }
-
-    /// Whether a constant masks some of what it is added to; and the factor from the sum to the value.
-    ///
-    /// Only a mask may become another number, and so it is one by its use: a softmax or a maximum
-    /// looks at nothing but how far below the others it is.
-    fn mask(&self, id: ValueId, k: ValueId) -> Result<Option<f64>> {
-        let flow = self.flow;
-        let Some(constant) = flow.constant(k) else {
-            return Ok(None);
-        };
-        let values = constant.to_floats();
-        let is_mask = |v: &f32| f64::from(v.abs()) >= MASK;
-        if !values.iter().any(is_mask) {
-            return Ok(None);
-        }
-        let fail = |reason: &str| {
-            Err(InferError::Form {
-                node: Box::new(flow.node(flow.values[id].root).clone()),
-                reason: reason.to_owned(),
-            })
-        };
-        let below = values.iter().filter(|v| is_mask(v)).all(|v| *v < 0.0);
-        if !self.masks(id, below) {
-            return fail(
-                "it adds a constant of a million or more that is no mask: \
-                 something other than a softmax or a maximum reads the sum",
-            );
-        }
-        let shape = flow.shape(id);
-        let width = shape.last().copied().unwrap_or(1).max(1);
-        let own = constant.shape().last().copied().unwrap_or(1).max(1);
-        let softmax = |&reader: &ValueId| flow.values[reader].op == Op::Softmax;
-        let all = own < width || values.chunks(own).any(|row| row.iter().all(is_mask));
-        if all && self.readers[id].iter().any(softmax) {
-            return fail("it masks all of a row: nothing is left for the softmax after it");
-        }
-        match Program::new(flow, id).slopes() {
-            Some((above, below)) if above == below && above > 0.0 => Ok(Some(above)),
-            _ => fail("a function that bends stands between a mask and what reads it"),
-        }
-    }
-
-    /// Whether nothing looks at how far the masked elements of a value are from the others, only that
-    /// they are; `below`: that they are below them.
-    pub(super) fn masks(&self, id: ValueId, below: bool) -> bool {
-        let flow = self.flow;
-        let root = flow.values[id].root;
-        // Functions of the same sum are lowered from the sum.
-        let is_sum = matches!(flow.values[root].op, Op::Binary(_));
-        let fused = |at: ValueId, reader: ValueId| {
-            at == id && is_sum && reader != id && flow.values[reader].root == root
-        };
-        let mut next = vec![(id, below)];
-        while let Some((at, below)) = next.pop() {
-            if flow.outputs.iter().any(|(_, output)| *output == at) {
-                return false;
-            }
-            for &reader in &self.readers[at] {
-                match &flow.values[reader].op {
-                    _ if fused(at, reader) => {}
-                    Op::Softmax | Op::Position { .. } => {}
-                    Op::ReduceMax if below => {}
-                    Op::Reflect => next.push((reader, !below)),
-                    Op::Reshape(_)
-                    | Op::Transpose(_)
-                    | Op::Slice { .. }
-                    | Op::Expand(_)
-                    | Op::Gather { .. } => next.push((reader, below)),
-                    _ => return false,
-                }
-            }
-        }
-        true
-    }
 }
 
-/// How far below everything else a masked score lies: its exponential is below `2^-17`.
-pub(super) const MASKED: f64 = 12.0;
+fn is_large(v: &f32) -> bool {
+    f64::from(v.abs()) >= MASK
+}
 
 fn corners(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
     let all = [a.0 * b.0, a.0 * b.1, a.1 * b.0, a.1 * b.1];

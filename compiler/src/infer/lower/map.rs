@@ -1,6 +1,6 @@
 //! One `Map` for an argument and the elementwise functions after it.
 
-use super::form::{Form, MASKED};
+use super::form::Form;
 use super::{LEAST_HEADROOM, Layer, Lower, Numbers, Quant, grid, magnitude, rounded};
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Binary, Op, ValueId};
@@ -29,7 +29,11 @@ impl Lower<'_> {
         let form = self.form(id)?;
         let known = self.is_known(&form);
         let most = self.bound(&form)?.map(|(lo, hi)| lo.abs().max(hi.abs()));
-        let mut target = self.target(id, &form, &program, most)?;
+        let exact = self.exact(id, self.value_bits(id));
+        let mut target = match exact {
+            Some(target) => target,
+            None => self.target(id, &form, &program, most)?,
+        };
         let slopes = program.slopes().map(|(p, n)| {
             let gain = p.abs().max(n.abs());
             if gain > 0.0 {
@@ -39,8 +43,14 @@ impl Lower<'_> {
             }
         });
         let name = self.name(id);
-        let quant = if let Form::Plain { x } = form {
-            if slopes.is_some_and(|(_, _, gain)| gain == 1.0) {
+        let computed = match exact {
+            Some(target) => self.computed(id, &form, &program, target)?,
+            None => None,
+        };
+        let quant = if let Some(quant) = computed {
+            (quant.id, 0.0)
+        } else if let Form::Plain { x } = form {
+            if exact.is_none() && slopes.is_some_and(|(_, _, gain)| gain == 1.0) {
                 target.scale = target.scale.max(x.scale);
             }
             let table = self.table(id, &program, self.range(x), x.scale, target)?;
@@ -69,17 +79,19 @@ impl Lower<'_> {
             };
             let (argument, step) = self.argument(id, &form, step)?;
             if let Form::Offset {
-                mask: Some(gain), ..
+                mask: Some(mask), ..
             } = form
-                && target.scale + 2.0 * gain * step > ROUNDED
+                && target.scale + 2.0 * mask.gain * step > ROUNDED
             {
                 return Err(self.unmasked(id));
             }
+            let usual = self.options.activation_bits.min(self.bits - 2);
             let headroom = match slopes {
                 Some(_) => libm::log2(wanted / step),
+                // Truth values have no finer steps to lose.
+                None if exact.is_some() => -libm::log2(step) - f64::from(usual),
                 None => libm::log2(target.scale / step),
             };
-            let usual = self.options.activation_bits.min(self.bits - 2);
             let headroom = headroom + f64::from(self.value_bits(id).saturating_sub(usual));
             if headroom < LEAST_HEADROOM {
                 return Err(self.too_coarse(id, headroom));
@@ -104,6 +116,7 @@ impl Lower<'_> {
             quant,
             nodes: self.covered(id),
             headroom,
+            masked: self.masked.get(&id).copied(),
         });
         Ok(())
     }
@@ -173,14 +186,14 @@ impl Lower<'_> {
         let mut bits = self.value_bits(id);
         let mut least = 0.0;
         if let Form::Offset {
-            a,
-            mask: Some(gain),
-            ..
+            mask: Some(mask), ..
         } = form
         {
-            least = gain * self.reach(*a) + MASKED;
-            magnitude = magnitude.map(|magnitude| magnitude.max(least));
+            // Samples say what masks are in the file, which is not what they become.
+            least = mask.least();
+            magnitude = magnitude.map(|_| least);
             bits = self.fine_bits();
+            self.masked.insert(id, least);
         }
         let hi = if unsigned {
             (1 << bits) - 1
@@ -316,7 +329,7 @@ impl Lower<'_> {
                 let most = f64::from((1_u32 << (2 * self.bits - 2)) - 1);
                 let times = self.offset_steps(*a, step, most);
                 let unit = a.scale / f64::from(times);
-                let offsets = self.offsets(*a, *k, *mask);
+                let offsets = self.offsets(*k, *mask);
                 let values = self.rounded_all(root, &offsets.map(|v| v / unit), most)?;
                 self.keeps_constants(&name, &offsets, &values, (unit, 1.0), step)?;
                 let shape = self.flow.shape(*k).to_vec();
@@ -341,6 +354,17 @@ impl Lower<'_> {
             }
             Form::Product { a, b } => {
                 let pre = Pre::Product { a: a.id, b: b.id };
+                let unit = a.scale * b.scale;
+                // What is no finer than asked for is counted as it is: the product with a truth value.
+                let all = self
+                    .range(*a)
+                    .magnitude()
+                    .saturating_mul(self.range(*b).magnitude());
+                let few = i64::try_from(all).is_ok_and(|all| all <= self.limit());
+                if few && unit * 2.0 > step {
+                    let multiplier = Multiplier::One;
+                    return Ok((Argument { pre, multiplier }, unit));
+                }
                 self.scaled(&name, pre, a.scale * b.scale, step)?
             }
             Form::Plain { x } => self.scaled(&name, linear(x.id, 1, None), x.scale, step)?,

@@ -3,7 +3,7 @@
 use super::Operator;
 use crate::infer::cx::Cx;
 use crate::infer::error::OpResult;
-use crate::infer::flow::{Binary, ValueId};
+use crate::infer::flow::{Binary, Unary, ValueId};
 
 pub(super) const OP: Operator = Operator {
     name: "Or",
@@ -16,5 +16,9 @@ pub(super) const OP: Operator = Operator {
 
 fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     let (a, b) = (cx.x(0)?, cx.x(1)?);
-    Ok(vec![cx.binary(Binary::Max, a, b)?])
+    if cx.flow.is_constant(a) && cx.flow.is_constant(b) {
+        return Ok(vec![cx.binary(Binary::Max, a, b)?]);
+    }
+    let sum = cx.binary(Binary::Add, a, b)?;
+    Ok(vec![cx.unary(Unary::IsPositive, sum)?])
 }
