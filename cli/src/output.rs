@@ -93,19 +93,8 @@ impl Context {
         if self.json {
             return;
         }
-        let line = one_line(line.as_ref());
-        let Some(columns) = self
-            .columns
-            .filter(|columns| line.chars().count() > *columns)
-        else {
-            return say(&line);
-        };
-        // A terminal would break it anywhere, also inside of what a file says.
-        let indent = line.len().saturating_sub(line.trim_start().len()) + 4;
-        let broken = wrap(&line, columns.saturating_sub(indent));
-        for (position, line) in broken.iter().enumerate() {
-            let indent = if position == 0 { 0 } else { indent };
-            say(&format!("{:indent$}{line}", ""));
+        for line in lines(line.as_ref(), self.columns) {
+            say(&line);
         }
     }
 
@@ -118,14 +107,14 @@ impl Context {
     /// A line about what is going on.
     pub fn note(&self, line: impl AsRef<str>) {
         if !self.json && !self.quiet {
-            let _ = writeln!(std::io::stderr(), "{}", one_line(line.as_ref()));
+            say_aside(line.as_ref());
         }
     }
 
     /// A warning, which `--quiet` does not hide.
     pub fn warn(&self, line: impl AsRef<str>) {
         if !self.json {
-            let _ = writeln!(std::io::stderr(), "warning: {}", one_line(line.as_ref()));
+            say_aside(&format!("warning: {}", line.as_ref()));
         }
     }
 
@@ -215,6 +204,33 @@ impl Context {
 pub fn terminal_columns() -> Option<usize> {
     let size = console::Term::stdout().size_checked()?;
     Some(usize::from(size.1)).filter(|_| std::io::stdout().is_terminal())
+}
+
+/// A line as it is printed: on one line, or broken for a terminal that is narrower, which would break it
+/// anywhere, also inside of what a file says.
+fn lines(text: &str, columns: Option<usize>) -> Vec<String> {
+    let line = one_line(text);
+    let Some(columns) = columns.filter(|columns| line.chars().count() > *columns) else {
+        return vec![line];
+    };
+    let indent = line.len().saturating_sub(line.trim_start().len()) + 4;
+    let broken = wrap(&line, columns.saturating_sub(indent)).into_iter();
+    let broken = broken.enumerate().map(|(position, line)| match position {
+        0 => line,
+        _ => format!("{:indent$}{line}", ""),
+    });
+    broken.collect()
+}
+
+/// A line on standard error.
+fn say_aside(text: &str) {
+    let size = console::Term::stderr().size_checked();
+    let columns = size.map(|size| usize::from(size.1));
+    let columns = columns.filter(|_| std::io::stderr().is_terminal());
+    let mut err = std::io::stderr().lock();
+    for line in lines(text, columns) {
+        let _ = writeln!(err, "{line}");
+    }
 }
 
 /// A bar that lasts for a step.
@@ -359,13 +375,12 @@ fn print_end(json: bool, command: &str, result: Result<Outcome, Failure>) -> u8 
                 }
                 print_json(&object);
             } else if !outcome.open.is_empty() {
-                let mut err = std::io::stderr().lock();
-                let _ = writeln!(
-                    err,
-                    "\nNOT ACCEPTED as it stands (exit code {code}): not shown"
-                );
+                say_aside("");
+                say_aside(&format!(
+                    "NOT ACCEPTED as it stands (exit code {code}): not shown"
+                ));
                 for what in &outcome.open {
-                    let _ = writeln!(err, "  - {}", one_line(what));
+                    say_aside(&format!("  - {what}"));
                 }
             }
             code
@@ -396,13 +411,12 @@ fn failure_json(command: &str, failure: &Failure) -> Value {
 }
 
 fn print_failure(failure: &Failure) {
-    let mut err = std::io::stderr().lock();
     for (position, message) in failure.messages().iter().enumerate() {
         let label = if position == 0 { "error" } else { "  because" };
-        let _ = writeln!(err, "{label}: {}", bounded(message));
+        say_aside(&format!("{label}: {}", bounded(message)));
     }
     if let Some(help) = failure.advice() {
-        let _ = writeln!(err, "help: {}", one_line(help));
+        say_aside(&format!("help: {help}"));
     }
 }
 

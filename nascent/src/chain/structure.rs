@@ -8,6 +8,7 @@ use nascent_compiler::Earlier;
 use nascent_compiler::infer::{Planned, Profile};
 use nascent_verifier::ModelSpec;
 use nascent_verifier::chain::{Chain, OriginReport, VersionReport};
+use nascent_verifier::text::Quoted;
 
 /// The versions of a chain, in order. The model is that of the last plan.
 ///
@@ -107,6 +108,10 @@ fn declared(
     }
     match model.lower(setting, profile, planned) {
         Ok(lowering) => Structure::shown(lowering, profile),
-        Err(error) => Structure::Open(messages(&error).join(": ")),
+        // Other makers' names may stand in it.
+        Err(error) => Structure::Open(format!(
+            "the model does not lower to it: {}",
+            Quoted(&messages(&error).join(": "))
+        )),
     }
 }

@@ -5,6 +5,7 @@ mod cases;
 #[expect(dead_code, reason = "these tests use a part of it")]
 #[path = "../../../compiler/tests/common/mod.rs"]
 mod common;
+mod house;
 
 mod lowered;
 mod onnx_chain;
