@@ -19,7 +19,7 @@ pub enum PlanError {
         /// The file.
         path: std::path::PathBuf,
         /// Why not.
-        source: CompileError,
+        source: Box<CompileError>,
     },
     /// A plan's model has no canonical form.
     #[error(transparent)]
@@ -52,7 +52,7 @@ impl Failure for PlanError {
             return None;
         };
         // Most errors say it themselves.
-        let help = match source {
+        let help = match &**source {
             CompileError::Protobuf { .. } | CompileError::Missing { .. } => {
                 "a model is an ONNX file, or a TOML description whose name ends in .toml"
             }
@@ -96,7 +96,7 @@ pub fn model(
     };
     compile().map_err(|source| PlanError::Model {
         path: path.to_path_buf(),
-        source,
+        source: Box::new(source),
     })
 }
 

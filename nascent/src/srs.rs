@@ -17,11 +17,11 @@ pub enum SrsError {
         /// Its size.
         k: u32,
         /// Why not.
-        source: ParamsError,
+        source: Box<ParamsError>,
     },
     /// Another fault of a file, or of the cache.
     #[error(transparent)]
-    Params(#[from] ParamsError),
+    Params(Box<ParamsError>),
     /// The development SRS of this program is not one.
     #[error(transparent)]
     Development(#[from] nascent_verifier::SrsError),
@@ -48,6 +48,12 @@ pub enum SrsError {
     },
 }
 
+impl From<ParamsError> for SrsError {
+    fn from(error: ParamsError) -> Self {
+        Self::Params(Box::new(error))
+    }
+}
+
 impl Failure for SrsError {
     fn kind(&self) -> Kind {
         match self {
@@ -61,11 +67,9 @@ impl Failure for SrsError {
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Load {
-                source: ParamsError::Io { .. },
-                k,
-                ..
-            } => format!("import it: nascent srs import FILE.ptau --k {k}"),
+            Self::Load { source, k, .. } if matches!(**source, ParamsError::Io { .. }) => {
+                format!("import it: nascent srs import FILE.ptau --k {k}")
+            }
             Self::Load { .. } => "remove the damaged file and import the SRS again".to_owned(),
             Self::Params(_) | Self::Development(_) => return None,
             Self::Forgeable { .. } => TRIAL.to_owned(),
@@ -163,7 +167,7 @@ pub fn load(setting: &Setting<'_>, identity: &Digest32, k: u32) -> Result<Srs, S
     loaded.map_err(|source| SrsError::Load {
         identity: *identity,
         k,
-        source,
+        source: Box::new(source),
     })
 }
 

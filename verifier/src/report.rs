@@ -52,7 +52,7 @@ pub struct Report {
     /// Digest of the commitments to all weight lanes, tile by tile.
     pub weight_commitments: Digest32,
     /// Digest of the sampled weights, where the plan asks for it: of the
-    /// streams' digests ([`crate::weight_digest`]).
+    /// streams' digests ([`crate::weight_digest()`]).
     pub weight_digest: Option<Digest32>,
     /// What was proved.
     pub proved: Vec<Proved>,

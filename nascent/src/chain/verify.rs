@@ -39,7 +39,7 @@ pub enum ChainVerifyError {
     Material(#[from] MaterialError),
     /// Its keys.
     #[error(transparent)]
-    Keys(#[from] ChainKeysError),
+    Keys(Box<ChainKeysError>),
     /// A step that does not hold.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -66,6 +66,12 @@ pub enum ChainVerifyError {
     /// A commitment that is none of the chain's.
     #[error("the commitment that was given is none of its commitments")]
     Commitment,
+}
+
+impl From<ChainKeysError> for ChainVerifyError {
+    fn from(error: ChainKeysError) -> Self {
+        Self::Keys(Box::new(error))
+    }
 }
 
 impl Failure for ChainVerifyError {

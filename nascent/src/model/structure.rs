@@ -96,7 +96,7 @@ pub enum StructureError {
         /// The model's file.
         model: PathBuf,
         /// Why not.
-        source: InferError,
+        source: Box<InferError>,
     },
     /// A version of a chain whose graph, or whose weights' places, are not the model's.
     #[error("weights {}", Quoted(name))]
@@ -171,7 +171,7 @@ impl ModelFile {
         let lowered = lower_within(&model, profile, planned, max_elements(setting));
         lowered.map_err(|source| StructureError::Lower {
             model: self.path.clone(),
-            source,
+            source: Box::new(source),
         })
     }
 }

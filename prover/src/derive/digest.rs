@@ -9,7 +9,7 @@ use super::deriver::Deriver;
 
 impl Deriver<'_> {
     /// The weight digest of each stream: what the proofs of a plan that asks for it must show
-    /// ([`nascent_verifier::weight_digest`] makes one digest of them).
+    /// ([`nascent_verifier::weight_digest()`] makes one digest of them).
     ///
     /// Derives every block of every stream; the chain of a stream runs on one thread.
     pub fn weight_digests(&self) -> Vec<HashChainValue> {

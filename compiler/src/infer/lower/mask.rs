@@ -225,9 +225,7 @@ pub(super) fn is_small(shape: &[usize]) -> bool {
 fn some_left(flags: &Tensor) -> bool {
     let width = flags.shape().last().copied().unwrap_or(1).max(1);
     let values = flags.floats().unwrap_or(&[]);
-    values
-        .chunks(width)
-        .all(|row| row.iter().any(|&flag| flag == 0.0))
+    values.chunks(width).all(|row| row.contains(&0.0))
 }
 
 /// The least magnitude from which on constants are masks, and the greatest of the others: masks are farther
