@@ -16,8 +16,8 @@ use nascent_prover::link::{Blinding, Columns, Committer, Opening, Proved};
 use nascent_prover::tile::Subject;
 use nascent_verifier::bundle::{StreamProofs, TileProof};
 use nascent_verifier::chain::{
-    Answer, Attachments, ChainFileError, Initialization, Linked, Origin, OriginReport, Step,
-    StepError, Version,
+    Answer, Attached, Attachments, ChainFileError, Initialization, Linked, Origin, OriginReport,
+    Step, StepError, Version,
 };
 use nascent_verifier::link::{CommittedTo, Link, LinkError, LinksError, PartData, TAIL, tail_rows};
 use nascent_verifier::workers::Alone;
@@ -690,6 +690,50 @@ fn steps_are_neither_missing_nor_reordered() {
         let error = verify_chain(&world.chain, known, srs, &Alone);
         assert!(error.is_err());
     }
+}
+
+/// What a file may hold at most, on both sides of each bound; and the files in it are valid themselves.
+#[test]
+fn texts_and_files_inside_are_bounded() {
+    use ChainFileError as E;
+    let world = World::get();
+    let of = |change: &dyn Fn(&mut Chain)| {
+        let mut chain = world.chain.clone();
+        change(&mut chain);
+        chain.validate()
+    };
+    let named = |letters: usize| of(&|chain| chain.versions[0].name = "x".repeat(letters));
+    assert_eq!(named(64), Ok(()));
+    assert_eq!(named(65), Err(E::Name { version: 0 }));
+    let declared = |words: String| {
+        of(&|chain| {
+            let words = words.clone();
+            chain.versions[1].origin = Origin::Declared { from: 0, words };
+        })
+    };
+    assert_eq!(declared("x".repeat(1 << 12)), Ok(()));
+    let refused = Err(E::Words { version: 1 });
+    assert_eq!(declared("x".repeat((1 << 12) + 1)), refused);
+    assert_eq!(declared("two\nlines".to_owned()), refused);
+    let attached =
+        |bytes: usize| of(&|chain| chain.attachments.profiles = vec![Attached(vec![0; bytes])]);
+    let limit = 64 << 20;
+    assert_eq!(attached(limit), Ok(()));
+    assert_eq!(attached(limit + 1), Err(E::Attachment { limit }));
+    let inside = of(&|chain| chain.initializations[0].deviates.tails.clear());
+    assert!(matches!(inside, Err(E::Deviates(_))), "{inside:?}");
+    let inside = of(&|chain| chain.versions[1].commitment.tails.clear());
+    assert!(
+        matches!(inside, Err(E::Commitment { version: 1, .. })),
+        "{inside:?}"
+    );
+    let inside = of(&|chain| chain.answers[1].inference.proof = vec![0; 1 << 24]);
+    assert!(
+        matches!(inside, Err(E::Answer { answer: 1, .. })),
+        "{inside:?}"
+    );
+    let inside = of(&|chain| chain.initializations[0].bundle.plan.model.tensors.clear());
+    assert!(matches!(inside, Err(E::Init(_))), "{inside:?}");
 }
 
 /// Several plans: each once, each of some use, each version's relayouts in their order.
