@@ -4,13 +4,12 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::output::{Context, count};
 use crate::paths::Paths;
-use crate::secret::Secret;
 use crate::tell;
 use nascent::evidence::{self, Known};
 use nascent::fills::distribution_words;
 use nascent::srs;
 use nascent_compiler::{Limits, Preset, Rules};
-use nascent_prover::derive::{DeriveError, Deriver, SafetensorsFile};
+use nascent_prover::derive::{Deriver, SafetensorsFile};
 use nascent_verifier::beacon::MAX_BEACON;
 use nascent_verifier::codec::Format;
 use nascent_verifier::text::Quoted;
@@ -114,7 +113,7 @@ impl PreviousWeights {
         let files = self.previous_weights.iter().map(open);
         deriver
             .with_previous(files.collect::<Result<_>>()?)
-            .map_err(derive_failure)
+            .map_err(Failure::from)
     }
 }
 
@@ -221,30 +220,6 @@ pub fn read_plan(path: &Path) -> Result<PlanSource> {
     })
 }
 
-/// Errors of the derivation: the publisher's secret, the file system, or the plan.
-pub fn derive_failure(error: DeriveError) -> Failure {
-    let (kind, help) = match &error {
-        DeriveError::WrongSecret => (
-            Kind::Usage,
-            Some("give the secret that the plan was made with: --secret FILE"),
-        ),
-        DeriveError::SecretForPublicSeed => (Kind::Usage, Some("leave --secret away")),
-        DeriveError::Previous { .. } => (
-            Kind::Usage,
-            Some(
-                "give the weights that the earlier plan gave: --previous-weights FILE.safetensors",
-            ),
-        ),
-        DeriveError::Write { .. } | DeriveError::Sink(_) => (Kind::Environment, None),
-        _ => (Kind::Input, None),
-    };
-    let failure = Failure::from_error(kind, error);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
-}
-
 /// Prints a plan.
 pub fn print_plan(context: &Context, plan: &Plan) -> Result<()> {
     let model = &plan.model;
@@ -319,14 +294,4 @@ impl SrsArgs {
         }
         Ok(srs::imported(&context.setting())?)
     }
-}
-
-/// A deriver for a plan.
-pub fn deriver<'a>(
-    plan: &'a Plan,
-    beacon: &Beacon,
-    secret: Option<&Secret>,
-) -> Result<Deriver<'a>> {
-    let secret = secret.map(Secret::scalar);
-    Deriver::from_plan(plan, beacon, secret).map_err(derive_failure)
 }

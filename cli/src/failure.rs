@@ -183,6 +183,7 @@ of_library!(
     nascent::plan::PlanError,
     nascent::relayout::RelayoutError,
     nascent::srs::SrsError,
+    nascent_prover::derive::DeriveError,
 );
 
 /// Errors of the compiler: the file system's, or the file's.

@@ -1,4 +1,4 @@
-//! The publisher's secret `sk`, and the file it lives in.
+//! The files of a publisher's secret `sk`, and of salts.
 //!
 //! In clear the file is text: a header line and 64 hexadecimal digits, the scalar little-endian.
 //! Encrypted, it is that text in the format of the `scrypt` utility (scrypt, AES-256-CTR,
@@ -8,15 +8,11 @@ use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
 use crate::passphrase::{Passphrase, PassphraseArgs};
 use crate::paths::Paths;
-use ff::{Field, PrimeField};
-use halo2curves::bn256::Fr;
-use nascent_circuits::seed::SeedMaterial;
-use rand_core::{OsRng, RngCore};
+use nascent::secret::{SECRET_HEADER, Salt, Secret};
+use rand_core::OsRng;
 use std::path::{Path, PathBuf};
-use zeroize::{DefaultIsZeroes, Zeroizing};
+use zeroize::Zeroizing;
 
-const HEADER: &str = "nascent secret v1 (keep private)";
-const SALT_HEADER: &str = "nascent salt v2 (keep private)";
 /// How an encrypted file begins.
 pub const ENCRYPTED: &[u8] = b"scrypt";
 const MAX_BYTES: usize = 512;
@@ -24,20 +20,6 @@ const MAX_BYTES: usize = 512;
 const LOG_COST: u8 = 17;
 /// Costs of a file that is read: at most 1 GiB.
 const MAX_LOG_COST: u8 = 20;
-
-/// `sk`: nonzero. Printing it shows nothing; dropping it wipes it.
-pub struct Secret(Zeroizing<Scalar>);
-
-#[derive(Clone, Copy, Default)]
-struct Scalar(Fr);
-
-impl DefaultIsZeroes for Scalar {}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
 
 /// The secret of a hidden seed, on the command line.
 #[derive(Debug, clap::Args)]
@@ -59,141 +41,67 @@ impl SecretArgs {
     /// Reads the secret, if one was named.
     pub fn read(&self) -> Result<Option<Secret>> {
         let path = self.secret.as_deref();
-        path.map(|path| Secret::read(path, &self.passphrase))
-            .transpose()
+        path.map(|path| read(path, &self.passphrase)).transpose()
     }
 }
 
-impl Secret {
-    /// Draws a secret from the system's generator.
-    pub fn random() -> Result<Self> {
-        loop {
-            let mut probe = [0; 8];
-            // `Fr::random` would panic if the system had no randomness.
-            OsRng.try_fill_bytes(&mut probe).map_err(|error| {
-                Failure::new(
-                    Kind::Environment,
-                    format!("no randomness from the system: {error}"),
-                )
-            })?;
-            if let Some(secret) = Self::new(Fr::random(OsRng)) {
-                return Ok(secret);
-            }
-        }
-    }
-
-    fn new(scalar: Fr) -> Option<Self> {
-        let nonzero = !bool::from(scalar.is_zero());
-        nonzero.then(|| Self(Zeroizing::new(Scalar(scalar))))
-    }
-
-    /// The scalar.
-    pub fn scalar(&self) -> Fr {
-        self.0.0
-    }
-
-    /// `pk`, little-endian.
-    pub fn public_key(&self) -> [u8; 32] {
-        let (beacon, model) = (Fr::ZERO, Fr::ZERO);
-        SeedMaterial {
-            secret: self.scalar(),
-            beacon,
-            model,
-        }
-        .public_key()
-        .to_repr()
-    }
-
-    /// Writes a new file that only its owner can read, encrypted if there is a passphrase. Never
-    /// replaces one.
-    pub fn create(&self, path: &Path, passphrase: Option<&Passphrase>) -> Result<()> {
-        let repr = Zeroizing::new(self.scalar().to_repr());
-        let digits = Zeroizing::new(hex::encode(*repr));
-        let text = Zeroizing::new(format!("{HEADER}\n{}\n", *digits));
-        let bytes = match passphrase {
-            Some(passphrase) => Zeroizing::new(encrypt(text.as_bytes(), passphrase)?),
-            None => Zeroizing::new(text.as_bytes().to_vec()),
-        };
-        let why = "a secret is never replaced: a plan may depend on it; give another name";
-        files::write_private(path, &bytes, why)
-    }
-
-    /// Reads a secret; asks for the passphrase if the file is encrypted.
-    pub fn read(path: &Path, passphrase: &PassphraseArgs) -> Result<Self> {
-        files::check_private(path)?;
-        let bytes = Zeroizing::new(files::read_bounded(path, MAX_BYTES)?);
-        let text = if bytes.starts_with(ENCRYPTED) {
-            let passphrase = passphrase.existing(path)?;
-            decrypt(&bytes, &passphrase).doing(format!("decrypting {}", path.display()))?
-        } else {
-            bytes
-        };
-        Self::parse(&text)
-            .ok_or_else(|| {
-                Failure::new(
-                    Kind::Input,
-                    format!(
-                        "{} is not a secret file: expected a line {HEADER:?} and 64 hexadecimal digits",
-                        path.display()
-                    ),
-                )
-            })
-            .help("`nascent keygen --out FILE` makes one")
-    }
-
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let digits = text
-            .strip_prefix(HEADER)?
-            .strip_prefix('\n')?
-            .strip_suffix('\n')?;
-        let mut repr = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(digits, &mut *repr).ok()?;
-        Self::new(Option::from(Fr::from_repr(*repr))?)
-    }
+/// Draws a secret from the system's generator.
+pub fn draw() -> Result<Secret> {
+    Secret::draw(&mut OsRng).map_err(|error| {
+        Failure::new(
+            Kind::Environment,
+            format!("no randomness from the system: {error}"),
+        )
+    })
 }
 
-/// The salt of a hidden input or output, and the digest that it opens.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Salt {
-    pub salt: Fr,
-    /// Public: it stands in the proof.
-    pub digest: [u8; 32],
+/// Writes a new file that only its owner can read, encrypted if there is a passphrase. Never replaces one.
+pub fn create(secret: &Secret, path: &Path, passphrase: Option<&Passphrase>) -> Result<()> {
+    let text = secret.text();
+    let bytes = match passphrase {
+        Some(passphrase) => Zeroizing::new(encrypt(text.as_bytes(), passphrase)?),
+        None => Zeroizing::new(text.as_bytes().to_vec()),
+    };
+    let why = "a secret is never replaced: a plan may depend on it; give another name";
+    files::write_private(path, &bytes, why)
 }
 
-impl Salt {
-    /// Its file.
-    pub fn text(&self) -> Zeroizing<String> {
-        let digits = Zeroizing::new(hex::encode(self.salt.to_repr()));
-        let digest = hex::encode(self.digest);
-        Zeroizing::new(format!("{SALT_HEADER}\n{}\n{digest}\n", *digits))
-    }
+/// Reads a secret; asks for the passphrase if the file is encrypted.
+pub fn read(path: &Path, passphrase: &PassphraseArgs) -> Result<Secret> {
+    files::check_private(path)?;
+    let bytes = Zeroizing::new(files::read_bounded(path, MAX_BYTES)?);
+    let text = if bytes.starts_with(ENCRYPTED) {
+        let passphrase = passphrase.existing(path)?;
+        decrypt(&bytes, &passphrase).doing(format!("decrypting {}", path.display()))?
+    } else {
+        bytes
+    };
+    Secret::parse(&text)
+        .ok_or_else(|| {
+            Failure::new(
+                Kind::Input,
+                format!(
+                    "{} is not a secret file: expected a line {SECRET_HEADER:?} and 64 hexadecimal digits",
+                    path.display()
+                ),
+            )
+        })
+        .help("`nascent keygen --out FILE` makes one")
+}
 
-    /// Reads the file, if there is one.
-    pub fn read(path: &Path) -> Result<Option<Self>> {
-        if path.symlink_metadata().is_err() {
-            return Ok(None);
-        }
-        files::check_private(path)?;
-        let bytes = Zeroizing::new(files::read_bounded(path, MAX_BYTES)?);
-        let salt = Self::parse(&bytes).ok_or_else(|| {
-            let message = format!("{} is not a salt's file of this version", path.display());
-            Failure::new(Kind::Input, message)
-                .help("give another name to the proof, or move that file away")
-        })?;
-        Ok(Some(salt))
+/// Reads the file of a salt, if there is one.
+pub fn read_salt(path: &Path) -> Result<Option<Salt>> {
+    if path.symlink_metadata().is_err() {
+        return Ok(None);
     }
-
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut lines = std::str::from_utf8(bytes).ok()?.lines();
-        (lines.next()? == SALT_HEADER).then_some(())?;
-        let mut repr = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(lines.next()?, &mut *repr).ok()?;
-        let mut digest = [0; 32];
-        hex::decode_to_slice(lines.next()?, &mut digest).ok()?;
-        let salt = Option::from(Fr::from_repr(*repr))?;
-        lines.next().is_none().then_some(Self { salt, digest })
-    }
+    files::check_private(path)?;
+    let bytes = Zeroizing::new(files::read_bounded(path, MAX_BYTES)?);
+    let salt = Salt::parse(&bytes).ok_or_else(|| {
+        let message = format!("{} is not a salt's file of this version", path.display());
+        Failure::new(Kind::Input, message)
+            .help("give another name to the proof, or move that file away")
+    })?;
+    Ok(Some(salt))
 }
 
 fn encrypt(text: &[u8], passphrase: &Passphrase) -> Result<Vec<u8>> {
@@ -230,12 +138,12 @@ mod tests {
     fn a_secret_survives_its_file_and_is_never_shown() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
-        let secret = Secret::random().expect("randomness");
-        secret.create(&path, None).expect("written");
-        let read = Secret::read(&path, &NONE).expect("read");
+        let secret = draw().expect("randomness");
+        create(&secret, &path, None).expect("written");
+        let read = read(&path, &NONE).expect("read");
         assert_eq!(read.scalar(), secret.scalar());
         assert_eq!(format!("{secret:?}"), "Secret(..)");
-        let failure = secret.create(&path, None).expect_err("never replaced");
+        let failure = create(&secret, &path, None).expect_err("never replaced");
         assert_eq!(failure.kind(), Kind::Environment);
     }
 
@@ -243,14 +151,16 @@ mod tests {
     fn encryption_hides_binds_and_bounds() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
-        let secret = Secret::random().expect("randomness");
+        let secret = draw().expect("randomness");
         let passphrase = Passphrase::from("correct horse");
-        secret.create(&path, Some(&passphrase)).expect("written");
+        create(&secret, &path, Some(&passphrase)).expect("written");
         let bytes = std::fs::read(&path).expect("read");
         assert!(bytes.starts_with(ENCRYPTED) && bytes.len() <= MAX_BYTES);
-        let digits = hex::encode(secret.scalar().to_repr());
+        let text = secret.text();
+        let digits = text.lines().nth(1).expect("digits").to_owned();
+        let scalar = hex::decode(&digits).expect("digits");
         let shown = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
-        assert!(!shown(&digits.as_bytes()[..8]) && !shown(&secret.scalar().to_repr()[..4]));
+        assert!(!shown(&digits.as_bytes()[..8]) && !shown(&scalar[..4]));
 
         let text = decrypt(&bytes, &passphrase).expect("decrypts");
         let again = Secret::parse(&text).expect("a secret");
@@ -275,33 +185,14 @@ mod tests {
         assert_eq!(failure.kind(), Kind::Input);
     }
 
-    #[test]
-    fn bad_secrets_are_refused() {
-        let line = |digits: &str| format!("{HEADER}\n{digits}\n").into_bytes();
-        assert!(
-            Secret::parse(&line(&"00".repeat(32))).is_none(),
-            "zero is the public seed"
-        );
-        assert!(
-            Secret::parse(&line(&"ff".repeat(32))).is_none(),
-            "not canonical"
-        );
-        assert!(Secret::parse(&line("01")).is_none());
-        assert!(Secret::parse(b"").is_none());
-        let one = format!("01{}", "00".repeat(31));
-        assert!(Secret::parse(&line(&one)).is_some());
-        assert!(Secret::parse(&line(&format!("{one}00"))).is_none(), "long");
-        assert!(Secret::parse(one.as_bytes()).is_none(), "no header");
-    }
-
     #[cfg(unix)]
     #[test]
     fn a_readable_secret_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
-        Secret::random()
-            .and_then(|secret| secret.create(&path, None))
+        draw()
+            .and_then(|secret| create(&secret, &path, None))
             .expect("written");
         let mode = std::fs::metadata(&path)
             .expect("there")
@@ -310,6 +201,6 @@ mod tests {
             & 0o777;
         assert_eq!(mode, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
-        assert!(Secret::read(&path, &NONE).is_err());
+        assert!(read(&path, &NONE).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //! cases, for a service, a worker or a command.
 //!
 //! One module for each thing that there is to do, in the order of the story: a [`plan`], the
-//! [`evidence`] of its beacon's value, an [`initialization`], a [`model`] as integers, a published
+//! [`evidence`] of its beacon's value, what they [`derive`], an [`initialization`], a [`model`] as integers, a published
 //! [`commitment`], an [`answer`], a [`relayout`], and the [`chain`] that holds them together.
 //! [`given`] is what a verifier holds files against. [`srs`] and [`keys`] are what all of them need.
 //!
@@ -40,6 +40,7 @@
 pub mod answer;
 pub mod chain;
 pub mod commitment;
+pub mod derive;
 pub mod error;
 pub mod evidence;
 pub mod fills;
@@ -49,6 +50,7 @@ pub mod keys;
 pub mod model;
 pub mod plan;
 pub mod relayout;
+pub mod secret;
 pub mod setting;
 pub mod srs;
 pub mod words;

@@ -3,9 +3,9 @@
 use crate::error::{Failure, Kind};
 use crate::fills::{self, DistributionReport, FillReport};
 use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Rules};
-use nascent_verifier::codec::FormatError;
+use nascent_verifier::codec::{Format, FormatError};
 use nascent_verifier::spec::FillCounts;
-use nascent_verifier::{Digest32, ModelSpec, Plan, SpecError};
+use nascent_verifier::{Announcement, Digest32, ModelSpec, Plan, SpecError};
 use serde::Serialize;
 use std::path::Path;
 
@@ -27,6 +27,15 @@ pub enum PlanError {
     /// A plan is none.
     #[error(transparent)]
     Plan(#[from] FormatError<nascent_verifier::PlanError>),
+    /// Rules that leave nothing to the beacon.
+    #[error("the rules sample no weight: nothing is left for the plan's beacon")]
+    NothingSampled,
+    /// A plan that inherits every weight.
+    #[error("every weight is inherited: nothing is left for this plan's beacon")]
+    AllInherited,
+    /// What was put together is no plan.
+    #[error(transparent)]
+    Invalid(#[from] nascent_verifier::PlanError),
     /// An earlier plan that nothing is inherited from.
     #[error(
         "the earlier plan {} is none that the plan inherits weights from",
@@ -43,13 +52,24 @@ impl Failure for PlanError {
         match self {
             Self::Model { source, .. } => compile_kind(source),
             Self::Spec(_) | Self::Plan(_) => Kind::Input,
+            Self::NothingSampled | Self::AllInherited | Self::Invalid(_) => Kind::Usage,
             Self::ForeignEarlier { .. } => Kind::Refused,
         }
     }
 
     fn help(&self) -> Option<String> {
-        let Self::Model { source, .. } = self else {
-            return None;
+        let source = match self {
+            Self::Model { source, .. } => source,
+            Self::NothingSampled => {
+                let help =
+                    "give rules that sample: constants, and fills without spread, need no plan";
+                return Some(help.to_owned());
+            }
+            Self::AllInherited => {
+                let help = "--redraw PATTERN samples weights anew whatever earlier plans have";
+                return Some(help.to_owned());
+            }
+            _ => return None,
         };
         // Most errors say it themselves.
         let help = match &**source {
@@ -98,6 +118,35 @@ pub fn model(
         path: path.to_path_buf(),
         source: Box::new(source),
     })
+}
+
+/// A plan for a model: everything that is fixed before the beacon has its value.
+///
+/// `publisher_key` is that of a hidden seed; `created` is in seconds since 1970.
+///
+/// # Errors
+/// Nothing is left for the beacon, or the announcement is none.
+pub fn make(
+    model: &ModelSpec,
+    publisher_key: Option<[u8; 32]>,
+    beacon: Announcement,
+    created: u64,
+    weight_digest: bool,
+) -> Result<Plan, PlanError> {
+    match (model.sampled_elements(), model.inherited_elements()) {
+        (0, 0) => return Err(PlanError::NothingSampled),
+        (0, _) => return Err(PlanError::AllInherited),
+        _ => {}
+    }
+    let plan = Plan {
+        model: model.clone(),
+        publisher_key,
+        beacon,
+        created,
+        weight_digest,
+    };
+    plan.validate()?;
+    Ok(plan)
 }
 
 fn stem(path: &Path) -> String {

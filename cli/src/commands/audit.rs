@@ -49,7 +49,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
     }
     let started = Instant::now();
-    let deriver = (args.previous).give(arguments::deriver(&plan, &beacon, secret.as_ref())?)?;
+    let deriver =
+        (args.previous).give(nascent::derive::deriver(&plan, &beacon, secret.as_ref())?)?;
     let failed = |error| given_failure(&args.weights, error);
     let mut given =
         SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
@@ -178,7 +179,7 @@ fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
 
 fn given_failure(path: &Path, error: AuditError) -> Failure {
     let failure = match error {
-        AuditError::Derive(error) => return arguments::derive_failure(error),
+        AuditError::Derive(error) => return Failure::from(error),
         AuditError::Given(SafetensorsError::Io(error)) => {
             Failure::from_error(Kind::Environment, error)
         }

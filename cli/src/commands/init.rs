@@ -1,6 +1,6 @@
 //! `nascent init`: the weights that a plan and a beacon value give.
 
-use crate::arguments::{self, BeaconArgs, PreviousWeights};
+use crate::arguments::{BeaconArgs, PreviousWeights};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
 use crate::interrupt;
@@ -70,7 +70,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let started = Instant::now();
     let deriver = args
         .previous
-        .give(arguments::deriver(&plan, &beacon, secret.as_ref())?)?;
+        .give(nascent::derive::deriver(&plan, &beacon, secret.as_ref())?)?;
     let mut json = json!({ "plan": output::json(&PlanReport::new(&plan)?)?, "beacon_digest": hex::encode(beacon.digest()) });
     let digest = plan.weight_digest.then(|| digest(context, &deriver));
     json["weight_digest"] = digest.map(hex::encode).into();
@@ -144,7 +144,7 @@ pub fn weights(
         bar.set(done, total);
         interrupt::checkpoint();
     })
-    .map_err(arguments::derive_failure)
+    .map_err(Failure::from)
 }
 
 /// Writes the ONNX model with its weights filled in.

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome};
 use crate::passphrase::PassphraseArgs;
 use crate::paths::Paths;
-use crate::secret::Secret;
+use crate::secret;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -34,8 +34,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     } else {
         Some(args.passphrase.for_new(&args.out)?)
     };
-    let secret = Secret::random()?;
-    secret.create(&args.out, passphrase.as_ref())?;
+    let secret = secret::draw()?;
+    secret::create(&secret, &args.out, passphrase.as_ref())?;
     let public_key = hex::encode(secret.public_key());
     context.result(format!("publisher key {public_key}"));
     let file = args.out.display();

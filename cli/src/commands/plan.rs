@@ -1,13 +1,13 @@
 //! `nascent plan`: fix everything before the beacon value is known.
 
 use crate::arguments::{self, PreviousPlans, RulesArgs};
-use crate::failure::{Classify, Failure, Kind, Result};
+use crate::failure::{Classify, Kind, Result};
 use crate::files;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::passphrase::PassphraseArgs;
 use crate::paths::Paths;
-use crate::secret::Secret;
+use crate::secret;
 use nascent::plan::PlanReport;
 use nascent_beacons::{Network, condition, parse_source};
 use nascent_circuits::sampling::row_distance;
@@ -15,7 +15,7 @@ use nascent_compiler::init::Init;
 use nascent_compiler::{Limits, Model, TensorReport};
 use nascent_verifier::codec::Format;
 use nascent_verifier::text::Quoted;
-use nascent_verifier::{Announcement, BeaconSource, Fill, Plan, StreamSpec};
+use nascent_verifier::{Announcement, BeaconSource, Fill, StreamSpec};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -96,7 +96,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let paths = args.passphrase.declare(paths);
     paths.write("--out", [&args.out]).check()?;
     let publisher_key = match &args.seed.secret {
-        Some(path) => Some(Secret::read(path, &args.passphrase)?.public_key()),
+        Some(path) => Some(secret::read(path, &args.passphrase)?.public_key()),
         None => None,
     };
     let previous = args.previous.read()?;
@@ -104,25 +104,14 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let name = args.name.as_deref();
     let rules = args.rules.load(&Limits::default())?;
     let model = nascent::plan::model(&args.model, name, &rules, &earlier, &args.redraw)?;
-    if model.spec.sampled_elements() == 0 && model.spec.inherited_elements() == 0 {
-        let message = "the rules sample no weight: nothing is left for the plan's beacon";
-        return Err(Failure::new(Kind::Usage, message)
-            .help("give rules that sample: constants, and fills without spread, need no plan"));
-    }
-    if model.spec.sampled_elements() == 0 {
-        let message = "every weight is inherited: nothing is left for this plan's beacon";
-        return Err(Failure::new(Kind::Usage, message)
-            .help("--redraw PATTERN samples weights anew whatever earlier plans have"));
-    }
-    let plan = Plan {
-        model: model.spec.clone(),
+    let announcement = args.beacon.announcement();
+    let plan = nascent::plan::make(
+        &model.spec,
         publisher_key,
-        beacon: args.beacon.announcement(),
-        created: machine::now(),
-        weight_digest: args.weight_digest,
-    };
-    plan.validate()
-        .map_err(|error| Failure::from_error(Kind::Usage, error))?;
+        announcement,
+        machine::now(),
+        args.weight_digest,
+    )?;
     files::write(&args.out, &plan.encode().or_fail(Kind::Input)?)?;
     arguments::print_plan(context, &plan)?;
     warn_of_constants(context, &model);

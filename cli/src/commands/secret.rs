@@ -5,7 +5,7 @@ use crate::files;
 use crate::output::{self, Context, Outcome};
 use crate::passphrase::PassphraseArgs;
 use crate::paths::Paths;
-use crate::secret::{self, Secret};
+use crate::secret;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -39,8 +39,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let (secret, file, encrypted) = match args.command {
         Command::New { out } => {
             Paths::new(false).secret("--out", [&out]).check()?;
-            let secret = Secret::random()?;
-            secret.create(&out, None)?;
+            let secret = secret::draw()?;
+            secret::create(&secret, &out, None)?;
             context.warn(format!(
                 "{} is not encrypted: only its file mode protects it. Keep a backup offline.",
                 out.display()
@@ -48,7 +48,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             (secret, out, false)
         }
         Command::Public { file, passphrase } => {
-            let secret = Secret::read(&file, &passphrase)?;
+            let secret = secret::read(&file, &passphrase)?;
             let encrypted = files::starts_with(&file, secret::ENCRYPTED)?;
             (secret, file, encrypted)
         }

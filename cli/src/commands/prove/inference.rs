@@ -9,11 +9,10 @@ use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::parts::Parts;
 use crate::paths::Paths;
-use crate::secret::Salt;
+use crate::secret::read_salt;
 use crate::subject::{Loaded, Subject, show_outputs};
-use ff::PrimeField;
-use halo2curves::bn256::Fr;
 use nascent::model::lay_out;
+use nascent::secret::Salt;
 use nascent::{Pool, srs};
 use nascent_circuits::inference::plan::layout::Role;
 use nascent_circuits::inference::{Hidden as Hides, Salts, Shape};
@@ -99,7 +98,7 @@ impl ProveArgs {
                 continue;
             };
             let path = salt_file(&self.out, name);
-            let Some(salt) = Salt::read(&path)? else {
+            let Some(salt) = read_salt(&path)? else {
                 continue;
             };
             match role {
@@ -116,7 +115,7 @@ impl ProveArgs {
             .with_witness(params, inputs, salts)
             .or_fail(Kind::Input)?;
         for (path, seal, salt) in kept {
-            if circuit.digest(seal).to_repr() != salt.digest {
+            if !salt.opens(&circuit.digest(seal)) {
                 let message = format!("{} is the salt of other values", path.display());
                 return Err(Failure::new(Kind::Environment, message).help(
                     "a salt is never replaced: a proof may depend on it; give another name to the proof",
@@ -129,9 +128,7 @@ impl ProveArgs {
 
 /// The file that opens a digest.
 fn salt_text(seal: &Seal) -> Option<Zeroizing<String>> {
-    let salt = Option::from(Fr::from_repr(seal.salt))?;
-    let digest = seal.digest;
-    Some(Salt { salt, digest }.text())
+    Some(Salt::new(seal.salt, seal.digest)?.text())
 }
 
 /// Refuses a proof that this machine has not the memory for.

@@ -115,8 +115,8 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         Some(Publisher::load(commitments, openings, srs.verifier_srs())?)
     };
     let started = Instant::now();
-    let deriver = arguments::deriver(&plan, &beacon, secret.as_ref())?;
-    let lanes = deviates(keys.circuit().layout(), &deriver).map_err(arguments::derive_failure)?;
+    let deriver = nascent::derive::deriver(&plan, &beacon, secret.as_ref())?;
+    let lanes = deviates(keys.circuit().layout(), &deriver).map_err(Failure::from)?;
     let blinding = Blinding::draw(&mut OsRng);
     let made = keys
         .prove(&srs, &lanes, &params, &blinding)
