@@ -249,6 +249,10 @@ fn what_is_compared_is_no_longer_open() {
         open.contains("PlanTime") && open.contains("Training"),
         "{open}"
     );
+    // A bundle is what is held against the plan, and no plan itself.
+    let itself = ["verify", "bundle", "--development-srs", "--plan", "bundle"];
+    let refused = world.folder.json(&itself).failure(3, "input");
+    assert!(refused.contains("not a valid plan"), "{refused}");
 }
 
 #[test]

@@ -178,7 +178,7 @@ pub fn verify<'a>(
             structure,
             whole: *whole,
         };
-        not_shown.extend(of.open(given, model.is_some()));
+        not_shown.extend(of.open(given, model.is_some() || given.model.is_some()));
     }
     Ok(ChainVerdict {
         chain,

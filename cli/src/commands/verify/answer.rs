@@ -1,7 +1,7 @@
 //! `nascent verify` of an answer.
 
 use super::{Args, read_model};
-use crate::arguments::DEVELOPMENT_NOTICE;
+use crate::arguments::{DEVELOPMENT_NOTICE, read_plan};
 use crate::failure::Result;
 use crate::files;
 use crate::folder::read_graph;
@@ -15,7 +15,8 @@ use nascent_verifier::InferenceBundle;
 pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let bundle: InferenceBundle = files::read(&args.bundle)?;
     let verifier = args.srs(context, &bundle.srs_digest)?;
-    let read = args.read(&[bundle.vk_digest])?;
+    let plan = args.plan.as_deref().map(read_plan).transpose()?;
+    let read = args.read_with(plan.map(|of| of.plan), &[bundle.vk_digest])?;
     let published = args.published(&verifier)?;
     let model = args.model.as_deref().map(read_model).transpose()?;
     let profile = args.profile.as_deref().map(files::read).transpose()?;

@@ -258,16 +258,18 @@ struct Read {
 }
 
 impl Args {
-    /// Reads what was given; `named` are the keys that the file's proofs are under.
+    /// Reads what was given, with the plan as it was published: a proof bundle is what is to be held
+    /// against it. `named` are the keys that the file's proofs are under.
     fn read(&self, named: &[[u8; 32]]) -> Result<Read> {
+        let plan = self.plan.as_deref().map(files::read).transpose()?;
+        self.read_with(plan, named)
+    }
+
+    /// The same with a plan that was read.
+    fn read_with(&self, plan: Option<Plan>, named: &[[u8; 32]]) -> Result<Read> {
         let given = self.key.iter().map(|path| beside::read_key(path));
         Ok(Read {
-            plan: self
-                .plan
-                .as_deref()
-                .map(crate::arguments::read_plan)
-                .transpose()?
-                .map(|of| of.plan),
+            plan,
             beacon: self.beacon.value()?,
             rules: match self.rules.rules.is_some() || self.rules.preset.is_some() {
                 true => Some(self.rules.load(&Limits::default())?),

@@ -15,16 +15,19 @@ use nascent_verifier::{Beacon, RelayoutBundle};
 pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let bundle: RelayoutBundle = files::read(&args.bundle)?;
     let verifier = args.srs(context, &bundle.srs_digest)?;
-    let read = args.read(&[bundle.vk_digest])?;
-    let published = args.published(&verifier)?;
     let plan = args.plan.as_deref().map(arguments::read_plan).transpose()?;
+    let beacon = plan
+        .as_ref()
+        .and_then(|of| of.beacon.as_ref().map(Beacon::digest));
+    let read = args.read_with(plan.map(|of| of.plan), &[bundle.vk_digest])?;
+    let published = args.published(&verifier)?;
     let graph = args.architecture.as_deref().map(read_graph).transpose()?;
     let origins: Option<Origins> = args.origins.as_deref().map(files::read).transpose()?;
     let against = Against {
         architecture: graph.as_ref(),
         origins: origins.as_ref(),
         published: published.as_ref(),
-        beacon: plan.and_then(|of| of.beacon.as_ref().map(Beacon::digest)),
+        beacon,
     };
     let (setting, given) = (context.setting(), args.given(&read));
     let verdict = relayout::verify(&setting, &bundle, &verifier, &given, &against)?;
