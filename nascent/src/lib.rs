@@ -2,7 +2,7 @@
 //! cases, for a service, a worker or a command.
 //!
 //! One module for each thing that there is to do, in the order of the story: a [`plan`], the
-//! [`evidence`] of its beacon's value, what they [`derive`], an [`initialization`], a [`model`] as integers, a published
+//! [`evidence`] of its beacon's value, what they [derive](mod@derive), an [`initialization`], a [`model`] as integers, a published
 //! [`commitment`], an [`answer`], a [`relayout`], and the [`chain`] that holds them together.
 //! [`given`] is what a verifier holds files against. [`srs`] and [`keys`] are what all of them need.
 //!
