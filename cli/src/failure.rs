@@ -88,14 +88,7 @@ impl Failure {
 
     /// The messages, outermost first, without a cause that its parent's text already ends with.
     pub fn messages(&self) -> Vec<String> {
-        let mut messages: Vec<String> = Vec::new();
-        for cause in self.error.chain() {
-            let text = cause.to_string();
-            if messages.last().is_none_or(|last| !last.ends_with(&text)) {
-                messages.push(text);
-            }
-        }
-        messages
+        nascent::error::messages(self.error.as_ref())
     }
 
     /// The advice.

@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
+/// Most bytes of a model's file: protobuf's own limit.
+pub const MAX_MODEL: usize = 2 << 30;
+
 /// Reads a file of at most `limit` bytes.
 pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>> {
     let doing = || format!("reading {}", path.display());

@@ -1,8 +1,9 @@
 //! What the command says: words for people, or one JSON object.
 
 use crate::failure::{Failure, Kind};
-use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nascent::words::wrap;
+pub use nascent::words::{bytes, count};
 use nascent::{Observer, Setting};
 use nascent_verifier::text::{is_plain, one_line};
 use serde_json::{Value, json};
@@ -202,8 +203,12 @@ impl Context {
 
 /// Columns of the terminal that standard output goes to, if it is one.
 pub fn terminal_columns() -> Option<usize> {
-    let size = console::Term::stdout().size_checked()?;
-    Some(usize::from(size.1)).filter(|_| std::io::stdout().is_terminal())
+    columns(&console::Term::stdout(), &std::io::stdout())
+}
+
+fn columns(terminal: &console::Term, stream: &impl IsTerminal) -> Option<usize> {
+    let (_, columns) = terminal.size_checked()?;
+    stream.is_terminal().then(|| usize::from(columns))
 }
 
 /// A line as it is printed: on one line, or broken for a terminal that is narrower, which would break it
@@ -224,9 +229,7 @@ fn lines(text: &str, columns: Option<usize>) -> Vec<String> {
 
 /// A line on standard error.
 fn say_aside(text: &str) {
-    let size = console::Term::stderr().size_checked();
-    let columns = size.map(|size| usize::from(size.1));
-    let columns = columns.filter(|_| std::io::stderr().is_terminal());
+    let columns = columns(&console::Term::stderr(), &std::io::stderr());
     let mut err = std::io::stderr().lock();
     for line in lines(text, columns) {
         let _ = writeln!(err, "{line}");
@@ -466,11 +469,6 @@ pub fn path_of(path: Option<impl AsRef<Path>>) -> Value {
     path.map_or(Value::Null, self::path)
 }
 
-/// `1.5 MiB`.
-pub fn bytes(count: u64) -> String {
-    HumanBytes(count).to_string()
-}
-
 /// `350 ms`, `12.3 s`, or minutes and hours in words.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -481,9 +479,4 @@ pub fn duration(time: Duration) -> String {
     } else {
         HumanDuration(time).to_string()
     }
-}
-
-/// `62 006`: digits in groups of three.
-pub fn count(number: u64) -> String {
-    indicatif::HumanCount(number).to_string()
 }

@@ -151,7 +151,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .map(PathBuf::as_path)
         .collect();
     let given = samples::open(&given).or_fail(Kind::Input)?;
-    let mut file = files::read_bounded(&args.model, MAX_MODEL)?;
+    let mut file = files::read_bounded(&args.model, files::MAX_MODEL)?;
     let plan = args.plan.as_deref().map(arguments::read_plan).transpose()?;
     let previous = args.previous.read()?;
     if plan.is_none() && !previous.is_empty() {
@@ -390,9 +390,6 @@ fn derived_weights(origins: &Origins, compiled: &Compiled) -> u64 {
         .map(|origin| compiled.graph.tensor(origin.param).elements() as u64)
         .sum()
 }
-
-/// Most bytes of a model file.
-const MAX_MODEL: usize = 2 << 30;
 
 fn print(context: &Context, compiled: &Compiled, digest: &[u8; 32]) {
     for line in compiled.report.to_string().lines() {

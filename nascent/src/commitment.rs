@@ -2,7 +2,7 @@
 
 use crate::error::{Failure, Kind};
 use nascent_verifier::codec::FormatError;
-use nascent_verifier::link::{CommitmentError as DataError, CommittedTo, LinkError};
+use nascent_verifier::link::{CommitmentError as DataError, CommittedTo, LinkError, Part};
 use nascent_verifier::{CommitmentData, Digest32, Links, ProvedWeights, Srs, WeightCommitment};
 use std::collections::BTreeMap;
 
@@ -97,12 +97,9 @@ impl Published {
         subject: &CommittedTo,
         weights: Option<&ProvedWeights>,
     ) -> Result<(), CommitmentError> {
-        let part = self.commitment.part(subject);
-        let part = part.ok_or(CommitmentError::OtherWeights)?;
+        let part = self.part(subject)?;
         let weights = weights.ok_or(CommitmentError::NoWeights)?;
-        let link = self.links.get(&(*weights.context(), *part.digest()));
-        let link = link.ok_or(CommitmentError::NoLink)?;
-        Ok(weights.verify_link(part, link)?)
+        Ok(weights.verify_link(part, self.link(part, weights)?)?)
     }
 
     /// Checks that columns of a relayout are those of the part about such a thing.
@@ -114,11 +111,20 @@ impl Published {
         subject: &CommittedTo,
         weights: &ProvedWeights,
     ) -> Result<(), CommitmentError> {
+        let part = self.part(subject)?;
+        Ok(weights.verify_link_across(part, self.link(part, weights)?)?)
+    }
+
+    /// The part about such a thing.
+    fn part(&self, subject: &CommittedTo) -> Result<&Part, CommitmentError> {
         let part = self.commitment.part(subject);
-        let part = part.ok_or(CommitmentError::OtherWeights)?;
+        part.ok_or(CommitmentError::OtherWeights)
+    }
+
+    /// The link between a proof's weights and a part.
+    fn link(&self, part: &Part, weights: &ProvedWeights) -> Result<&[u8], CommitmentError> {
         let link = self.links.get(&(*weights.context(), *part.digest()));
-        let link = link.ok_or(CommitmentError::NoLink)?;
-        Ok(weights.verify_link_across(part, link)?)
+        link.map(Vec::as_slice).ok_or(CommitmentError::NoLink)
     }
 
     /// The plan and the beacon value whose tiles the commitment is to; none if it is to no tiles.

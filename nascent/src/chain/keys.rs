@@ -150,6 +150,11 @@ impl ChainKeys {
         self.keys.iter().find(|key| key.digest() == digest)
     }
 
+    /// Whether all are known to be their circuits'.
+    pub fn are_known(&self) -> bool {
+        self.uses.iter().all(|of| of.origin.is_known())
+    }
+
     /// What each is for, and where it came from.
     pub fn uses(&self) -> &[KeyUse] {
         &self.uses

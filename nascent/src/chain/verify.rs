@@ -168,8 +168,7 @@ pub fn verify<'a>(
         structures: &structures,
     };
     let story = story::tell(chain, &material, &report, &view)?;
-    let known = keys.uses().iter().all(|of| of.origin.is_known());
-    let mut not_shown: Vec<String> = given.open_keys(known).into_iter().collect();
+    let mut not_shown: Vec<String> = given.open_keys(keys.are_known()).into_iter().collect();
     not_shown.extend(open_beacons(chain, compared, &values));
     for ((version, structure), whole) in versions.iter().zip(&structures).zip(&story.whole) {
         let of = Version {
@@ -418,11 +417,6 @@ pub struct ChainReport<'a> {
 }
 
 impl ChainVerdict<'_> {
-    /// Whether all keys are known to be their circuits'.
-    pub fn knows_keys(&self) -> bool {
-        self.keys.uses().iter().all(|of| of.origin.is_known())
-    }
-
     /// All of it, for machines.
     pub fn report(&self) -> ChainReport<'_> {
         let report = &self.report;

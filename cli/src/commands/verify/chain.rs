@@ -45,7 +45,7 @@ fn print(context: &Context, verdict: &ChainVerdict<'_>) {
     let (report, story) = (&verdict.report, &verdict.story);
     context.result(if report.development_srs {
         "THE CHAIN HOLDS, BUT ONLY UNDER THE DEVELOPMENT SRS: no evidence of anything"
-    } else if verdict.knows_keys() {
+    } else if verdict.keys.are_known() {
         "ACCEPTED: the chain holds"
     } else {
         "ACCEPTED, if the verifying keys are honest (see below)"

@@ -330,13 +330,10 @@ impl Args {
     }
 }
 
-/// Most bytes of a model file.
-const MAX_MODEL: usize = 2 << 30;
-
 /// Reads a model's file.
 fn read_model(path: &Path) -> Result<ModelFile> {
     Ok(ModelFile {
         path: path.to_path_buf(),
-        bytes: files::read_bounded(path, MAX_MODEL)?,
+        bytes: files::read_bounded(path, files::MAX_MODEL)?,
     })
 }

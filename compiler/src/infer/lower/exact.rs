@@ -1,7 +1,7 @@
 //! Values whose scale is known from their operators: truth values, signs, places, and what is computed from
 //! integers alone. Their scale is 1 and their range follows from the model, so there is nothing to decide.
 
-use super::form::Form;
+use super::form::{Form, corners};
 use super::map::{Target, linear};
 use super::{Lower, Quant};
 use crate::infer::error::Result;
@@ -64,10 +64,7 @@ fn of(flow: &Flow, id: ValueId, value: &Value, made: &[Option<(f64, f64)>]) -> O
             match f {
                 Binary::Add => Some((a.0 + b.0, a.1 + b.1)),
                 Binary::Sub => Some((a.0 - b.1, a.1 - b.0)),
-                Binary::Mul => {
-                    let all = [a.0 * b.0, a.0 * b.1, a.1 * b.0, a.1 * b.1];
-                    all.into_iter().map(|v| (v, v)).reduce(union)
-                }
+                Binary::Mul => Some(corners(a, b)),
                 Binary::Max => Some((a.0.max(b.0), a.1.max(b.1))),
                 Binary::Min => Some((a.0.min(b.0), a.1.min(b.1))),
                 _ => None,

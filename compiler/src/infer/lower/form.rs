@@ -251,7 +251,8 @@ fn is_large(v: &f32) -> bool {
     f64::from(v.abs()) >= MASK
 }
 
-fn corners(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
+/// Least and greatest product of numbers between these ends.
+pub(super) fn corners(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
     let all = [a.0 * b.0, a.0 * b.1, a.1 * b.0, a.1 * b.1];
     let least = all.iter().copied().fold(f64::INFINITY, f64::min);
     let most = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
