@@ -4,9 +4,11 @@
     tests/mutate.py --out DIR --package CRATE FILE... TEST...
 
 Mutants of the source files, all compiled into one build of a copy of the workspace; a variable of the
-environment picks one when a test runs. So a mutant costs a run of the tests, not a build. A TEST is
+environment picks one when a test runs. So a mutant costs a run of the tests that reach its place, which each
+test says first when it is run by itself, and no build. A TEST is
 `PACKAGE:--lib` or `PACKAGE:NAME` (an integration test), with `:FILTER,..` behind it if only some of its
-tests are run. They run in the order given, the next for what the one before leaves.
+tests are run. A mutant meets them in the order given, until one catches it. The same command goes on where it was
+stopped.
 
 Mutants of a condition (`if`, a guard): always true, always false. Of conditions, statements and last
 expressions: one comparison less or more strict, `==` for `!=`, `&&` for `||`, one `!` less, ` + 1` and ` - 1`
@@ -29,19 +31,32 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VARIABLE = "NASCENT_MUTANT"
+REACHED = "NASCENT_MUTANT_REACHED"
 SWITCH = """
 #[doc(hidden)]
 #[allow(missing_docs, clippy::all)]
 pub mod mutants {
     extern crate std;
-    pub fn active() -> u32 {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    /// Which mutant is active; `place` is the first of those that stand here.
+    pub fn active(place: usize) -> u32 {
         static ACTIVE: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+        static REACHED: std::sync::OnceLock<Option<std::path::PathBuf>> = std::sync::OnceLock::new();
+        static SEEN: [AtomicBool; %d] = [const { AtomicBool::new(false) }; %d];
+        let reached = REACHED.get_or_init(|| std::env::var_os("%s").map(Into::into));
+        if let Some(path) = reached {
+            if !SEEN[place].load(Relaxed) && !SEEN[place].swap(true, Relaxed) {
+                use std::io::Write;
+                let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+                file.write_all(std::format!("{place}\\n").as_bytes()).unwrap();
+            }
+        }
         *ACTIVE.get_or_init(|| {
             std::env::var("%s").ok().and_then(|n| n.parse().ok()).unwrap_or(0)
         })
     }
 }
-""" % VARIABLE
+"""
 SWAPS = [
     (r" < ", [" <= "]),
     (r" <= ", [" < "]),
@@ -174,7 +189,7 @@ def rewrite(source, own, mutants):
                 arms += f"{mutant} => {{ {text}{';' if text else ''} }} "
             else:
                 arms += f"{mutant} => {{ {text} }} "
-        choice = f"match crate::mutants::active() {{ {arms}_ => {{ {original} }} }}"
+        choice = f"match crate::mutants::active({region.ids[0]}) {{ {arms}_ => {{ {original} }} }}"
         out += f"({choice})" if region.kind == "condition" else choice
         lines.append((first, out.count("\n") + 1, region))
         at = region.end
@@ -219,17 +234,42 @@ def arguments_of(test):
     return [word for filters in test.split(":", 2)[2:] for word in filters.split(",")]
 
 
-def run(executable, folder, flt, mutant, limit):
+def run(executable, folder, words, mutant, limit):
     environment = dict(os.environ, **{VARIABLE: str(mutant), "RUST_BACKTRACE": "0"})
-    command = [executable, "-q", *flt]
     began = time.monotonic()
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, timeout=limit,
+        done = subprocess.run([executable, "-q", *words], cwd=folder, env=environment, timeout=limit,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         verdict = "survived" if done.returncode == 0 else "caught"
     except subprocess.TimeoutExpired:
         verdict = "timeout"
     return verdict, time.monotonic() - began
+
+
+def reach(executables, out):
+    """For each executable, the tests that reach each place."""
+    record = out / "reached.json"
+    known = json.loads(record.read_text()) if record.exists() else {}
+    for test, executable, folder in executables:
+        if executable in known:
+            continue
+        flt = arguments_of(test)
+        listed = subprocess.run([executable, *flt, "--list", "--format", "terse"], cwd=folder,
+                                capture_output=True, text=True, check=True).stdout
+        names = re.findall(r"^(.*): test$", listed, flags=re.M)
+        places = {}
+        for name in names:
+            seen = out / "seen.txt"
+            seen.unlink(missing_ok=True)
+            environment = dict(os.environ, **{REACHED: str(seen)})
+            subprocess.run([executable, "-q", "--exact", name], cwd=folder, env=environment, check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for place in set(seen.read_text().split()) if seen.exists() else ():
+                places.setdefault(place, []).append(name)
+        known[executable] = places
+        record.write_text(json.dumps(known))
+        print(f"{test}: {len(names)} tests reach {len(places)} places", flush=True)
+    return known
 
 
 def main():
@@ -254,7 +294,8 @@ def main():
     tree = arguments.out.resolve() / "tree"
     copy(tree)
     root = tree / arguments.package / "src/lib.rs"
-    root.write_text(root.read_text() + SWITCH)
+    switch = SWITCH % (len(mutants) + 1, len(mutants) + 1, REACHED, VARIABLE)
+    root.write_text(root.read_text() + switch)
     cargo = arguments.cargo.split()
     while True:
         lines = {}
@@ -262,7 +303,7 @@ def main():
             own = [region for region in found if region.file == name]
             text, lines[name] = rewrite(sources[name], own, mutants)
             if tree / name == root:
-                text += SWITCH
+                text += switch
             (tree / name).write_text(text)
         executables, errors = build(tree, tests, cargo)
         if not errors:
@@ -287,7 +328,10 @@ def describe(mutant, region, what, sources):
 
 
 def results(arguments, mutants, executables, sources):
+    """Each mutant meets the tests in their order until one catches it. What was found is kept in
+    `results.json`, by description: the same command goes on."""
     end = time.monotonic() + arguments.seconds
+    reached = reach(executables, arguments.out.resolve())
     limits = {}
     for test, executable, folder in executables:
         verdict, seconds = run(executable, folder, arguments_of(test), 0, 3600)
@@ -295,26 +339,30 @@ def results(arguments, mutants, executables, sources):
             sys.exit(f"{test} fails without a mutant")
         limits[test] = 10 * seconds + 20
         print(f"{test}: {seconds:.1f} s without a mutant", flush=True)
-    left, caught, unseen = list(mutants), 0, []
-    for test, executable, folder in executables:
-        survivors = []
-        for mutant in left:
-            if time.monotonic() > end:
-                unseen.append(mutant)
+    record = arguments.out / "results.json"
+    found = json.loads(record.read_text()) if record.exists() else {}
+    for mutant, (region, what, _) in mutants.items():
+        name = describe(mutant, region, what, sources)
+        met = found.setdefault(name, {"caught": None, "by": []})
+        for test, executable, folder in executables:
+            if met["caught"] or test in met["by"] or time.monotonic() > end:
                 continue
-            verdict, _ = run(executable, folder, arguments_of(test), mutant, limits[test])
-            if verdict == "survived":
-                survivors.append(mutant)
-            else:
-                caught += 1
-        left = survivors
-        print(f"after {test}: {caught} caught, {len(left)} left, {len(unseen)} not run", flush=True)
-        with open(arguments.out / "survivors.txt", "w") as file:
-            for mutant in sorted(left + unseen):
-                region, what, _ = mutants[mutant]
-                mark = "not run: " if mutant in unseen else ""
-                file.write(mark + describe(mutant, region, what, sources) + "\n")
-    print(f"{len(mutants)} mutants, {caught} caught, {len(left)} survived, {len(unseen)} not run")
+            names = reached[executable].get(str(region.ids[0]), [])
+            verdict = "survived"
+            if names:
+                verdict, _ = run(executable, folder, ["--exact", *names], mutant, limits[test])
+            met["by"].append(test)
+            if verdict != "survived":
+                met["caught"] = verdict
+            record.write_text(json.dumps(found, indent=1))
+    tests = [test for test, _, _ in executables]
+    for test in tests:
+        print(f"{test}: {sum(m['caught'] is not None and m['by'][-1] == test for m in found.values())} caught")
+    left = [(name, [t for t in tests if t not in m["by"]]) for name, m in found.items() if not m["caught"]]
+    with open(arguments.out / "survivors.txt", "w") as file:
+        for name, unseen in left:
+            file.write(name + (f" (did not meet {', '.join(unseen)})" if unseen else "") + "\n")
+    print(f"{len(found)} mutants, {len(found) - len(left)} caught, {len(left)} left")
 
 
 if __name__ == "__main__":

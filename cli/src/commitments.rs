@@ -2,11 +2,9 @@
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
-use nascent_ir::CheckedGraph;
-use nascent_prover::link::{Committer, Opening};
+use nascent::commitment::{Committed, Opening, Secrets};
 use nascent_verifier::codec::Format;
-use nascent_verifier::link::{CommittedTo, Part};
-use nascent_verifier::{CommitmentData, Srs, WeightCommitment};
+use nascent_verifier::{CommitmentData, Srs};
 use rand_core::OsRng;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -22,36 +20,19 @@ pub struct CommittedArgs {
     pub opening: PathBuf,
 }
 
-/// A commitment as its publisher has it.
-pub struct Committed {
-    pub data: CommitmentData,
-    pub opening: Opening,
-}
-
 impl CommittedArgs {
+    /// Reads both files.
     pub fn load(&self) -> Result<Committed> {
-        Committed::load(&self.commitment, &self.opening)
+        load(&self.commitment, &self.opening)
     }
 }
 
-impl Committed {
-    /// Reads both files; they must belong together.
-    pub fn load(commitment: &Path, opening: &Path) -> Result<Self> {
-        let data: CommitmentData = files::read(commitment)?;
-        let secret = read_opening(opening)?;
-        if data.parts.iter().all(|part| part.opening != secret.id()) {
-            let message = format!(
-                "{} belongs to another commitment than {}",
-                opening.display(),
-                commitment.display()
-            );
-            return Err(Failure::new(Kind::Usage, message));
-        }
-        Ok(Self {
-            data,
-            opening: secret,
-        })
-    }
+/// Reads a commitment and its secret; they must belong together.
+pub fn load(commitment: &Path, opening: &Path) -> Result<Committed> {
+    let data: CommitmentData = files::read(commitment)?;
+    let committed = Committed::new(data, read_opening(opening)?);
+    let doing = || format!("{} and {}", commitment.display(), opening.display());
+    committed.map_err(Failure::from).doing(doing())
 }
 
 fn read_opening(path: &Path) -> Result<Opening> {
@@ -76,98 +57,24 @@ pub fn obtain_opening(path: &Path) -> Result<Opening> {
     Ok(opening)
 }
 
-/// What a commitment to a model's parameters is to.
-pub fn subject(graph: &CheckedGraph) -> Result<CommittedTo> {
-    let architecture = graph.digest().or_fail(Kind::Internal)?;
-    Ok(CommittedTo::Parameters { architecture })
-}
-
-/// Checks that a commitment is to these cells of this architecture's parameter columns; gives it
-/// as its reader has it.
-pub fn check_open(
-    path: &Path,
-    committed: &Committed,
-    graph: &CheckedGraph,
-    cells: &[Vec<i64>],
-    srs: &nascent_params::Srs,
-) -> Result<WeightCommitment> {
-    let refused = || format!("REFUSED: {}", path.display());
-    let checked = WeightCommitment::new(&committed.data, srs.verifier_srs())
-        .or_fail(Kind::Refused)
-        .doing(refused())?;
-    let part = checked
-        .part(&subject(graph)?)
-        .ok_or_else(|| other_architecture(path))?;
-    let tail = part.key().points().len();
-    Committer::new(srs, tail)
-        .open(part, cells, &committed.opening)
-        .or_fail(Kind::Refused)
-        .doing(refused())
-        .help("the parameters are not the ones that were committed")?;
-    Ok(checked)
-}
-
-fn other_architecture(path: &Path) -> Failure {
-    let message = format!(
-        "REFUSED: {} is not a commitment to parameters of this architecture",
-        path.display()
-    );
-    Failure::new(Kind::Refused, message)
-}
-
-/// What of commitments a proof is to be linked to, with the secrets that belong to it.
-pub struct Publisher {
-    parts: Vec<(Part, Opening)>,
-}
-
-impl Publisher {
-    /// Reads the files; each commitment must have its secret among them.
-    pub fn load(commitments: &[PathBuf], openings: &[PathBuf], srs: &Srs) -> Result<Self> {
-        let openings = openings.iter().map(|path| read_opening(path));
-        let openings = openings.collect::<Result<Vec<_>>>()?;
-        let mut parts = Vec::new();
-        for path in commitments {
-            let data: CommitmentData = files::read(path)?;
-            let commitment = checked(path, &data, srs)?;
-            for (part, data) in commitment.parts().iter().zip(&data.parts) {
-                let opening = openings.iter().find(|opening| opening.id() == data.opening);
-                let opening = opening.ok_or_else(|| {
-                    let message =
-                        format!("none of the secrets given is that of {}", path.display());
-                    Failure::new(Kind::Usage, message)
-                        .help("--opening FILE gives the one that it was made with")
-                })?;
-                parts.push((part.clone(), opening.clone()));
-            }
-        }
-        Ok(Self { parts })
+/// Reads commitments that a proof is to be linked to; each must have its secret among those given.
+pub fn secrets(commitments: &[PathBuf], openings: &[PathBuf], srs: &Srs) -> Result<Secrets> {
+    let openings = openings.iter().map(|path| read_opening(path));
+    let openings = openings.collect::<Result<Vec<_>>>()?;
+    let mut secrets = Secrets::default();
+    for path in commitments {
+        let data: CommitmentData = files::read(path)?;
+        let added = secrets.add(&data, &openings, srs);
+        added.map_err(|error| refused(error, path))?;
     }
+    Ok(secrets)
+}
 
-    /// The part about these weights, and the secret that it was made with.
-    pub fn find(&self, subject: &CommittedTo) -> Result<(&Part, &Opening)> {
-        let mut parts = self.parts.iter();
-        let found = parts.find(|(part, _)| part.subject() == subject);
-        let (part, opening) = found.ok_or_else(|| no_part(subject))?;
-        Ok((part, opening))
+/// A failure about a commitment, which names its file.
+pub fn refused(error: impl Into<Failure>, path: &Path) -> Failure {
+    let failure = error.into();
+    match failure.kind() {
+        Kind::Refused => failure.context(format!("REFUSED: {}", path.display())),
+        _ => failure.context(path.display().to_string()),
     }
-}
-
-fn no_part(subject: &CommittedTo) -> Failure {
-    let what = match subject {
-        CommittedTo::Parameters { .. } => "the parameters of this architecture".to_owned(),
-        CommittedTo::Tile { stream, index, .. } => {
-            format!("tile {index} of stream {stream} of this plan and beacon value")
-        }
-    };
-    Failure::new(
-        Kind::Input,
-        format!("no commitment was given that is to {what}"),
-    )
-}
-
-/// Decodes a commitment; a refusal names its file.
-pub fn checked(path: &Path, data: &CommitmentData, srs: &Srs) -> Result<WeightCommitment> {
-    WeightCommitment::new(data, srs)
-        .or_fail(Kind::Refused)
-        .doing(format!("REFUSED: {}", path.display()))
 }

@@ -166,17 +166,25 @@ macro_rules! of_library {
 
 of_library!(
     nascent::answer::AnswerError,
+    nascent::answer::ProveError,
     nascent::chain::ChainVerifyError,
     nascent::chain::GatherError,
+    nascent::commitment::CommitError,
     nascent::commitment::CommitmentError,
+    nascent::derive::DeriveError,
+    nascent::derive::WeightsError,
     nascent::evidence::EvidenceError,
+    nascent::files::FileError,
     nascent::initialization::InitializationError,
+    nascent::initialization::JobError,
     nascent::keys::KeysError,
     nascent::model::ModelError,
+    nascent::model::QuantizeError,
+    nascent::model::QuantizedError,
     nascent::plan::PlanError,
+    nascent::relayout::ProveError,
     nascent::relayout::RelayoutError,
     nascent::srs::SrsError,
-    nascent_prover::derive::DeriveError,
 );
 
 /// Errors of the compiler: the file system's, or the file's.

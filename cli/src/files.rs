@@ -2,40 +2,16 @@
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::paths::Paths;
+pub use nascent::files::what_is;
 use nascent_params::atomic::{Access, Staged};
-use nascent_verifier::codec::{Format, FormatError};
+use nascent_verifier::codec::Format;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
-
-/// Most bytes of a model's file: protobuf's own limit.
-pub const MAX_MODEL: usize = 2 << 30;
 
 /// Reads a file of at most `limit` bytes.
 pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>> {
-    let doing = || format!("reading {}", path.display());
-    let read = || -> std::io::Result<(u64, Vec<u8>)> {
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Err(std::io::Error::other("is a directory"));
-        }
-        let mut bytes = Vec::new();
-        let limit = limit as u64;
-        let length = file.metadata()?.len();
-        if length <= limit {
-            // The file may grow while it is read.
-            file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        }
-        Ok((length.max(bytes.len() as u64), bytes))
-    };
-    let (length, bytes) = read()
-        .or_fail(Kind::Environment)
-        .map_err(|failure| failure.context(doing()))?;
-    if length > limit as u64 {
-        let message = format!("{length} bytes, at most {limit} are read");
-        return Err(Failure::new(Kind::Input, message).context(doing()));
-    }
-    Ok(bytes)
+    Ok(nascent::files::read_bounded(path, limit)?)
 }
 
 /// Reads and decodes one of our files.
@@ -43,7 +19,7 @@ pub fn read<T: Format>(path: &Path) -> Result<T>
 where
     T::Error: std::error::Error + Send + Sync + 'static,
 {
-    decode(path, &read_bounded(path, T::MAX_BYTES)?)
+    Ok(nascent::files::read(path)?)
 }
 
 /// Decodes one of our files; `path` is for messages.
@@ -51,78 +27,17 @@ pub fn decode<T: Format>(path: &Path, bytes: &[u8]) -> Result<T>
 where
     T::Error: std::error::Error + Send + Sync + 'static,
 {
-    let expected = kind_name(T::MAGIC);
-    let help = match what_is(bytes) {
-        Some(name) if name != expected => {
-            format!("the file is of the kind '{name}'; `nascent inspect` tells more")
-        }
-        _ => "get the file again, whole, from where it was published".to_owned(),
-    };
-    let decoded = T::decode(bytes);
-    let help = match &decoded {
-        Err(FormatError::Version { .. }) => {
-            "another version of nascent made it: make it again, or use that version".to_owned()
-        }
-        _ => help,
-    };
-    decoded
-        .or_fail(Kind::Input)
-        .doing(format!("{} is not a valid {expected}", path.display()))
-        .help(help)
-}
-
-/// The kinds of file this project has, by magic.
-const KINDS: [([u8; 8], &str); 20] = [
-    (*b"nsc.chan", "chain"),
-    (*b"nsc.infr", "inference"),
-    (*b"nsc.grph", "architecture"),
-    (*b"nsc.parm", "parameter file"),
-    (*b"nsc.orig", "list of origins"),
-    (*b"nsc.prof", "profile"),
-    (*b"nsc.rlay", "relayout"),
-    (*b"nsc.plan", "plan"),
-    (*b"nsc.bcon", "beacon value"),
-    (*b"nsc.init", "proof bundle"),
-    (*b"nsc.modl", "model specification"),
-    (*b"nsc.vkey", "verifying key"),
-    (*b"nsc.srs2", "verifier SRS"),
-    (*b"nsc.wcom", "weight commitment"),
-    (*b"nsc.link", "file of links"),
-    (*b"nsc.open", "SECRET opening of a commitment"),
-    (*b"nsc.job\0", "job of proofs"),
-    (*b"nsc.tile", "finished tile of a job"),
-    (*b"nsc.tlnk", "commitment to a tile of a job, with its link"),
-    (*b"NASCSRS\0", "cached SRS"),
-];
-
-/// Whether a file begins with these bytes.
-pub fn starts_with(path: &Path, magic: &[u8]) -> Result<bool> {
-    Ok(start(path, magic.len())? == magic)
+    Ok(nascent::files::decode(path, bytes)?)
 }
 
 /// The first bytes of a file, or all of a shorter one.
 pub fn start(path: &Path, length: usize) -> Result<Vec<u8>> {
-    let mut first = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(length as u64).read_to_end(&mut first))
-        .or_fail(Kind::Environment)
-        .doing(format!("reading {}", path.display()))?;
-    Ok(first)
+    Ok(nascent::files::start(path, length)?)
 }
 
-/// Name of a kind of file.
-pub fn kind_name(magic: [u8; 8]) -> &'static str {
-    let known = KINDS.iter().find(|(known, _)| *known == magic);
-    known.map_or("file of this project", |(_, name)| name)
-}
-
-/// Which of our files these bytes start like.
-pub fn what_is(bytes: &[u8]) -> Option<&'static str> {
-    let magic = bytes.first_chunk::<8>()?;
-    KINDS
-        .iter()
-        .find(|(known, _)| known == magic)
-        .map(|(_, name)| *name)
+/// Whether a file begins with these bytes.
+pub fn starts_with(path: &Path, magic: &[u8]) -> Result<bool> {
+    Ok(start(path, magic.len())? == magic)
 }
 
 /// Writes a file that appears under its name only when it is whole and on disk. A secret is never
@@ -168,7 +83,7 @@ const SECRETS: [&[u8]; 4] = [
     b"nascent secret v",
     b"nascent salt v",
     crate::secret::ENCRYPTED,
-    &nascent_prover::link::Opening::MAGIC,
+    &nascent::commitment::Opening::MAGIC,
 ];
 
 /// Refuses to replace a secret, whatever the caller asks for.

@@ -2,7 +2,7 @@
 //!
 //! A thread waits for the first. Most commands end there and then, unless their results are being put
 //! under their names ([`defer`]). A command that [listens](listen) ends by itself: a job of proofs looks
-//! at [`flag()`] between tiles; the other libraries report their progress and have no word for stopping,
+//! at [`is_heeded`] between tiles; the other libraries report their progress and have no word for stopping,
 //! so that [`checkpoint`] unwinds from the report, temporary files are removed on the way, and [`catch`]
 //! makes an ordinary failure of it.
 
@@ -41,11 +41,6 @@ enum Listener {
 
 /// What is unwound with.
 struct Stopped;
-
-/// Set by the first signal.
-pub fn flag() -> &'static AtomicBool {
-    &STOP
-}
 
 /// From here on a signal is answered: with JSON or in words, and with the exit code for it.
 pub fn watch(json: bool, command: &'static str) -> Result<()> {
@@ -102,10 +97,15 @@ pub fn defer() -> MutexGuard<'static, ()> {
     RESULTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a signal came that the command stops its work for.
+pub fn is_heeded() -> bool {
+    let listens = |listener: &Listener| !matches!(listener, Listener::Nobody);
+    STOP.load(Ordering::Relaxed) && LISTENER.lock().is_ok_and(|it| listens(&it))
+}
+
 /// Unwinds to [`catch`] if a signal came.
 pub fn checkpoint() {
-    let listens = |listener: &Listener| !matches!(listener, Listener::Nobody);
-    if STOP.load(Ordering::Relaxed) && LISTENER.lock().is_ok_and(|it| listens(&it)) {
+    if is_heeded() {
         // Without the hook that reports panics: this is none.
         resume_unwind(Box::new(Stopped));
     }

@@ -1,8 +1,8 @@
 //! What the command asks the machine: folders, memory, time.
 
 use crate::failure::{Failure, Kind, Result};
-use crate::output;
-use nascent_prover::estimate::available_memory;
+use crate::output::{self, Context};
+use nascent::calibration::{CostModel, available_memory};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,6 +32,11 @@ pub fn now() -> u64 {
         .map_or(0, |time| time.as_secs())
 }
 
+/// The constants of the predictions, for this machine.
+pub fn cost_model(context: &Context) -> CostModel {
+    nascent::calibration::cost_model(&context.setting(), &processor(), now())
+}
+
 /// The most memory this process has held, in bytes, where the system tells.
 pub fn peak_memory() -> Option<u64> {
     field("/proc/self/status", "VmHWM:")
@@ -52,7 +57,7 @@ pub fn check_memory(what: &str, needed: u64, anyway: bool) -> Result<()> {
 }
 
 /// Which processor this is, where the system tells.
-pub fn processor() -> String {
+fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = text
         .lines()

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod beside;
-mod calibration;
 mod commands;
 mod commitments;
 mod failure;

@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Kind};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nascent::initialization::{Event, Standing};
 use nascent::words::wrap;
 pub use nascent::words::{bytes, count};
 use nascent::{Observer, Setting};
@@ -258,8 +259,37 @@ impl Observer for Context {
         crate::interrupt::checkpoint();
     }
 
+    fn tile(&self, event: &Event<'_>) {
+        if let Event::Discarded { tile, reason } = event {
+            return Context::warn(
+                self,
+                format!(
+                    "tile {} of stream {} is proved again: its file is of no use ({reason})",
+                    tile.index, tile.stream
+                ),
+            );
+        }
+        if let Ok(mut bar) = self.going.0.lock() {
+            bar.get_or_insert_with(|| self.countdown("starting"))
+                .tile(event);
+        }
+    }
+
     fn warn(&self, words: &str) {
         Context::warn(self, words);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        crate::interrupt::is_heeded()
+    }
+}
+
+impl Going {
+    /// The step is over.
+    pub fn end(&self) {
+        if let Ok(mut bar) = self.0.lock() {
+            *bar = None;
+        }
     }
 }
 
@@ -298,6 +328,29 @@ impl Bar {
     pub fn expect(&self, left: Duration) {
         if let Ok(mut end) = self.end.lock() {
             *end = Instant::now().checked_add(left);
+        }
+    }
+
+    /// A step of a job of proofs.
+    fn tile(&self, event: &Event<'_>) {
+        let show = |standing: &Standing| {
+            self.set(standing.tiles, standing.total_tiles);
+            self.expect(standing.remaining);
+            let rate = count(standing.weights_per_second as u64);
+            self.say(match standing.weights_per_second > 0.0 {
+                true => format!("proving, {rate} weights/s"),
+                false => "proving".to_owned(),
+            });
+        };
+        match event {
+            Event::Hashing { .. } => self.say("hashing the weights".to_owned()),
+            Event::LoadingSrs { k } => self.say(format!("SRS of 2^{k}")),
+            Event::PreparingKeys { k, .. } => self.say(format!("keys of 2^{k} rows")),
+            Event::Proving { standing, .. }
+            | Event::Proved { standing, .. }
+            | Event::Resumed { standing, .. } => show(standing),
+            Event::VerifyingBundle => self.say("verifying the bundle".to_owned()),
+            _ => {}
         }
     }
 

@@ -153,6 +153,13 @@ pub struct Planned<'a> {
     pub earlier: &'a [Earlier<'a>],
 }
 
+/// A plan that inherits nothing.
+impl<'a> From<&'a ModelSpec> for Planned<'a> {
+    fn from(spec: &'a ModelSpec) -> Self {
+        Self { spec, earlier: &[] }
+    }
+}
+
 /// What [`lower`] gives.
 #[derive(Debug, Clone)]
 pub struct Lowering {

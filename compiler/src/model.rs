@@ -107,15 +107,24 @@ impl Architecture {
     /// # Errors
     /// A file that cannot be read, is past the limits, or is not what it should be.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self> {
-        if path
-            .extension()
-            .is_some_and(|ext| ext.eq_ignore_ascii_case("toml"))
-        {
-            let text = read_text(path, limits)?;
+        let most = match is_description(path) {
+            true => limits.toml_bytes,
+            false => limits.onnx_bytes,
+        };
+        Self::parse(path, &read_file(path, most)?, limits)
+    }
+
+    /// The same of a file that was read; its name says what it is.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn parse(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Self> {
+        if is_description(path) {
+            at_most("bytes of TOML", limits.toml_bytes, bytes.len() as u64)?;
+            let text = text_of(bytes.to_vec())?;
             return Ok(Self::Description(Description::parse(&text, limits)?));
         }
-        let bytes = read_file(path, limits.onnx_bytes)?;
-        Ok(Self::Onnx(read_onnx(&bytes, limits)?))
+        Ok(Self::Onnx(read_onnx(bytes, limits)?))
     }
 
     /// The name in the file, which may be empty; for people.
@@ -391,9 +400,12 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a TOML file.
-pub(crate) fn read_text(path: &Path, limits: &Limits) -> Result<String> {
-    let bytes = read_file(path, limits.toml_bytes)?;
+fn is_description(path: &Path) -> bool {
+    let ending = path.extension();
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| CompileError::Toml {
         what: "file",
         reason: error.to_string(),

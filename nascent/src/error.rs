@@ -29,6 +29,17 @@ pub trait Failure: std::error::Error + Send + Sync + 'static {
     }
 }
 
+/// The caller stopped the work: [`crate::Observer::is_cancelled`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stopped by the caller")]
+pub struct Cancelled;
+
+impl Failure for Cancelled {
+    fn kind(&self) -> Kind {
+        Kind::Cancelled
+    }
+}
+
 /// The messages of an error and its causes, outermost first, without a cause that its parent's text
 /// already ends with.
 pub fn messages(error: &dyn std::error::Error) -> Vec<String> {

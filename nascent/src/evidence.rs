@@ -5,6 +5,21 @@ use nascent_beacons::{EvidenceError as Unproven, Finding};
 use nascent_verifier::{Beacon, BeaconSource, BeaconValue, Digest32, Plan};
 use serde::Serialize;
 
+pub use nascent_beacons::parse_source;
+
+/// A source's value, with the evidence that it is read from.
+///
+/// # Errors
+/// The evidence does not hold, or shows no value.
+pub fn value(source: BeaconSource, evidence: Vec<u8>) -> Result<BeaconValue, EvidenceError> {
+    let established = nascent_beacons::establish(source, evidence);
+    let (value, _) = established.map_err(|source| EvidenceError::Value {
+        position: 1,
+        source,
+    })?;
+    Ok(value)
+}
+
 /// Why a beacon value is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

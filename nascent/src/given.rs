@@ -3,11 +3,11 @@
 use crate::error::{Failure, Kind};
 use crate::evidence::{self, Checked, Known};
 use crate::keys::KeySource;
+use crate::model::ModelFile;
 use crate::plan::{self, PlanError};
 use nascent_compiler::{Earlier, Rules};
 use nascent_verifier::{Beacon, BeaconError, Digest32, Fill, InitBundle, Plan};
 use serde::Serialize;
-use std::path::Path;
 
 /// What a verifier has from elsewhere, and accepts.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Given<'a> {
     /// What is known of blocks and keys of the beacon.
     pub known: Known<'a>,
     /// The model's file.
-    pub model: Option<&'a Path>,
+    pub model: Option<&'a ModelFile>,
     /// The rules [default: those that come with this crate].
     pub rules: Option<&'a Rules>,
     /// Earlier plans that weights are inherited from.
@@ -48,6 +48,14 @@ pub enum GivenError {
     /// The model's file.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Something that says nothing of such a file.
+    #[error("{what} says nothing of {of}")]
+    NotOf {
+        /// What was given.
+        what: &'static str,
+        /// What the file is about.
+        of: &'static str,
+    },
     /// A key that no proof is under.
     #[error(
         "a key that was given is {}, which no proof is under",
@@ -66,6 +74,7 @@ impl Failure for GivenError {
                 Kind::Refused
             }
             Self::Plan(error) => error.kind(),
+            Self::NotOf { .. } => Kind::Usage,
         }
     }
 
@@ -76,7 +85,7 @@ impl Failure for GivenError {
                 Some("the plan was published with other sources: nothing else counts".to_owned())
             }
             Self::Plan(error) => error.help(),
-            Self::About(_) | Self::UnusedKey { .. } => None,
+            Self::About(_) | Self::NotOf { .. } | Self::UnusedKey { .. } => None,
         }
     }
 }
@@ -92,11 +101,43 @@ pub struct Compared {
     pub model: bool,
 }
 
+impl<'a> Given<'a> {
+    /// A plan as it was published, with the model's file and the rules that it was made by; keys are
+    /// derived anew.
+    pub fn new(plan: &'a Plan, model: &'a ModelFile, rules: &'a Rules) -> Self {
+        Self {
+            plan: Some(plan),
+            model: Some(model),
+            rules: Some(rules),
+            keys: KeySource {
+                rederive: true,
+                ..KeySource::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
 impl Given<'_> {
     /// Whether something says which plan it has to be.
     pub fn names_a_plan(&self) -> bool {
         let known = !self.known.blocks.is_empty() || !self.known.vrf_keys.is_empty();
         self.plan.is_some() || self.model.is_some() || self.beacon.is_some() || known
+    }
+
+    /// Nothing was given that only a plan and its beacon's value can be held against: it would be passed
+    /// over.
+    pub(crate) fn check_only_of_plans(&self, of: &'static str) -> Result<(), GivenError> {
+        let given = [
+            ("a beacon's value", self.beacon.is_some()),
+            ("a block's hash", !self.known.blocks.is_empty()),
+            ("a VRF's key", !self.known.vrf_keys.is_empty()),
+            ("a file of rules", self.rules.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((what, _)) => Err(GivenError::NotOf { what, of }),
+            None => Ok(()),
+        }
     }
 
     /// What is to be said of keys that nothing shows to be the circuits'.
@@ -147,8 +188,8 @@ impl Given<'_> {
             }
             compared.beacon_value = true;
         }
-        if let Some(path) = self.model {
-            self.compare_model(path, bundle, earlier)?;
+        if let Some(file) = self.model {
+            self.compare_model(file, bundle, earlier)?;
             compared.model = true;
         }
         Ok(compared)
@@ -156,7 +197,7 @@ impl Given<'_> {
 
     fn compare_model(
         &self,
-        path: &Path,
+        file: &ModelFile,
         bundle: &InitBundle,
         earlier: &[Earlier<'_>],
     ) -> Result<(), GivenError> {
@@ -173,7 +214,7 @@ impl Given<'_> {
         let named = earlier.iter().filter(|of| from.contains(&of.plan));
         let named: Vec<Earlier<'_>> = named.copied().collect();
         let rules = self.rules.cloned().unwrap_or_default();
-        let model = plan::model(path, Some(&claimed.name), &rules, &named, &redrawn)?;
+        let model = plan::model(file, Some(&claimed.name), &rules, &named, &redrawn)?;
         if model.spec != *claimed {
             return Err(GivenError::Differs(match self.rules.is_some() {
                 true => "model, or other rules",

@@ -4,11 +4,13 @@ use crate::error::{Failure, Kind};
 use crate::setting::Setting;
 use crate::srs::{self, SrsError};
 use crate::words;
-use nascent_circuits::tile::{ShapeError, TileParams};
+use nascent_circuits::tile::ShapeError;
 use nascent_prover::error::KeyError;
 use nascent_prover::estimate::{CostModel, TileCost};
 use nascent_prover::keys::{KeyStore, TileKeys};
 use nascent_verifier::{Digest32, StreamProofs, StreamSpec, VerifyingKey};
+
+pub use nascent_circuits::tile::TileParams;
 
 /// Where a verifying key came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@
 //! # let uniform_bytes = include_bytes!("../../verifier/tests/fixtures/uniform.vk");
 //! # let normal_bytes = include_bytes!("../../verifier/tests/fixtures/normal.vk");
 //! # let cache = std::env::temp_dir().join("nascent-doc");
-//! let setting = Setting { cache, memory: 4 << 30, observer: &() };
+//! let setting = Setting { cache, memory: Setting::MEMORY, observer: &() };
 //! let bundle = InitBundle::decode(bundle_bytes)?;
 //! // The development SRS, for trying things out: anyone can forge proofs under it.
 //! let verifier = srs::of_proofs(&setting, &bundle.srs_digest, None, true)?;
@@ -38,11 +38,13 @@
 //! ```
 
 pub mod answer;
+pub mod calibration;
 pub mod chain;
 pub mod commitment;
 pub mod derive;
 pub mod error;
 pub mod evidence;
+pub mod files;
 pub mod fills;
 pub mod given;
 pub mod initialization;
@@ -55,5 +57,11 @@ pub mod setting;
 pub mod srs;
 pub mod words;
 
-pub use error::{Failure, Kind};
+pub use nascent_compiler::{Limits, Rules};
+pub use nascent_verifier::{
+    Announcement, Beacon, BeaconSource, BeaconValue, Chain, CommitmentData, Digest32, Format,
+    InferenceBundle, InitBundle, Links, ModelSpec, Plan, RelayoutBundle, VerifyingKey,
+};
+
+pub use error::{Cancelled, Failure, Kind};
 pub use setting::{Observer, Pool, Setting};

@@ -2,12 +2,13 @@
 
 use crate::error::{Failure, Kind};
 use crate::fills::{self, DistributionReport, FillReport};
+use crate::model::ModelFile;
+pub use nascent_circuits::sampling::row_distance;
 use nascent_compiler::{Architecture, CompileError, Earlier, Limits, Model, Rules};
 use nascent_verifier::codec::{Format, FormatError};
 use nascent_verifier::spec::FillCounts;
 use nascent_verifier::{Announcement, Digest32, ModelSpec, Plan, SpecError};
 use serde::Serialize;
-use std::path::Path;
 
 /// Why there is no plan, or why one is refused.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +99,7 @@ pub fn compile_kind(error: &CompileError) -> Kind {
 /// # Errors
 /// The file is no model, or the rules do not fit it.
 pub fn model(
-    path: &Path,
+    file: &ModelFile,
     name: Option<&str>,
     rules: &Rules,
     earlier: &[Earlier<'_>],
@@ -106,16 +107,16 @@ pub fn model(
 ) -> Result<Model, PlanError> {
     let limits = Limits::default();
     let compile = || {
-        let architecture = Architecture::open(path, &limits)?;
+        let architecture = file.architecture(&limits)?;
         let name = match (name, &architecture) {
             (Some(name), _) => name.to_owned(),
             (None, Architecture::Description(description)) => description.name.clone(),
-            (None, Architecture::Onnx(_)) => stem(path),
+            (None, Architecture::Onnx(_)) => file.stem(),
         };
         architecture.compile_after(&name, rules, &limits, earlier, redraw)
     };
     compile().map_err(|source| PlanError::Model {
-        path: path.to_path_buf(),
+        path: file.path.clone(),
         source: Box::new(source),
     })
 }
@@ -147,13 +148,6 @@ pub fn make(
     };
     plan.validate()?;
     Ok(plan)
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(
-        || "model".to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
 }
 
 /// Plans as the compiler takes them.

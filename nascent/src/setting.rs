@@ -1,21 +1,44 @@
 //! What work needs beside its inputs: a folder to keep things in, limits, somebody who is told.
 
+use crate::error::Cancelled;
 use nascent_circuits::inference::plan::Budget;
 use nascent_params::{Progress, Step};
+use nascent_prover::job::Event;
 use nascent_verifier::Workers;
 use rayon::prelude::*;
 use std::path::PathBuf;
 
-/// Is told how work goes on.
+/// Is told how work goes on, and may stop it.
 pub trait Observer: Sync {
     /// `done` of `total` are finished of a step, which has a name for people.
     fn progress(&self, step: &str, done: u64, total: u64) {
         let _ = (step, done, total);
     }
 
+    /// A step of a job of proofs, which says more than [`Observer::progress`]; unless somebody listens,
+    /// it is told there.
+    fn tile(&self, event: &Event<'_>) {
+        match event {
+            Event::Resumed { standing, .. } | Event::Proved { standing, .. } => {
+                self.progress("proving", standing.tiles, standing.total_tiles);
+            }
+            Event::Discarded { tile, reason } => self.warn(&format!(
+                "tile {} of stream {} is proved again: its file is of no use ({reason})",
+                tile.index, tile.stream
+            )),
+            _ => {}
+        }
+    }
+
     /// Something that is worth a word, and no reason to stop.
     fn warn(&self, words: &str) {
         let _ = words;
+    }
+
+    /// Whether the caller wants the work to stop. Looked at between tiles, tensors and phases; what is
+    /// finished by then is kept where there is a place for it.
+    fn is_cancelled(&self) -> bool {
+        false
     }
 }
 
@@ -34,6 +57,26 @@ pub struct Setting<'a> {
 }
 
 impl Setting<'_> {
+    /// Bytes of memory for layouts that suit most models: 4 GiB.
+    pub const MEMORY: u64 = Budget::DEFAULT.0;
+
+    /// A folder to keep things in; nobody is told.
+    pub fn new(cache: impl Into<PathBuf>) -> Self {
+        Self {
+            cache: cache.into(),
+            memory: Self::MEMORY,
+            observer: &(),
+        }
+    }
+
+    /// Stops work that the caller has cancelled.
+    pub(crate) fn go_on(&self) -> Result<(), Cancelled> {
+        match self.observer.is_cancelled() {
+            true => Err(Cancelled),
+            false => Ok(()),
+        }
+    }
+
     /// Memory for layouts.
     pub(crate) fn budget(&self) -> Budget {
         Budget(self.memory)

@@ -206,6 +206,12 @@ pub fn of_proofs(
     given.map_or_else(|| of_verifier(setting, identity), Ok)
 }
 
+/// Digest of the development SRS: for trying things out, its trapdoor is public and anyone can forge
+/// proofs under it.
+pub fn development() -> Digest32 {
+    *development_identity()
+}
+
 /// Whether this is the digest of the development SRS.
 pub fn is_development(digest: &Digest32) -> bool {
     digest == development_identity()

@@ -1,20 +1,16 @@
 //! `nascent audit`: derive again, compare with given weights, bit by bit.
 
 use crate::arguments::{self, BeaconArgs, PreviousWeights};
-use crate::failure::{Classify, Failure, Kind, Result};
+use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context, Outcome, count};
 use crate::secret::SecretArgs;
 use crate::tell;
+use nascent::derive::{self, Audit, AuditReport, Origin, SafetensorsFile, WeightsError};
 use nascent::evidence::{self, Known};
 use nascent::plan::PlanReport;
-use nascent_prover::derive::{
-    AuditError, AuditReport, MODEL_KEY, PLAN_KEY, STAMP, SafetensorsError, SafetensorsFile,
-    WEIGHTS_KEY, audit,
-};
+use nascent_verifier::Beacon;
 use nascent_verifier::text::Quoted;
-use nascent_verifier::{Beacon, Plan, weight_digest};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -49,15 +45,18 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         .help("check its proofs with `nascent verify`; the publisher gives --secret FILE"));
     }
     let started = Instant::now();
-    let deriver =
-        (args.previous).give(nascent::derive::deriver(&plan, &beacon, secret.as_ref())?)?;
-    let failed = |error| given_failure(&args.weights, error);
-    let mut given =
-        SafetensorsFile::open(&args.weights).map_err(|error| failed(AuditError::Given(error)))?;
-    let bar = context.bar("deriving and comparing");
-    let report =
-        audit(&deriver, &mut given, &|done, total| bar.set(done, total)).map_err(failed)?;
-    bar.finish();
+    let origin = Origin::new(&plan, &beacon, secret.as_ref());
+    let deriver = args.previous.give(origin.deriver()?)?;
+    let audit = || -> std::result::Result<Audit, WeightsError> {
+        let mut given = SafetensorsFile::open(&args.weights)?;
+        derive::audit(&context.setting(), &plan, &deriver, &mut given)
+    };
+    let audit = audit().map_err(|error| match error {
+        // About the plan, not about this file.
+        WeightsError::Derive(_) => Failure::from(error),
+        _ => Failure::from(error).context(format!("weights {}", args.weights.display())),
+    })?;
+    let report = &audit.report;
     for value in &checked {
         tell::beacon_value(context, value, Some(&plan));
     }
@@ -69,17 +68,15 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         ));
     }
     let digests = Digests {
-        derived: plan
-            .weight_digest
-            .then(|| weight_digest(&deriver.weight_digests())),
+        derived: audit.digest,
         bundle: claimed,
-        weights: given.metadata().get(WEIGHTS_KEY).cloned(),
+        weights: audit.claimed.clone(),
     };
-    let stamps = stamps(&plan, digests.derived, given.metadata())?;
+    let stamps = &audit.foreign_stamps;
     let matches = report.is_match() && digests.is_match() && stamps.is_empty();
-    print(context, &report, matches, deriver.elements(), &args.weights);
+    print(context, report, matches, deriver.elements(), &args.weights);
     digests.print(context);
-    for stamp in &stamps {
+    for stamp in stamps {
         context.result(format!(
             "DIFFERENT: the header of the weights has {stamp}, which is not this plan's."
         ));
@@ -100,29 +97,6 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "seconds": started.elapsed().as_secs_f64(),
     });
     Ok(Outcome::verdict(matches, json))
-}
-
-/// Stamps in the header of the weights that say something else than the plan: whoever reads the file
-/// would take them for another plan's.
-fn stamps(
-    plan: &Plan,
-    weights: Option<[u8; 32]>,
-    header: &BTreeMap<String, String>,
-) -> Result<Vec<String>> {
-    let expected = [
-        (PLAN_KEY, Some(plan.digest().or_fail(Kind::Input)?)),
-        (MODEL_KEY, Some(plan.model.digest().or_fail(Kind::Input)?)),
-        (WEIGHTS_KEY, weights),
-    ];
-    let ours = header.iter().filter(|(key, _)| key.starts_with(STAMP));
-    let foreign = ours.filter(|(key, value)| {
-        let expected = expected.iter().find(|(name, _)| name == key);
-        let digest = expected.and_then(|(_, digest)| *digest).map(hex::encode);
-        digest.as_ref() != Some(*value)
-    });
-    Ok(foreign
-        .map(|(key, value)| format!("{key} = {value:?}"))
-        .collect())
 }
 
 /// The weight digest as it is, and as others say.
@@ -175,18 +149,6 @@ fn beacon(given: Option<Beacon>, bundled: Option<Beacon>) -> Result<Beacon> {
         (None, None) => Err(Failure::new(Kind::Usage, "no beacon value given")
             .help("give it with --beacon-value HEX, --beacon-file FILE, or --evidence FILE")),
     }
-}
-
-fn given_failure(path: &Path, error: AuditError) -> Failure {
-    let failure = match error {
-        AuditError::Derive(error) => return Failure::from(error),
-        AuditError::Given(SafetensorsError::Io(error)) => {
-            Failure::from_error(Kind::Environment, error)
-        }
-        AuditError::Given(error) => Failure::from_error(Kind::Input, error),
-        error => Failure::from_error(Kind::Internal, error),
-    };
-    failure.context(format!("weights {}", path.display()))
 }
 
 fn print(context: &Context, report: &AuditReport, matches: bool, elements: u64, path: &Path) {

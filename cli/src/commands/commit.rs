@@ -2,27 +2,24 @@
 //! it.
 
 use crate::arguments::{DEVELOPMENT_NOTICE, SrsArgs};
-use crate::commitments::{CommittedArgs, check_open, checked, obtain_opening, subject};
+use crate::commitments::{CommittedArgs, obtain_opening, refused};
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
-use crate::folder::{GRAPH, PARAMS, declare_folder, read_graph};
+use crate::folder::declare_folder;
 use crate::machine;
 use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::quantize::{self, Quantization};
 use crate::results::Results;
-use nascent::model::{allow_key, lay_out, verifying_key};
+use nascent::commitment::{self, ParameterColumns, Previous};
+use nascent::model::{GRAPH, Hidden, PARAMS, read_graph};
 use nascent::srs;
-use nascent_circuits::inference::{Hidden, InferenceCircuit};
 use nascent_ir::{CheckedGraph, Params};
 use nascent_params::atomic::Access;
-use nascent_prover::link::{Columns, Committer, OpenError};
+use nascent_verifier::CommitmentData;
 use nascent_verifier::codec::Format;
-use nascent_verifier::link::{PartData, tail_rows};
-use nascent_verifier::{CommitmentData, WeightCommitment};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 #[derive(Debug, clap::Args)]
@@ -166,69 +163,38 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     let (folder, compiled) = compiled(context, &args)?;
     let graph = read_graph(&folder.join(GRAPH))?;
     let params = read_params(&folder, &graph)?;
-    let derived = verifying_key(&context.setting(), &graph, args.circuit.into(), &identity)?;
-    let (circuit, key, srs) = (derived.circuit, derived.key, derived.srs);
-    let columns = Columns {
-        subject: subject(&graph)?,
-        vk_digest: *key.digest(),
-    };
-    let started = Instant::now();
-    let cells = circuit.parameter_cells(&params).or_fail(Kind::Input)?;
-    let tail = tail_rows(&key, 0)
-        .ok_or_else(|| Failure::new(Kind::Input, "the architecture has no parameters to commit"))?;
-    let committer = Committer::new(&srs, tail);
+    let columns = ParameterColumns::of(&context.setting(), &graph, args.circuit.into(), &identity)?;
     let opening = obtain_opening(&args.opening)?;
-    let (points, changed) = match (&args.previous, &args.previous_model) {
-        (Some(previous), Some(folder)) => {
-            let old = circuit
-                .parameter_cells(&read_params(folder, &graph)?)
-                .or_fail(Kind::Input)?;
-            let data: CommitmentData = files::read(previous)?;
-            let checked = checked(previous, &data, srs.verifier_srs())?;
-            let part = checked.part(&columns.subject);
-            let part = part.filter(|part| *part.vk_digest() == columns.vk_digest);
-            let part = part.ok_or(OpenError::Previous).or_fail(Kind::Usage)?;
-            if data.parts.iter().any(|part| part.opening != opening.id()) {
-                return Err(Failure::from_error(Kind::Usage, OpenError::PreviousSecret));
-            }
-            let (points, changed) = committer
-                .commit_from(part, &old, &cells, &opening)
-                .or_fail(Kind::Input)?;
-            (points, Some(changed))
-        }
-        _ => {
-            let points = committer.commit(&columns, &cells, &opening);
-            (points.or_fail(Kind::Internal)?, None)
-        }
+    let previous = match (&args.previous, &args.previous_model) {
+        (Some(data), Some(folder)) => Some((
+            data,
+            files::read::<CommitmentData>(data)?,
+            read_params(folder, &graph)?,
+        )),
+        _ => None,
     };
-    let data = CommitmentData {
-        srs_digest: identity,
-        tails: vec![committer.tail_points().or_fail(Kind::Internal)?],
-        parts: vec![PartData {
-            subject: columns.subject,
-            vk_digest: columns.vk_digest,
-            opening: opening.id(),
-            tail: 0,
-            points,
-        }],
-    };
-    // What goes out was checked as its reader will check it.
-    let checked = WeightCommitment::new(&data, srs.verifier_srs()).or_fail(Kind::Internal)?;
+    let with = previous
+        .as_ref()
+        .map(|(_, data, params)| Previous { data, params });
+    let made = columns.commit(&params, &opening, with);
+    let made = made.map_err(|error| match &previous {
+        Some((path, ..)) => refused(error, path),
+        None => Failure::from(error),
+    })?;
     let mut results = Results::default();
-    let bytes = data.encode().or_fail(Kind::Internal)?;
+    let bytes = made.data.encode().or_fail(Kind::Internal)?;
     results.bytes(&args.out, Access::Umask, &bytes)?;
     results.publish(&paths)?;
-    let time = started.elapsed();
-    let digest = hex::encode(checked.digest());
+    let digest = hex::encode(made.digest);
     context.result(format!("{:<18}{digest}", "commitment"));
     context.result(format!(
         "{:<18}{} in {} columns, committed in {}",
         "parameters",
         count(numbers(&params)),
-        cells.len(),
-        output::duration(time)
+        made.columns,
+        output::duration(made.time)
     ));
-    if let Some(changed) = changed {
+    if let Some(changed) = made.changed {
         context.result(format!(
             "{:<18}{} numbers differ from the previous commitment's",
             "changed",
@@ -250,13 +216,13 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
         "compiled": compiled,
         "opening": output::path(&args.opening),
         "digest": digest,
-        "vk_digest": hex::encode(columns.vk_digest),
+        "vk_digest": hex::encode(columns.vk_digest()),
         "parameters": numbers(&params),
-        "columns": cells.len(),
-        "changed": changed,
+        "columns": made.columns,
+        "changed": made.changed,
         "srs": hex::encode(identity),
         "development_srs": development,
-        "seconds": time.as_secs_f64(),
+        "seconds": made.time.as_secs_f64(),
     })))
 }
 
@@ -269,13 +235,10 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
         .map_err(|error| Failure::from(error).context(format!("REFUSED: {}", path.display())))?;
     let graph = read_graph(&args.folder.join(GRAPH))?;
     let params = read_params(&args.folder, &graph)?;
-    let (layout, shape) = lay_out(&context.setting(), &graph, args.circuit.into())?;
-    allow_key(&context.setting(), &layout, &shape)?;
-    let srs = srs::load(&context.setting(), &identity, shape.k)?;
     let started = Instant::now();
-    let circuit = InferenceCircuit::new(Arc::new(layout), shape);
-    let cells = circuit.parameter_cells(&params).or_fail(Kind::Input)?;
-    check_open(path, &committed, &graph, &cells, &srs)?;
+    let (setting, hidden) = (context.setting(), args.circuit.into());
+    let opened = commitment::open(&setting, &graph, &params, hidden, &committed);
+    let (digest, columns) = opened.map_err(|error| refused(error, path))?;
     let time = started.elapsed();
     let rate = numbers(&params) as f64 / time.as_secs_f64().max(1e-9);
     context.result(format!(
@@ -290,9 +253,9 @@ pub fn open(context: &Context, args: OpenArgs) -> Result<Outcome> {
     }
     Ok(Outcome::ok(json!({
         "commitment": output::path(path),
-        "digest": hex::encode(committed.data.digest().or_fail(Kind::Internal)?),
+        "digest": hex::encode(digest),
         "parameters": numbers(&params),
-        "columns": cells.len(),
+        "columns": columns,
         "development_srs": nascent::srs::is_development(&identity),
         "seconds": time.as_secs_f64(),
         "parameters_per_second": rate,

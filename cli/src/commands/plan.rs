@@ -8,9 +8,9 @@ use crate::output::{self, Context, Outcome, count};
 use crate::passphrase::PassphraseArgs;
 use crate::paths::Paths;
 use crate::secret;
-use nascent::plan::PlanReport;
+use nascent::model::ModelFile;
+use nascent::plan::{PlanReport, row_distance};
 use nascent_beacons::{Network, condition, parse_source};
-use nascent_circuits::sampling::row_distance;
 use nascent_compiler::init::Init;
 use nascent_compiler::{Limits, Model, TensorReport};
 use nascent_verifier::codec::Format;
@@ -103,7 +103,13 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     let earlier = nascent::plan::earlier(&previous)?;
     let name = args.name.as_deref();
     let rules = args.rules.load(&Limits::default())?;
-    let model = nascent::plan::model(&args.model, name, &rules, &earlier, &args.redraw)?;
+    let model = nascent::plan::model(
+        &ModelFile::open(&args.model)?,
+        name,
+        &rules,
+        &earlier,
+        &args.redraw,
+    )?;
     let announcement = args.beacon.announcement();
     let plan = nascent::plan::make(
         &model.spec,

@@ -1,12 +1,18 @@
 //! From proofs and commitments in any order to a chain that holds.
 
 use super::material::Named;
+use crate::answer;
 use crate::error::{Failure, Kind};
+use crate::initialization::Finished;
+use crate::model::Compiled;
+use crate::relayout::Relayout;
 use crate::setting::Pool;
+use nascent_compiler::infer::{Profile, ProfileError};
+use nascent_ir::{CheckedGraph, GraphError, Origins, OriginsError};
 use nascent_verifier::chain::{
     Answer, Attached, Attachments, Chain, ChainError, Initialization, Origin, Version, verify_chain,
 };
-use nascent_verifier::codec::FormatError;
+use nascent_verifier::codec::{Format, FormatError};
 use nascent_verifier::link::{CommitmentError, CommittedTo, Link, PartData};
 use nascent_verifier::text::Quoted;
 use nascent_verifier::{
@@ -84,6 +90,15 @@ pub enum GatherError {
     /// A model without a canonical form.
     #[error(transparent)]
     Model(#[from] FormatError<SpecError>),
+    /// An architecture without a canonical form.
+    #[error(transparent)]
+    Graph(#[from] FormatError<GraphError>),
+    /// A profile without a canonical form.
+    #[error(transparent)]
+    Profile(#[from] FormatError<ProfileError>),
+    /// A list of origins without a canonical form.
+    #[error(transparent)]
+    Origins(#[from] FormatError<OriginsError>),
     /// What was made does not hold.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -102,6 +117,9 @@ impl Failure for GatherError {
             | Self::NoWeights
             | Self::TooManyVersions
             | Self::Plan(_)
+            | Self::Graph(_)
+            | Self::Profile(_)
+            | Self::Origins(_)
             | Self::Model(_) => Kind::Input,
             Self::Init(_)
             | Self::Relayout(_)
@@ -176,6 +194,74 @@ impl Pieces {
         } else {
             self.versions.push((name, data));
         }
+    }
+
+    /// An initialization, with keys, and with its commitment and links if it has them.
+    pub fn initialization(&mut self, made: Finished) {
+        made.keys.into_iter().for_each(|key| self.key(key));
+        self.inits.push(made.bundle);
+        if let Some((data, links)) = made.committed {
+            self.links.extend(links.links);
+            self.commitment("tiles".to_owned(), data);
+        }
+    }
+
+    /// A relayout, with its key and links.
+    pub fn relayout(&mut self, made: Relayout) {
+        self.key(made.key);
+        self.relayouts.push(made.bundle);
+        self.links
+            .extend(made.links.into_iter().flat_map(|of| of.links));
+    }
+
+    /// An answer, with its key and link.
+    pub fn answer(&mut self, made: answer::Answer) {
+        self.key(made.key);
+        self.answers.push(made.bundle);
+        self.links.extend(made.link);
+    }
+
+    /// The key of a proof.
+    pub fn key(&mut self, key: VerifyingKey) {
+        self.keys.insert(*key.digest(), key);
+    }
+
+    /// An architecture that proofs are of: keys are derived from it.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub fn architecture(&mut self, graph: &CheckedGraph) -> Result<(), GatherError> {
+        self.architectures.insert(graph.digest()?, graph.encode()?);
+        Ok(())
+    }
+
+    /// What samples and weights decided, so that the architecture can be made again.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub fn profile(&mut self, profile: &Profile) -> Result<(), GatherError> {
+        self.profiles
+            .insert(profile.architecture, profile.encode()?);
+        Ok(())
+    }
+
+    /// Which weight is which deviate.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub fn origins(&mut self, origins: &Origins) -> Result<(), GatherError> {
+        self.origins.insert(origins.digest()?, origins.encode()?);
+        Ok(())
+    }
+
+    /// All of that of a compiled model.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub fn model(&mut self, compiled: &Compiled) -> Result<(), GatherError> {
+        self.architecture(&compiled.model.graph)?;
+        self.profile(&compiled.profile)?;
+        compiled.origins.iter().try_for_each(|of| self.origins(of))
     }
 
     /// Digest of the SRS of the initialization.

@@ -9,7 +9,7 @@ use crate::evidence::{self, Checked, EvidenceError, Known};
 use crate::fills::{self, FillReport};
 use crate::given::{Compared, Given, GivenError, open_beacon};
 use crate::keys::KeyOrigin;
-use crate::model::{self, ModelError, ModelFile, Structure, StructureError, hidden_of};
+use crate::model::{self, ModelError, Structure, StructureError, hidden_of};
 use crate::plan::{self, PlanError};
 use crate::setting::{Pool, Setting};
 use crate::words::count;
@@ -127,8 +127,8 @@ pub struct ChainVerdict<'a> {
     pub time: Duration,
 }
 
-/// Verifies a chain, and holds it against what the verifier has, which is about its last plan. `model`
-/// is the model's file, read; `commitment` is to be one of the chain's.
+/// Verifies a chain, and holds it against what the verifier has, which is about its last plan. `commitment`
+/// is to be one of the chain's.
 ///
 /// # Errors
 /// A check that comes out false; a key that is not there.
@@ -137,7 +137,6 @@ pub fn verify<'a>(
     chain: &'a Chain,
     srs: &Srs,
     given: &Given<'_>,
-    model: Option<&ModelFile>,
     commitment: Option<&CommitmentData>,
 ) -> Result<ChainVerdict<'a>, ChainVerifyError> {
     let commitment_of = commitment.map(|data| of_chain(chain, data)).transpose()?;
@@ -157,7 +156,7 @@ pub fn verify<'a>(
     let report = verify_chain(chain, |digest| keys.get(digest), srs, &Pool)?;
     let time = started.elapsed();
     let versions = &report.versions;
-    let structures = structure::of_chain(setting, model, chain, &material, versions, &plans)?;
+    let structures = structure::of_chain(setting, given.model, chain, &material, versions, &plans)?;
     material.learn(&structures)?;
     check_public(chain, &material)?;
     check_cells(setting, chain, &material)?;
@@ -177,7 +176,7 @@ pub fn verify<'a>(
             structure,
             whole: *whole,
         };
-        not_shown.extend(of.open(given, model.is_some() || given.model.is_some()));
+        not_shown.extend(of.open(given, given.model.is_some()));
     }
     Ok(ChainVerdict {
         chain,

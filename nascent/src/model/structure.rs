@@ -3,9 +3,10 @@
 //! Neither samples nor weights play a part, so a verifier who has the model's file can do it, with a
 //! hidden seed too, and for a checkpoint whose weights are secret.
 
+use super::file::ModelFile;
 use crate::error::{Failure, Kind};
 use crate::setting::Setting;
-use nascent_compiler::infer::{InferError, Lowering, Model, Planned, Profile, lower_within};
+use nascent_compiler::infer::{InferError, Lowering, Planned, Profile, lower_within};
 use nascent_ir::{CheckedGraph, GraphError, OriginsError};
 use nascent_verifier::Digest32;
 use nascent_verifier::codec::FormatError;
@@ -144,15 +145,6 @@ impl Failure for StructureError {
     }
 }
 
-/// A model's file.
-#[derive(Debug, Clone)]
-pub struct ModelFile {
-    /// Where it is: its external data lie beside it.
-    pub path: PathBuf,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
 impl ModelFile {
     /// Lowers it with a profile.
     ///
@@ -164,11 +156,8 @@ impl ModelFile {
         profile: &Profile,
         planned: Option<Planned<'_>>,
     ) -> Result<Lowering, StructureError> {
-        let model = Model {
-            bytes: &self.bytes,
-            folder: self.path.parent(),
-        };
-        let lowered = lower_within(&model, profile, planned, max_elements(setting));
+        let most = max_elements(setting);
+        let lowered = lower_within(&self.onnx(), profile, planned, most);
         lowered.map_err(|source| StructureError::Lower {
             model: self.path.clone(),
             source: Box::new(source),

@@ -46,6 +46,26 @@ pub struct Options {
     pub opening: Option<Arc<Opening>>,
 }
 
+impl Options {
+    /// Tiles of `2^k` rows.
+    #[must_use]
+    pub fn of_size(k: u32) -> Self {
+        Self {
+            size: TileSize::Fixed(k),
+            ..Self::default()
+        }
+    }
+
+    /// The same, with a commitment to the weights of all tiles by this secret.
+    #[must_use]
+    pub fn committed(self, opening: Opening) -> Self {
+        Self {
+            opening: Some(Arc::new(opening)),
+            ..self
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

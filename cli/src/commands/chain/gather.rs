@@ -2,15 +2,12 @@
 
 use super::no_use;
 use crate::beside::{key_file, links_file, read_key};
-use crate::failure::{Classify, Kind, Result};
+use crate::failure::Result;
 use crate::files;
-use crate::folder::{GRAPH, PROFILE, origins_files, read_graph};
 use crate::output::Context;
 use nascent::chain::Pieces;
 use nascent::keys::{self, KeysError};
-use nascent_compiler::infer::Profile;
-use nascent_ir::Origins;
-use nascent_verifier::codec::Format;
+use nascent::model::{GRAPH, PROFILE, origins_files, read_graph};
 use nascent_verifier::{InferenceBundle, InitBundle, Links, RelayoutBundle};
 use std::path::{Path, PathBuf};
 
@@ -71,8 +68,7 @@ impl Gathered<'_> {
                 Ok(())
             }
             "verifying key" => {
-                let key = read_key(path)?;
-                self.pieces.keys.insert(*key.digest(), key);
+                self.pieces.key(read_key(path)?);
                 Ok(())
             }
             "architecture" => self.architecture(path),
@@ -105,7 +101,7 @@ impl Gathered<'_> {
                 .map_err(KeysError::from)?
         };
         if let Some(key) = key {
-            self.pieces.keys.insert(*key.digest(), key);
+            self.pieces.key(key);
         }
         Ok(())
     }
@@ -118,25 +114,14 @@ impl Gathered<'_> {
     }
 
     fn architecture(&mut self, path: &Path) -> Result<()> {
-        let graph = read_graph(path)?;
-        let digest = graph.digest().or_fail(Kind::Internal)?;
-        let bytes = graph.encode().or_fail(Kind::Internal)?;
-        self.pieces.architectures.insert(digest, bytes);
-        Ok(())
+        Ok(self.pieces.architecture(&read_graph(path)?)?)
     }
 
     fn profile(&mut self, path: &Path) -> Result<()> {
-        let profile: Profile = files::read(path)?;
-        let bytes = profile.encode().or_fail(Kind::Internal)?;
-        self.pieces.profiles.insert(profile.architecture, bytes);
-        Ok(())
+        Ok(self.pieces.profile(&files::read(path)?)?)
     }
 
     fn origins(&mut self, path: &Path) -> Result<()> {
-        let origins: Origins = files::read(path)?;
-        let digest = origins.digest().or_fail(Kind::Input)?;
-        let bytes = origins.encode().or_fail(Kind::Internal)?;
-        self.pieces.origins.insert(digest, bytes);
-        Ok(())
+        Ok(self.pieces.origins(&files::read(path)?)?)
     }
 }

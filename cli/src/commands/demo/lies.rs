@@ -2,8 +2,8 @@
 
 use crate::failure::{Classify, Failure, Kind, Result};
 use crate::files;
-use crate::folder::{GRAPH, ORIGINS, PARAMS, PROFILE};
 use nascent::evidence::{self, Known};
+use nascent::model::{GRAPH, ORIGINS, PARAMS, PROFILE};
 use nascent_compiler::infer::Profile;
 use nascent_ir::{
     CheckedGraph, Embed, Graph, Node, Op, Origins, Params, PublicParam, Range, TensorId, TensorInfo,

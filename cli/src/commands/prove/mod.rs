@@ -5,33 +5,29 @@ mod relayout;
 
 use crate::arguments::{BeaconArgs, DEVELOPMENT_NOTICE, SrsArgs};
 use crate::beside::{key_file, links_file};
-use crate::calibration;
 use crate::commitments::obtain_opening;
-use crate::failure::{Classify, Failure, Kind, Result};
+use crate::failure::{Classify, Kind, Result};
 use crate::files;
 use crate::interrupt;
 use crate::machine;
-use crate::output::{self, Bar, Context, Outcome, count};
+use crate::output::{self, Context, Outcome, count};
 use crate::paths::Paths;
 use crate::results::Results;
 use crate::secret::SecretArgs;
-use nascent::plan::PlanReport;
-use nascent::secret::Secret;
-use nascent::{keys, srs};
-use nascent_circuits::tile::TileParams;
-use nascent_params::atomic::Access;
-use nascent_prover::estimate::{ChoiceError, Estimate, available_memory};
-use nascent_prover::job::{
-    CachedSrs, DevelopmentSrs, Event, Finished, Job, JobError, MemoryLimit, Options, Request,
-    SrsSource, Standing, TileSize,
+use nascent::calibration::available_memory;
+use nascent::derive::Origin;
+use nascent::initialization::{
+    Estimate, EstimateReport, Finished, Job, Made, MemoryLimit, Options, Prover, TileSize,
 };
-use nascent_prover::link::Opening;
+use nascent::keys::TileParams;
+use nascent::plan::PlanReport;
+use nascent_params::atomic::Access;
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Beacon, CommitmentData, Links, Plan, VkData};
 use rand_core::OsRng;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
@@ -125,18 +121,6 @@ impl SizeArgs {
     }
 }
 
-/// What is to be proved.
-pub struct Task<'a> {
-    pub plan: &'a Plan,
-    pub beacon: &'a Beacon,
-    pub secret: Option<&'a Secret>,
-    pub srs: [u8; 32],
-    pub size: &'a SizeArgs,
-    pub job: &'a Path,
-    /// The secret of a commitment, if one is to be made.
-    pub opening: Option<Arc<Opening>>,
-}
-
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     match args.subject {
         Some(Subject::Inference(args)) => return inference::prove(context, args),
@@ -155,17 +139,18 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         Some(path) if !args.estimate => Some(Arc::new(obtain_opening(path)?)),
         _ => None,
     };
-    let task = Task {
-        plan: &plan,
-        beacon: &beacon,
-        secret: secret.as_ref(),
-        srs,
-        size: &args.size,
-        job: &job,
+    let options = Options {
+        cost: machine::cost_model(context),
         opening,
+        ..args.size.options()
     };
+    let origin = Origin::new(&plan, &beacon, secret.as_ref());
+    let setting = context.setting();
+    let prover = Prover::new(&setting, &srs);
     if args.estimate {
-        return estimate_only(context, &task, args.job.is_none());
+        let fresh = args.job.is_none() && !job.exists();
+        let work = prover.job(origin, &job, options)?;
+        return estimate_only(context, work, fresh.then_some(&job));
     }
     interrupt::listen(
         context,
@@ -173,11 +158,12 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
          after them.\nOnce more stops at once, and loses only the tiles under way.",
     );
     let started = Instant::now();
-    let Work {
-        finished,
-        estimate,
-        proving,
-    } = prove(context, &task)?;
+    let work = prover.job(origin, &job, options)?;
+    let estimate = work.estimate();
+    print_estimate(context, estimate, work.finished_tiles());
+    let made = work.run(&setting, OsRng);
+    context.going.end();
+    let Made { finished, proving } = made?;
     let elapsed = started.elapsed();
     let out = args.out.unwrap_or_default();
     let bundle = finished.bundle.encode().or_fail(Kind::Internal)?;
@@ -201,7 +187,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         let _ = std::fs::remove_dir_all(&default_job);
     }
     print(context, &finished, &out, bundle.len() as u64);
-    print_actual(context, &estimate, &finished, elapsed);
+    print_actual(context, estimate, &finished, elapsed);
     context.note(format!("Verify: nascent verify {}", out.display()));
     // Tiles of an earlier run would flatter the rate.
     let rate = (finished.resumed == 0)
@@ -228,7 +214,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         "proving_seconds": proving.as_secs_f64(),
         "weights_per_second": rate,
         "peak_memory_bytes": machine::peak_memory(),
-        "predicted": estimate_json(&estimate),
+        "predicted": output::json(&EstimateReport::new(estimate))?,
     })))
 }
 
@@ -262,139 +248,20 @@ fn job_folder(context: &Context, plan: &Plan, beacon: &Beacon, srs: &[u8; 32]) -
     Ok(context.cache.join("jobs").join(name))
 }
 
-/// What a run of the prover gave.
-pub struct Work {
-    pub finished: Finished,
-    pub estimate: Estimate,
-    /// From the first proof's start to the last one's end: without SRS and keys of the first
-    /// stream.
-    pub proving: Duration,
-}
-
-/// Predicts, warns, proves.
-pub fn prove(context: &Context, task: &Task<'_>) -> Result<Work> {
-    with_job(context, task, |job| {
-        let estimate = job.estimate().clone();
-        print_estimate(context, &estimate, job.files());
-        let bar = context.countdown("starting");
-        let clock = Clock::default();
-        let observer = |event: &Event<'_>| {
-            clock.on_event(event);
-            observe(context, &bar, event);
-        };
-        let finished = job
-            .run(OsRng, &observer, interrupt::flag())
-            .map_err(job_failure)?;
-        bar.finish();
-        Ok(Work {
-            finished,
-            estimate,
-            proving: clock.proving(),
-        })
-    })
-}
-
-/// When the first proof began and the last one ended.
-#[derive(Default)]
-struct Clock(Mutex<Option<(Instant, Instant)>>);
-
-impl Clock {
-    fn on_event(&self, event: &Event<'_>) {
-        if !matches!(event, Event::Proving { .. } | Event::Proved { .. }) {
-            return;
-        }
-        if let Ok(mut span) = self.0.lock() {
-            let now = Instant::now();
-            *span = Some((span.map_or(now, |(first, _)| first), now));
-        }
-    }
-
-    fn proving(&self) -> Duration {
-        let span = self.0.lock().ok().and_then(|span| *span);
-        span.map_or(Duration::ZERO, |(first, last)| last.duration_since(first))
-    }
-}
-
-fn with_job<T>(
-    context: &Context,
-    task: &Task<'_>,
-    work: impl FnOnce(&Job<'_>) -> Result<T>,
-) -> Result<T> {
-    let cache = srs::cache(&context.setting());
-    let development = DevelopmentSrs {
-        cache: Some(cache.clone()),
-    };
-    let imported = CachedSrs::new(cache, task.srs);
-    let source: &dyn SrsSource = if nascent::srs::is_development(&task.srs) {
-        &development
-    } else {
-        &imported
-    };
-    let store = keys::store(&context.setting());
-    let job = Job::open(Request {
-        plan: task.plan,
-        beacon: task.beacon,
-        secret: task.secret.map(Secret::scalar),
-        srs: source,
-        keys: &store,
-        directory: task.job,
-        options: Options {
-            cost: calibration::cost_model(context),
-            opening: task.opening.clone(),
-            ..task.size.options()
-        },
-    })
-    .map_err(job_failure)?;
-    work(&job)
-}
-
-fn estimate_only(context: &Context, task: &Task<'_>, remove: bool) -> Result<Outcome> {
-    let fresh = !task.job.exists();
-    let estimate = with_job(context, task, |job| {
-        print_estimate(context, job.estimate(), job.files());
-        Ok(job.estimate().clone())
-    })?;
-    if remove && fresh {
+/// Only predicts; `fresh` is the job's folder, if it was made for that.
+fn estimate_only(context: &Context, job: Job<'_>, fresh: Option<&PathBuf>) -> Result<Outcome> {
+    print_estimate(context, job.estimate(), job.finished_tiles());
+    let predicted = EstimateReport::new(job.estimate());
+    // It holds the folder's lock.
+    drop(job);
+    if let Some(folder) = fresh {
         // Only the lock and the sizes are in it.
-        let _ = std::fs::remove_dir_all(task.job);
+        let _ = std::fs::remove_dir_all(folder);
     }
     Ok(Outcome::ok(json!({
-        "predicted": estimate_json(&estimate),
+        "predicted": output::json(&predicted)?,
         "available_memory_bytes": available_memory(),
     })))
-}
-
-fn observe(context: &Context, bar: &Bar, event: &Event<'_>) {
-    let show = |standing: &Standing| {
-        bar.set(standing.tiles, standing.total_tiles);
-        bar.expect(standing.remaining);
-        bar.say(if standing.weights_per_second > 0.0 {
-            format!(
-                "proving, {} weights/s",
-                count(standing.weights_per_second as u64)
-            )
-        } else {
-            "proving".to_owned()
-        });
-    };
-    match event {
-        Event::Hashing { .. } => bar.say("hashing the weights".to_owned()),
-        Event::LoadingSrs { k } => bar.say(format!("SRS of 2^{k}")),
-        Event::PreparingKeys { k, .. } => bar.say(format!("keys of 2^{k} rows")),
-        Event::Proving { standing, .. }
-        | Event::Proved { standing, .. }
-        | Event::Resumed { standing, .. } => {
-            show(standing);
-        }
-        Event::Discarded { tile, reason } => {
-            context.warn(format!(
-                "tile {} of stream {} is proved again: its file is of no use ({reason})",
-                tile.index, tile.stream
-            ));
-        }
-        Event::VerifyingBundle => bar.say("verifying the bundle".to_owned()),
-        _ => {}
-    }
 }
 
 fn print_estimate(context: &Context, estimate: &Estimate, files: u64) {
@@ -433,30 +300,6 @@ fn print_estimate(context: &Context, estimate: &Estimate, files: u64) {
             output::bytes(free)
         ));
     }
-}
-
-fn estimate_json(estimate: &Estimate) -> Value {
-    let streams = estimate.streams.iter().map(|stream| {
-        json!({
-            "k": stream.k,
-            "tiles": stream.tiles,
-            "weights_per_tile": stream.weights_per_tile,
-            "workers": stream.workers,
-            "proof_bytes": stream.proof_bytes,
-        })
-    });
-    json!({
-        "seconds": estimate.wall_seconds(),
-        "cpu_seconds": estimate.cpu_seconds(),
-        "memory_bytes": estimate.peak_memory(),
-        "proof_bytes": estimate.proof_bytes(),
-        "tiles": estimate.tiles(),
-        "threads": estimate.threads,
-        "backend": estimate.backend,
-        "machine": estimate.machine,
-        "factor": estimate.factor,
-        "streams": streams.collect::<Vec<_>>(),
-    })
 }
 
 /// The verifying keys, beside the bundle.
@@ -522,48 +365,4 @@ fn print_actual(context: &Context, estimate: &Estimate, finished: &Finished, ela
             count(finished.resumed.saturating_add(finished.proved))
         ));
     }
-}
-
-fn job_failure(error: JobError) -> Failure {
-    use nascent_prover::error::SubjectError as Subject;
-    let (kind, help) = match &error {
-        JobError::Subject(Subject::WrongSecret | Subject::MissingSecret) => (
-            Kind::Usage,
-            "give the secret that the plan was made with: --secret FILE",
-        ),
-        JobError::Subject(Subject::SecretForPublicSeed) => (Kind::Usage, "leave --secret away"),
-        JobError::Subject(_) => (Kind::Input, "`nascent inspect` shows what the plan holds"),
-        JobError::Choice(ChoiceError::Memory { .. }) => (
-            Kind::Environment,
-            "smaller tiles take less: --k K, or --memory MIB; --any-memory goes on anyway",
-        ),
-        JobError::Choice(ChoiceError::NoSize { .. })
-        | JobError::Srs { .. }
-        | JobError::VerifierSrs(_) => (
-            Kind::Environment,
-            "import a larger SRS: nascent srs import FILE.ptau --k K",
-        ),
-        JobError::Choice(_) => (Kind::Usage, "choose another size with --k"),
-        JobError::Locked { .. } => (
-            Kind::Environment,
-            "wait for the other run's end: it does the same work",
-        ),
-        JobError::ForeignDirectory { .. } => {
-            (Kind::Environment, "name another folder with --job DIR")
-        }
-        JobError::Io { .. } => (
-            Kind::Environment,
-            "finished tiles are kept: when the folder can be written to again, the same command \
-             goes on; --job DIR names another one",
-        ),
-        JobError::Cancelled { .. } => (
-            Kind::Interrupted,
-            "finished tiles are kept: the same command goes on after them",
-        ),
-        _ => (
-            Kind::Internal,
-            "run the same command again: finished tiles are kept; if it stays, report it",
-        ),
-    };
-    Failure::from_error(kind, error).help(help)
 }

@@ -1,13 +1,12 @@
 //! `nascent verify` of an answer.
 
-use super::{Args, read_model};
+use super::Args;
 use crate::arguments::{DEVELOPMENT_NOTICE, read_plan};
 use crate::failure::Result;
 use crate::files;
-use crate::folder::read_graph;
 use crate::output::{self, Context, Outcome, count};
 use nascent::answer::{self, Against, AnswerVerdict, PARAMETER_RANGES};
-use nascent::model::Structure;
+use nascent::model::{Structure, read_graph};
 use nascent::srs;
 use nascent_compiler::infer::Profile;
 use nascent_verifier::InferenceBundle;
@@ -18,12 +17,11 @@ pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let plan = args.plan.as_deref().map(read_plan).transpose()?;
     let read = args.read_with(plan.map(|of| of.plan), &[bundle.vk_digest])?;
     let published = args.published(&verifier)?;
-    let model = args.model.as_deref().map(read_model).transpose()?;
     let profile = args.profile.as_deref().map(files::read).transpose()?;
     let profile: Option<Profile> = profile;
     let against = Against {
         architecture: args.architecture.as_deref().map(read_graph).transpose()?,
-        model: model.as_ref().zip(profile.as_ref()),
+        profile: profile.as_ref(),
         published: published.as_ref(),
     };
     let (setting, given) = (context.setting(), args.given(&read));

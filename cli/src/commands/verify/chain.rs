@@ -1,6 +1,6 @@
 //! `nascent verify` of a chain.
 
-use super::{Args, read_model};
+use super::Args;
 use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::failure::Result;
 use crate::files;
@@ -22,13 +22,11 @@ pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let read = args.read(&named)?;
     let commitment = args.commitment.as_deref().map(files::read);
     let commitment: Option<CommitmentData> = commitment.transpose()?;
-    let model = args.model.as_deref().map(read_model).transpose()?;
     let verdict = chain::verify(
         &context.setting(),
         &chain,
         &verifier,
         &args.given(&read),
-        model.as_ref(),
         commitment.as_ref(),
     )?;
     if let Some(picture) = picture {

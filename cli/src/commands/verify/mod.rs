@@ -255,6 +255,7 @@ struct Read {
     rules: Option<Rules>,
     earlier: Vec<Plan>,
     keys: KeySource,
+    model: Option<ModelFile>,
 }
 
 impl Args {
@@ -276,6 +277,7 @@ impl Args {
                 false => None,
             },
             earlier: self.previous.read()?,
+            model: self.model.as_deref().map(ModelFile::open).transpose()?,
             keys: KeySource {
                 rederive: self.rederive_key,
                 given: given.collect::<Result<_>>()?,
@@ -296,7 +298,7 @@ impl Args {
                 blocks: &self.block_hash,
                 vrf_keys: &self.vrf_key,
             },
-            model: self.model.as_deref(),
+            model: read.model.as_ref(),
             rules: read.rules.as_ref(),
             earlier: &read.earlier,
             keys: read.keys.clone(),
@@ -328,12 +330,4 @@ impl Args {
             &data, links, srs,
         )?))
     }
-}
-
-/// Reads a model's file.
-fn read_model(path: &Path) -> Result<ModelFile> {
-    Ok(ModelFile {
-        path: path.to_path_buf(),
-        bytes: files::read_bounded(path, files::MAX_MODEL)?,
-    })
 }

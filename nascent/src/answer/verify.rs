@@ -4,7 +4,7 @@ use crate::commitment::{CommitmentError, Published};
 use crate::error::{Failure, Kind};
 use crate::given::{Given, GivenError};
 use crate::keys::{KeyOrigin, KeysError};
-use crate::model::{self, ModelError, ModelFile, Structure, StructureError, hidden_of};
+use crate::model::{self, ModelError, Structure, StructureError, hidden_of};
 use crate::plan::{self, PlanError};
 use crate::setting::{Pool, Setting};
 use crate::words::count;
@@ -30,6 +30,12 @@ pub enum AnswerError {
     /// It is by another architecture than the one given.
     #[error("it is for another architecture")]
     OtherArchitecture,
+    /// A model without the profile that it is lowered with.
+    #[error("to hold an answer against a model, its profile is needed")]
+    NoProfile,
+    /// A plan, or a profile, without the model.
+    #[error("a plan or a profile says nothing of an answer by itself: the model's file is needed")]
+    NoModel,
     /// Its architecture is not the model that was given.
     #[error(transparent)]
     Structure(#[from] StructureError),
@@ -60,6 +66,7 @@ impl Failure for AnswerError {
     fn kind(&self) -> Kind {
         match self {
             Self::OtherArchitecture | Self::Proof(_) => Kind::Refused,
+            Self::NoProfile | Self::NoModel => Kind::Usage,
             Self::Structure(error) => error.kind(),
             Self::Model(error) => error.kind(),
             Self::Graph(_) => Kind::Internal,
@@ -72,7 +79,7 @@ impl Failure for AnswerError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::OtherArchitecture | Self::Graph(_) => None,
+            Self::OtherArchitecture | Self::NoProfile | Self::NoModel | Self::Graph(_) => None,
             Self::Structure(error) => error.help(),
             Self::Model(error) => error.help(),
             Self::Plan(error) => error.help(),
@@ -89,8 +96,8 @@ impl Failure for AnswerError {
 pub struct Against<'a> {
     /// The architecture.
     pub architecture: Option<CheckedGraph>,
-    /// The model's file, and the profile that it was lowered with.
-    pub model: Option<(&'a ModelFile, &'a Profile)>,
+    /// The profile that the model's file was lowered with.
+    pub profile: Option<&'a Profile>,
     /// A commitment to the parameters, and the answer's link to it.
     pub published: Option<&'a Published>,
 }
@@ -127,6 +134,7 @@ pub fn verify<'a>(
     given: &Given<'_>,
     against: Against<'_>,
 ) -> Result<AnswerVerdict<'a>, AnswerError> {
+    given.check_only_of_plans("an answer")?;
     given.check_keys_used(&[bundle.vk_digest])?;
     let (graph, structure) = graph(setting, bundle, given, &against)?;
     if let Some(graph) = &graph {
@@ -183,8 +191,11 @@ fn graph(
         }
         known = Some(graph.clone());
     }
-    let Some((model, profile)) = against.model else {
-        return Ok((known, None));
+    let (model, profile) = match (given.model, against.profile) {
+        (Some(model), Some(profile)) => (model, profile),
+        (None, None) if given.plan.is_none() => return Ok((known, None)),
+        (Some(_), None) => return Err(AnswerError::NoProfile),
+        (None, _) => return Err(AnswerError::NoModel),
     };
     plan::check_earlier(given.earlier, given.plan)?;
     let earlier = plan::earlier(given.earlier)?;
