@@ -2,6 +2,7 @@
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
+use crate::paths;
 use nascent::commitment::{Committed, Opening, Secrets};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{CommitmentData, Srs};
@@ -46,7 +47,7 @@ pub fn obtain_opening(path: &Path) -> Result<Opening> {
     if path.exists() {
         return read_opening(path);
     }
-    files::check_output(path, false)?;
+    paths::check_output(path, false)?;
     let opening = Opening::draw(&mut OsRng);
     let bytes = Zeroizing::new(opening.encode().or_fail(Kind::Internal)?);
     files::write_private(

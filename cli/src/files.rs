@@ -1,7 +1,6 @@
 //! Files in and out: bounded reads, atomic writes, hexadecimal.
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
-use crate::paths::Paths;
 pub use nascent::files::what_is;
 use nascent_params::atomic::{Access, Staged};
 use nascent_verifier::codec::Format;
@@ -78,11 +77,14 @@ fn writing(path: &Path) -> String {
     format!("writing {}", path.display())
 }
 
+/// How an encrypted file begins.
+pub const ENCRYPTED: &[u8] = b"scrypt";
+
 /// How files begin that are never replaced: secrets, salts, openings.
 const SECRETS: [&[u8]; 4] = [
     b"nascent secret v",
     b"nascent salt v",
-    crate::secret::ENCRYPTED,
+    ENCRYPTED,
     &nascent::commitment::Opening::MAGIC,
 ];
 
@@ -136,12 +138,6 @@ pub fn check_private(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Refuses to replace a file unless asked to.
-pub fn check_output(path: &Path, force: bool) -> Result<()> {
-    Paths::new(force).write("the output", [path]).check()?;
-    Ok(())
-}
-
 /// Parses a digest of 64 hexadecimal digits, with or without `0x`.
 pub fn digest(text: &str) -> std::result::Result<[u8; 32], String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
@@ -182,7 +178,7 @@ mod tests {
         let failure = read_bounded(folder.path(), 5).expect_err("a folder");
         assert_eq!(failure.kind(), Kind::Environment);
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
-        assert!(check_output(&path, false).is_err());
-        assert!(check_output(&path, true).is_ok());
+        assert!(crate::paths::check_output(&path, false).is_err());
+        assert!(crate::paths::check_output(&path, true).is_ok());
     }
 }

@@ -2,45 +2,24 @@
 //!
 //! A thread waits for the first. Most commands end there and then, unless their results are being put
 //! under their names ([`defer`]). A command that [listens](listen) ends by itself: a job of proofs looks
-//! at [`is_heeded`] between tiles; the other libraries report their progress and have no word for stopping,
-//! so that [`checkpoint`] unwinds from the report, temporary files are removed on the way, and [`catch`]
+//! at [`crate::stop::is_heeded`] between tiles; the other libraries report their progress and have no word for stopping,
+//! so that [`crate::stop::checkpoint`] unwinds from the report, temporary files are removed on the way, and [`catch`]
 //! makes an ordinary failure of it.
 
 use crate::failure::{Failure, Kind, Result};
 use crate::output::{self, Context};
+use crate::stop::{ANSWERED, LISTENER, Listener, STOP, Stopped, defer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-/// Set by the first signal.
-static STOP: AtomicBool = AtomicBool::new(false);
-
-/// Held while results are put under their names.
-static RESULTS: Mutex<()> = Mutex::new(());
-
-/// How the command takes the first signal.
-static LISTENER: Mutex<Listener> = Mutex::new(Listener::Nobody);
-static ANSWERED: Condvar = Condvar::new();
 
 /// Longest wait for the words to be out.
 const WORDS: Duration = Duration::from_secs(1);
-
-enum Listener {
-    /// Not at all: the process ends.
-    Nobody,
-    /// It stops by itself, after these words.
-    Command(Option<&'static str>),
-    /// The same, and the words are said.
-    Answered,
-}
-
-/// What is unwound with.
-struct Stopped;
 
 /// From here on a signal is answered: with JSON or in words, and with the exit code for it.
 pub fn watch(json: bool, command: &'static str) -> Result<()> {
@@ -92,26 +71,7 @@ pub fn listen(context: &Context, answer: &'static str) {
     *listener = Listener::Command((!context.json && !context.quiet).then_some(answer));
 }
 
-/// While the guard lives no signal ends the process, but the second.
-pub fn defer() -> MutexGuard<'static, ()> {
-    RESULTS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether a signal came that the command stops its work for.
-pub fn is_heeded() -> bool {
-    let listens = |listener: &Listener| !matches!(listener, Listener::Nobody);
-    STOP.load(Ordering::Relaxed) && LISTENER.lock().is_ok_and(|it| listens(&it))
-}
-
-/// Unwinds to [`catch`] if a signal came.
-pub fn checkpoint() {
-    if is_heeded() {
-        // Without the hook that reports panics: this is none.
-        resume_unwind(Box::new(Stopped));
-    }
-}
-
-/// Runs a command; a [`checkpoint`] that was hit is a failure of its own kind.
+/// Runs a command; a [`crate::stop::checkpoint`] that was hit is a failure of its own kind.
 pub fn catch<T>(command: impl FnOnce() -> Result<T>) -> Result<T> {
     let result = catch_unwind(AssertUnwindSafe(command));
     if STOP.load(Ordering::Relaxed) {

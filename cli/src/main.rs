@@ -16,6 +16,7 @@ mod paths;
 mod quantize;
 mod results;
 mod secret;
+mod stop;
 mod subject;
 mod tell;
 

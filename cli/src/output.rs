@@ -256,7 +256,7 @@ impl Observer for Context {
                 *bar = None;
             }
         }
-        crate::interrupt::checkpoint();
+        crate::stop::checkpoint();
     }
 
     fn tile(&self, event: &Event<'_>) {
@@ -280,7 +280,7 @@ impl Observer for Context {
     }
 
     fn is_cancelled(&self) -> bool {
-        crate::interrupt::is_heeded()
+        crate::stop::is_heeded()
     }
 }
 
@@ -369,7 +369,7 @@ impl Drop for Bar {
 impl nascent_params::Progress for Bar {
     fn report(&self, step: nascent_params::Step, done: u64, total: u64) {
         self.step(nascent::setting::srs_step(step), done, total);
-        crate::interrupt::checkpoint();
+        crate::stop::checkpoint();
     }
 }
 

@@ -380,3 +380,9 @@ fn number(path: &Path) -> Option<(u64, u64)> {
         None
     }
 }
+
+/// Refuses to replace a file unless asked to.
+pub fn check_output(path: &Path, force: bool) -> Result<()> {
+    Paths::new(force).write("the output", [path]).check()?;
+    Ok(())
+}

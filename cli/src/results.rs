@@ -5,9 +5,9 @@
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
 use crate::files;
-use crate::interrupt;
 use crate::output::Context;
 use crate::paths::Paths;
+use crate::stop;
 use nascent_params::atomic::{Access, Staged};
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -64,7 +64,7 @@ impl Results {
 
     /// Puts all results under their names, in this order. No signal stops that half-way.
     pub fn publish(self, paths: &Paths) -> Result<()> {
-        let _whole = interrupt::defer();
+        let _whole = stop::defer();
         let mut missing = Vec::new();
         // Before the first: whether all of them may be put there.
         for (mut staged, place) in self.staged {

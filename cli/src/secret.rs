@@ -5,7 +5,7 @@
 //! HMAC-SHA-256). Both are their owner's alone.
 
 use crate::failure::{Classify, Explain, Failure, Kind, Result};
-use crate::files;
+use crate::files::{self, ENCRYPTED};
 use crate::passphrase::{Passphrase, PassphraseArgs};
 use crate::paths::Paths;
 use nascent::secret::{SECRET_HEADER, Salt, Secret};
@@ -13,8 +13,6 @@ use rand_core::OsRng;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// How an encrypted file begins.
-pub const ENCRYPTED: &[u8] = b"scrypt";
 const MAX_BYTES: usize = 512;
 /// Cost of a new file's passphrase: 128 MiB, about half a second.
 const LOG_COST: u8 = 17;

@@ -1,10 +1,12 @@
 //! Making a graph node by node.
 
+use crate::context::Context;
 use crate::error::{Fault, GraphError, NodeRef};
-use crate::graph::{CheckedGraph, Graph, Node, TensorId, TensorInfo};
-use crate::infer::{Context, infer};
+use crate::graph::{CheckedGraph, Graph, Node, TensorInfo};
+use crate::id::{TableId, TensorId};
+use crate::infer::infer;
 use crate::limits::MAX_NODES;
-use crate::op::{Op, TableId};
+use crate::op::Op;
 use crate::range::Range;
 use crate::table::Table;
 

@@ -1,8 +1,10 @@
 //! The rules a graph must keep.
 
+use crate::context::Context;
 use crate::error::{Fault, GraphError, NodeRef};
-use crate::graph::{CheckedGraph, Graph, TensorId};
-use crate::infer::{Context, infer};
+use crate::graph::{CheckedGraph, Graph};
+use crate::id::TensorId;
+use crate::infer::infer;
 use crate::limits::{MAX_NODES, MAX_PRODUCTS, MAX_TABLES, MAX_TOTAL_ELEMENTS};
 use crate::op::Op;
 use crate::range::Range;

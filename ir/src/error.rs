@@ -1,6 +1,7 @@
 //! Why a graph, its parameters or its inputs are refused.
 
-use crate::graph::{Node, TensorId};
+use crate::graph::Node;
+use crate::id::TensorId;
 use crate::range::Range;
 use nascent_verifier::digest::{Digest32, Hex};
 use nascent_verifier::text::Quoted;

@@ -1,11 +1,13 @@
 //! The reference: what a graph computes.
 
 use crate::error::{EvalError, NodeRef};
-use crate::graph::{CheckedGraph, TensorId};
-use crate::op::Op;
+use crate::graph::CheckedGraph;
+use crate::id::TensorId;
+use crate::op::{Op, View};
+use crate::ops;
 use crate::params::Params;
 use crate::values::{Buffer, Data, Values, is_small};
-use crate::{ops, views};
+use crate::views::{IndexMap, Source};
 
 /// Every tensor's integers for `params` and `inputs` (row-major, in the order of
 /// [`crate::Graph::inputs`]). Runs on all threads of the current `rayon` pool; the result does not
@@ -113,11 +115,20 @@ fn node<'a>(
         Op::FoldMax { x } => ops::fold::eval_max(values.get(*x), elements),
         Op::FoldSum { x } => ops::fold::eval_sum(values.get(*x), elements, small),
         Op::Divide(op) => ops::divide::eval(values, op, elements),
-        Op::View(view) => views::eval(graph, values, view, small),
+        Op::View(view) => self::view(graph, values, view, small),
         Op::Embed(op) => {
             let (table, slice) = operand(op.table);
             ops::embed::eval(slice, table.shape[1] as usize, values.get(op.ids))
         }
     };
     Ok(Data::Owned(buffer))
+}
+
+/// Elements of a view, from where they come.
+fn view(graph: &CheckedGraph, values: &Values<'_>, view: &View, small: bool) -> Buffer {
+    let map = IndexMap::new(graph, view);
+    Buffer::fill(map.len(), small, |i| match map.source(i) {
+        Source::Element { tensor, index } => values.get(tensor).at(index),
+        Source::Constant(value) => value,
+    })
 }

@@ -1,31 +1,14 @@
 //! A graph as data, and a graph that was checked.
 
+use crate::id::{TableId, TensorId};
 use crate::limits::{MAX_NODES, MAX_TABLES};
-use crate::op::{Op, TableId};
+use crate::op::Op;
 use crate::range::Range;
 use crate::table::Table;
 use nascent_verifier::codec::bounded;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::ops::Deref;
-
-/// Position of a tensor in [`Graph::tensors`], and of the node that makes it in [`Graph::nodes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TensorId(pub u32);
-
-impl TensorId {
-    /// As an index into a slice.
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl fmt::Display for TensorId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "%{}", self.0)
-    }
-}
 
 /// An architecture: what a model computes for any values of its parameters.
 ///

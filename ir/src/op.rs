@@ -6,7 +6,7 @@
 //! *Broadcast to `S`*: a shape of rank at most that of `S` which, aligned at the right, has in each
 //! place either the dimension of `S` or 1.
 
-use crate::graph::TensorId;
+use crate::id::{TableId, TensorId};
 use serde::{Deserialize, Serialize};
 
 /// What a node computes. Operands precede the node.
@@ -214,10 +214,6 @@ pub enum View {
         indices: Vec<u32>,
     },
 }
-
-/// Position of a table in [`crate::Graph::tables`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TableId(pub u32);
 
 impl Op {
     /// Name in error messages.

@@ -1,7 +1,8 @@
 //! The values of one checkpoint.
 
 use crate::error::ParamsError;
-use crate::graph::{CheckedGraph, TensorId};
+use crate::graph::CheckedGraph;
+use crate::id::TensorId;
 use crate::op::Op;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

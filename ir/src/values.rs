@@ -1,6 +1,7 @@
 //! Integers of the tensors of one execution.
 
-use crate::graph::{CheckedGraph, TensorId, TensorInfo};
+use crate::graph::{CheckedGraph, TensorInfo};
+use crate::id::TensorId;
 use crate::range::Range;
 use crate::views::Affine;
 use rayon::prelude::*;

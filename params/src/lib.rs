@@ -24,6 +24,7 @@ mod cache_file;
 mod check;
 mod comb;
 mod decompose;
+mod derive;
 mod development;
 mod domain;
 mod error;

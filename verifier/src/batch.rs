@@ -7,9 +7,10 @@
 use crate::digest::{Digest32, tagged};
 use crate::link::{ProvedWeights, proof_digest};
 use crate::msm::msm;
+use crate::openings::Reduced;
 use crate::proof::{Proof, ProofError};
 use crate::srs::Srs;
-use crate::verify::{Reduced, reduce};
+use crate::verify::reduce;
 use crate::vk::VerifyingKey;
 use crate::workers::{Alone, Workers, both};
 use alloc::collections::BTreeMap;

@@ -9,8 +9,8 @@
 //!
 //! The fractions are added up over a common denominator: three products a value, and one inversion.
 
+use crate::challenges::Lagrange;
 use crate::proof::ProofError;
-use crate::verify::Lagrange;
 use crate::vk::VerifyingKey;
 use crate::workers::{Workers, map_all};
 use alloc::vec::Vec;

@@ -43,6 +43,7 @@ pub mod batch;
 pub mod beacon;
 pub mod bundle;
 pub mod chain;
+mod challenges;
 pub mod codec;
 pub mod digest;
 pub mod encoding;

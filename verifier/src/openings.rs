@@ -9,13 +9,13 @@
 //! `L(X) / (X - u)` with, everything divided by `Z(u) / Z_0(u)`,
 //! `L(X) = sum_i v^i (Z_0(u) / Z_i(u)) sum_j y^j (f_j(X) - r_j(u)) - Z_0(u) h(X)`.
 
+use crate::challenges::{Challenges, Lagrange, at};
 use crate::digest::Digest32;
 use crate::proof::{Proof, ProofError};
-use crate::verify::{Challenges, Lagrange, Reduced, at};
 use crate::vk::{OpeningSet, Source, VerifyingKey};
 use alloc::vec;
 use alloc::vec::Vec;
-use ark_bn254::Fr;
+use ark_bn254::{Fr, G1Affine};
 use ark_ff::{AdditiveGroup, Field};
 
 /// The challenges of the opening, in the order they are drawn.
@@ -26,6 +26,21 @@ pub(crate) struct OpeningChallenges {
     pub(crate) v: Fr,
     /// Where the combination is opened.
     pub(crate) u: Fr,
+}
+
+/// A proof reduced to a pairing equation between combinations of points.
+#[derive(Debug, Clone)]
+pub(crate) struct Reduced {
+    /// The point paired with `[tau]_2`.
+    pub(crate) left: G1Affine,
+    /// Scalars and points of the proof, paired with `[1]_2`.
+    pub(crate) own: Vec<(Fr, G1Affine)>,
+    /// Scalars of the key's commitments.
+    pub(crate) key: Vec<Fr>,
+    /// Scalar of the generator.
+    pub(crate) generator: Fr,
+    /// Digest of the transcript: of key, SRS, statement and every proof byte.
+    pub(crate) digest: Digest32,
 }
 
 /// Reduces all openings of a proof to one pairing equation.

@@ -1,7 +1,7 @@
 //! The constraints at `x`: what the quotient must evaluate to.
 
+use crate::challenges::{Challenges, Lagrange, at};
 use crate::proof::{Proof, ProofError};
-use crate::verify::{Challenges, Lagrange, at};
 use crate::vk::{ColumnKind, Op, VerifyingKey, coset_generator};
 use alloc::vec::Vec;
 use ark_bn254::Fr;

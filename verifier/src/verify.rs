@@ -4,44 +4,18 @@
 //! `e(left, [tau]_2) = e(right, [1]_2)`, with `left` one point of the proof and
 //! `right` a combination of points of the proof, of the key and the generator.
 
+use crate::challenges::{Challenges, Lagrange};
 use crate::digest::Digest32;
 use crate::instance;
-use crate::openings::{self, OpeningChallenges};
+use crate::openings::{self, OpeningChallenges, Reduced};
 use crate::proof::{Proof, ProofError};
 use crate::quotient;
 use crate::transcript::Transcript;
 use crate::vk::VerifyingKey;
 use crate::workers::Workers;
 use alloc::vec::Vec;
-use ark_bn254::{Fr, G1Affine};
-use ark_ff::{AdditiveGroup, Field};
-
-/// A proof reduced to a pairing equation between combinations of points.
-#[derive(Debug, Clone)]
-pub(crate) struct Reduced {
-    /// The point paired with `[tau]_2`.
-    pub(crate) left: G1Affine,
-    /// Scalars and points of the proof, paired with `[1]_2`.
-    pub(crate) own: Vec<(Fr, G1Affine)>,
-    /// Scalars of the key's commitments.
-    pub(crate) key: Vec<Fr>,
-    /// Scalar of the generator.
-    pub(crate) generator: Fr,
-    /// Digest of the transcript: of key, SRS, statement and every proof byte.
-    pub(crate) digest: Digest32,
-}
-
-/// The challenges of the argument itself, in the order they are drawn.
-pub(crate) struct Challenges {
-    /// Those of the circuit's phases, by index.
-    pub(crate) circuit: Vec<Fr>,
-    pub(crate) beta: Fr,
-    pub(crate) gamma: Fr,
-    /// Folds the constraints.
-    pub(crate) y: Fr,
-    /// Where everything is evaluated.
-    pub(crate) x: Fr,
-}
+use ark_bn254::Fr;
+use ark_ff::AdditiveGroup;
 
 /// Checks a proof up to the pairing.
 pub(crate) fn reduce(
@@ -144,52 +118,4 @@ fn replay(
     };
     let opening = OpeningChallenges { y: set_y, v, u };
     Ok((challenges, opening, transcript.finish()))
-}
-
-/// Lagrange polynomials at `x`, at the rows that the key asks for.
-pub(crate) struct Lagrange {
-    /// In the order of the key's `lagrange` rows.
-    pub(crate) values: Vec<Fr>,
-    /// `x^n`.
-    pub(crate) x_to_rows: Fr,
-    /// `1 / (x^n - 1)`.
-    pub(crate) inverse_vanishing: Fr,
-    /// `(x^n - 1) / n`.
-    pub(crate) scale: Fr,
-}
-
-impl Lagrange {
-    /// `l_i(x) = omega^i (x^n - 1) / (n (x - omega^i))`.
-    fn new(vk: &VerifyingKey, x: Fr) -> Result<Self, ProofError> {
-        let mut x_to_rows = x;
-        for _ in 0..vk.data().k {
-            x_to_rows.square_in_place();
-        }
-        let vanishing = x_to_rows - Fr::ONE;
-        let omegas = &vk.lagrange.omegas;
-        let mut inverses: Vec<Fr> = omegas.iter().map(|omega| x - omega).collect();
-        inverses.push(vanishing);
-        if x == Fr::ZERO || inverses.contains(&Fr::ZERO) {
-            return Err(ProofError::DegenerateChallenge);
-        }
-        ark_ff::batch_inversion(&mut inverses);
-        let inverse_vanishing = inverses.pop().unwrap_or_default();
-        let scale = vanishing * vk.inverse_rows;
-        let values = inverses
-            .iter()
-            .zip(omegas)
-            .map(|(inverse, omega)| *inverse * omega * scale)
-            .collect();
-        Ok(Self {
-            values,
-            x_to_rows,
-            inverse_vanishing,
-            scale,
-        })
-    }
-}
-
-/// A checked look-up: a decoded key never points outside.
-pub(crate) fn at<T: Copy>(list: &[T], index: usize) -> Result<T, ProofError> {
-    list.get(index).copied().ok_or(ProofError::InconsistentKey)
 }

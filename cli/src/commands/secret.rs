@@ -49,7 +49,7 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
         }
         Command::Public { file, passphrase } => {
             let secret = secret::read(&file, &passphrase)?;
-            let encrypted = files::starts_with(&file, secret::ENCRYPTED)?;
+            let encrypted = files::starts_with(&file, files::ENCRYPTED)?;
             (secret, file, encrypted)
         }
     };

@@ -1,15 +1,15 @@
 //! From the file's graph to the float graph.
 
 use super::cx::Cx;
-use super::derived::{Derivation, Planned, Source};
+use super::derived::{Derivation, Planned};
 use super::error::{InferError, Result};
-use super::flow::{Budget, Flow, Input, Op, ValueId};
+use super::flow::{Budget, Flow, Input, Op, Source, ValueId};
 use super::ops;
 use super::options::Options;
 use super::profile::Tape;
 use super::tensor::Tensor;
 use crate::error::CompileError;
-use crate::graph::{self, DType, Data, Dim, Graph, Origin};
+use crate::graph::{self, Dim, Graph, Origin};
 use crate::limits::Limits;
 use crate::roles::{Role, assign};
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,7 +144,7 @@ fn build_with(graph: &Graph, options: &Options, stored: &Stored<'_>, tape: Tape)
             inputs,
             opset: node.at.opset,
         };
-        let outputs = cx.check(operator).and_then(|()| (operator.build)(&mut cx));
+        let outputs = operator.check(&cx).and_then(|()| (operator.build)(&mut cx));
         let outputs = outputs.map_err(|fault| fault.at(&node.at))?;
         for (slot, id) in node.outputs.iter().enumerate() {
             let Some(id) = id else { continue };
@@ -233,7 +233,7 @@ impl File<'_> {
             let shape = sizes(&tensor.dims).ok_or_else(|| fail("it is too large".to_owned()))?;
             Tensor::withheld(&shape)
         } else {
-            read(tensor).map_err(fail)?
+            Tensor::read(tensor).map_err(fail)?
         };
         let value = self.constant(id, nowhere, tensor, flow)?;
         made.insert(id, value);
@@ -345,55 +345,4 @@ fn input(value: &graph::Value, options: &Options) -> Result<Input> {
         shape,
         is_int,
     })
-}
-
-/// Values of a constant of the file, as floats or integers.
-pub(super) fn read(tensor: &graph::Tensor) -> std::result::Result<Tensor, String> {
-    let bytes = match &tensor.data {
-        Data::Bytes(bytes) => bytes,
-        Data::External => {
-            return Err("its values are in another file, which was not given".to_owned());
-        }
-        Data::Absent => return Err("it has a shape and no values".to_owned()),
-    };
-    let dims = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok());
-    let shape = dims.collect::<Option<Vec<_>>>().ok_or("it is too large")?;
-    let dtype = tensor.dtype;
-    let made = if dtype.is_weight() {
-        let values: Vec<f32> = match dtype {
-            DType::F32 => each(bytes, f32::from_le_bytes).collect(),
-            DType::F64 => each(bytes, f64::from_le_bytes).map(|v| v as f32).collect(),
-            DType::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32()).collect(),
-            _ => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32()).collect(),
-        };
-        if values.iter().any(|v| v.is_nan()) {
-            return Err("one of its values is not a number".to_owned());
-        }
-        Tensor::float(&shape, values)
-    } else {
-        let values: Vec<i64> = match dtype.onnx() {
-            2 | 9 => bytes.iter().map(|&v| i64::from(v)).collect(),
-            3 => each(bytes, i8::from_le_bytes).map(i64::from).collect(),
-            4 => each(bytes, u16::from_le_bytes).map(i64::from).collect(),
-            5 => each(bytes, i16::from_le_bytes).map(i64::from).collect(),
-            6 => each(bytes, i32::from_le_bytes).map(i64::from).collect(),
-            7 => each(bytes, i64::from_le_bytes).collect(),
-            12 => each(bytes, u32::from_le_bytes).map(i64::from).collect(),
-            13 => {
-                let values = each(bytes, u64::from_le_bytes).map(|v| i64::try_from(v).ok());
-                let values = values.collect::<Option<_>>();
-                values.ok_or("one of its values is larger than 2^63")?
-            }
-            _ => {
-                return Err(format!("element type {} is not supported", dtype.name()));
-            }
-        };
-        Tensor::int(&shape, values)
-    };
-    made.ok_or_else(|| "its values do not fit its shape".to_owned())
-}
-
-fn each<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> impl Iterator<Item = T> {
-    let (chunks, _) = bytes.as_chunks::<N>();
-    chunks.iter().map(move |chunk| read(*chunk))
 }

@@ -1,10 +1,7 @@
 //! What an operator sees of its node, and how it makes values.
 
-use super::build::read;
 use super::error::{Fault, OpResult};
-use super::flow::{Binary, Flow, Op, Unary, ValueId};
-use super::ops;
-use super::rewrite;
+use super::flow::{Flow, Op, Unary, ValueId};
 use super::tensor::{Tensor, Values};
 use crate::graph::{Attr, Node};
 use std::collections::BTreeMap;
@@ -20,21 +17,6 @@ pub(crate) struct Cx<'a> {
 }
 
 impl Cx<'_> {
-    /// Number of inputs and names of attributes.
-    pub(super) fn check(&self, operator: &ops::Operator) -> OpResult<()> {
-        let (least, most) = operator.inputs;
-        let found = self.inputs.len();
-        if found < least || found > most {
-            return Fault::form(format!("{found} inputs, expected {least} to {most}"));
-        }
-        for name in self.node.attrs.keys() {
-            if !operator.attrs.contains(&name.as_str()) {
-                return Fault::attribute(name, "it is unknown or not supported");
-            }
-        }
-        Ok(())
-    }
-
     /// Version of the operator set.
     pub(crate) fn opset(&self) -> i64 {
         self.opset
@@ -179,7 +161,7 @@ impl Cx<'_> {
     pub(crate) fn tensor(&self, name: &str) -> OpResult<Option<Tensor>> {
         match self.node.attrs.get(name) {
             None => Ok(None),
-            Some(Attr::Tensor(tensor)) => match read(tensor) {
+            Some(Attr::Tensor(tensor)) => match Tensor::read(tensor) {
                 Ok(tensor) => Ok(Some(tensor)),
                 Err(reason) => Fault::attribute(name, reason),
             },
@@ -206,20 +188,6 @@ impl Cx<'_> {
     /// Applies a function of one operand.
     pub(crate) fn unary(&mut self, f: Unary, x: ValueId) -> OpResult<ValueId> {
         self.emit(Op::Unary(f), &[x])
-    }
-
-    /// Applies a function of two operands, in a form that has a lowering.
-    pub(crate) fn binary(&mut self, f: Binary, a: ValueId, b: ValueId) -> OpResult<ValueId> {
-        rewrite::binary(self, f, a, b)
-    }
-
-    /// Multiplies by a number.
-    pub(crate) fn scale(&mut self, x: ValueId, by: f64) -> OpResult<ValueId> {
-        if by == 1.0 {
-            return Ok(x);
-        }
-        let by = self.scalar(by)?;
-        self.binary(Binary::Mul, x, by)
     }
 
     /// Changes the shape.

@@ -7,13 +7,14 @@ mod conv;
 mod eval;
 mod infer;
 mod matmul;
+mod source;
 mod unary;
 
 pub(crate) use conv::{ConvAttrs, windows};
 pub(crate) use eval::eval as evaluate;
+pub(crate) use source::{Exact, Sampled, Source};
 pub use unary::Unary;
 
-use super::derived::{self, Sampled, Source};
 use super::error::{Fault, OpResult};
 use super::profile::Tape;
 use super::tensor::{Tensor, count};
@@ -238,7 +239,7 @@ impl Flow {
         // Of what is multiplied by zeros nothing is left.
         let mut known_factors = value.inputs.iter().filter_map(known);
         let zeros = value.op == Op::Binary(Binary::Mul)
-            && known_factors.any(|factor| derived::is_zero(factor));
+            && known_factors.any(|factor| source::is_zero(factor));
         let tensor = if zeros && !value.is_int {
             Tensor::made(&value.shape, vec![0.0; count(&value.shape).unwrap_or(0)])?
         } else if operands.iter().any(|tensor| tensor.is_withheld()) {
@@ -256,7 +257,7 @@ impl Flow {
             weights = inputs
                 .flat_map(|&id| self.values[id].weights.iter().copied())
                 .collect();
-            source = derived::follow(self, &value)?;
+            source = source::follow(self, &value)?;
         }
         Ok(Value {
             is_int: tensor.is_int(),

@@ -125,7 +125,7 @@ mod window;
 mod xor;
 
 use super::cx::Cx;
-use super::error::{InferError, OpResult, Result};
+use super::error::{Fault, InferError, OpResult, Result};
 use super::flow::ValueId;
 use crate::graph::Node;
 
@@ -147,6 +147,23 @@ pub(crate) struct Operator {
     pub(crate) limits: &'static str,
     /// Makes the outputs.
     pub(crate) build: fn(&mut Cx<'_>) -> OpResult<Vec<ValueId>>,
+}
+
+impl Operator {
+    /// Whether a node has inputs and attributes that the operator has.
+    pub(super) fn check(&self, cx: &Cx<'_>) -> OpResult<()> {
+        let (least, most) = self.inputs;
+        let found = cx.inputs.len();
+        if found < least || found > most {
+            return Fault::form(format!("{found} inputs, expected {least} to {most}"));
+        }
+        for name in cx.node.attrs.keys() {
+            if !self.attrs.contains(&name.as_str()) {
+                return Fault::attribute(name, "it is unknown or not supported");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The operator of a node.

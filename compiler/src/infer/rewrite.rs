@@ -10,8 +10,24 @@ use super::error::{Fault, OpResult};
 use super::flow::{Binary, Op, Unary, ValueId};
 use super::tensor::{Tensor, broadcast, count};
 
+impl Cx<'_> {
+    /// Applies a function of two operands, in a form that has a lowering.
+    pub(crate) fn binary(&mut self, f: Binary, a: ValueId, b: ValueId) -> OpResult<ValueId> {
+        binary(self, f, a, b)
+    }
+
+    /// Multiplies by a number.
+    pub(crate) fn scale(&mut self, x: ValueId, by: f64) -> OpResult<ValueId> {
+        if by == 1.0 {
+            return Ok(x);
+        }
+        let by = self.scalar(by)?;
+        self.binary(Binary::Mul, x, by)
+    }
+}
+
 /// A function of two operands.
-pub(crate) fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult<ValueId> {
+fn binary(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult<ValueId> {
     let constant = |cx: &Cx<'_>, id: ValueId| cx.flow.is_constant(id);
     if constant(cx, a) && constant(cx, b) {
         return cx.emit(Op::Binary(f), &[a, b]);

@@ -1,6 +1,7 @@
 //! Float and integer tensors of the reference model.
 
 use super::error::{Fault, OpResult};
+use crate::graph::{self, DType, Data};
 
 /// Values, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,52 @@ pub struct Tensor {
 }
 
 impl Tensor {
+    /// Values of a constant of the file, as floats or integers.
+    pub(crate) fn read(tensor: &graph::Tensor) -> std::result::Result<Self, String> {
+        let bytes = match &tensor.data {
+            Data::Bytes(bytes) => bytes,
+            Data::External => {
+                return Err("its values are in another file, which was not given".to_owned());
+            }
+            Data::Absent => return Err("it has a shape and no values".to_owned()),
+        };
+        let dims = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok());
+        let shape = dims.collect::<Option<Vec<_>>>().ok_or("it is too large")?;
+        let dtype = tensor.dtype;
+        let made = if dtype.is_weight() {
+            let values: Vec<f32> = match dtype {
+                DType::F32 => each(bytes, f32::from_le_bytes).collect(),
+                DType::F64 => each(bytes, f64::from_le_bytes).map(|v| v as f32).collect(),
+                DType::F16 => each(bytes, |b| half::f16::from_le_bytes(b).to_f32()).collect(),
+                _ => each(bytes, |b| half::bf16::from_le_bytes(b).to_f32()).collect(),
+            };
+            if values.iter().any(|v| v.is_nan()) {
+                return Err("one of its values is not a number".to_owned());
+            }
+            Self::float(&shape, values)
+        } else {
+            let values: Vec<i64> = match dtype.onnx() {
+                2 | 9 => bytes.iter().map(|&v| i64::from(v)).collect(),
+                3 => each(bytes, i8::from_le_bytes).map(i64::from).collect(),
+                4 => each(bytes, u16::from_le_bytes).map(i64::from).collect(),
+                5 => each(bytes, i16::from_le_bytes).map(i64::from).collect(),
+                6 => each(bytes, i32::from_le_bytes).map(i64::from).collect(),
+                7 => each(bytes, i64::from_le_bytes).collect(),
+                12 => each(bytes, u32::from_le_bytes).map(i64::from).collect(),
+                13 => {
+                    let values = each(bytes, u64::from_le_bytes).map(|v| i64::try_from(v).ok());
+                    let values = values.collect::<Option<_>>();
+                    values.ok_or("one of its values is larger than 2^63")?
+                }
+                _ => {
+                    return Err(format!("element type {} is not supported", dtype.name()));
+                }
+            };
+            Self::int(&shape, values)
+        };
+        made.ok_or_else(|| "its values do not fit its shape".to_owned())
+    }
+
     /// A float tensor, or `None` when the number of values is not that of the shape.
     pub fn float(shape: &[usize], values: Vec<f32>) -> Option<Self> {
         (count(shape) == Some(values.len())).then(|| Self {
@@ -257,6 +304,11 @@ pub(crate) fn broadcast_steps(from: &[usize], to: &[usize]) -> Vec<isize> {
             _ => 0,
         })
         .collect()
+}
+
+fn each<const N: usize, T>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> impl Iterator<Item = T> {
+    let (chunks, _) = bytes.as_chunks::<N>();
+    chunks.iter().map(move |chunk| read(*chunk))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! where values go.
 
 use super::wire::{Field, Fields, LEN, put_int, put_len, split_varint};
-use super::write::{elements, mismatch};
 use crate::error::{CompileError, Result};
 use crate::graph::DType;
 use nascent_verifier::{ModelSpec, TensorSpec};
@@ -296,4 +295,14 @@ fn packed(mut payload: &[u8], out: &mut Vec<u64>) -> Result<()> {
         payload = rest;
     }
     Ok(())
+}
+
+pub(super) fn mismatch(reason: String) -> CompileError {
+    CompileError::Mismatch { reason }
+}
+
+pub(super) fn elements(tensor: &TensorSpec) -> Result<u64> {
+    tensor
+        .elements()
+        .ok_or_else(|| mismatch(format!("tensor {:?} is too large", tensor.name)))
 }

@@ -5,7 +5,7 @@
 //! Values are asked for in pieces and written as they come: memory does not
 //! grow with the model.
 
-use super::splice::{Piece, Plan};
+use super::splice::{Piece, Plan, elements};
 use crate::error::{CompileError, Result};
 use crate::graph::DType;
 use crate::limits::Limits;
@@ -153,16 +153,6 @@ fn no_path(source: std::io::Error) -> CompileError {
         path: std::path::PathBuf::new(),
         source,
     }
-}
-
-pub(super) fn mismatch(reason: String) -> CompileError {
-    CompileError::Mismatch { reason }
-}
-
-pub(super) fn elements(tensor: &TensorSpec) -> Result<u64> {
-    tensor
-        .elements()
-        .ok_or_else(|| mismatch(format!("tensor {:?} is too large", tensor.name)))
 }
 
 fn write_values(

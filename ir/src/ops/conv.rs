@@ -1,8 +1,8 @@
 //! Convolutions in one and two dimensions.
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
 use crate::graph::TensorInfo;
-use crate::infer::{Context, Inferred};
 use crate::interval::Interval;
 use crate::op::Conv;
 use crate::ops::lanes::{Lane, dot_block};

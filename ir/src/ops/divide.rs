@@ -1,7 +1,7 @@
 //! Quotients, rounded down.
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::infer::{Context, Inferred};
 use crate::interval::Interval;
 use crate::op::Divide;
 use crate::range::Range;

@@ -1,7 +1,7 @@
 //! Rows of a table, chosen by indices.
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::infer::{Context, Inferred};
 use crate::op::Embed;
 use crate::range::Range;
 use crate::values::{Buffer, Slice};

@@ -1,8 +1,9 @@
 //! Maxima and sums over the last axis.
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::graph::{TensorId, TensorInfo};
-use crate::infer::{Context, Inferred};
+use crate::graph::TensorInfo;
+use crate::id::TensorId;
 use crate::interval::Interval;
 use crate::range::WIDE_BITS;
 use crate::values::{Buffer, Slice};

@@ -1,8 +1,8 @@
 //! Elementwise functions with requantization.
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::graph::TensorId;
-use crate::infer::{Context, Inferred};
+use crate::id::TensorId;
 use crate::interval::Interval;
 use crate::op::{Map, Multiplier, Pre};
 use crate::range::Range;

@@ -1,8 +1,8 @@
 //! Products of matrices.
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
 use crate::graph::TensorInfo;
-use crate::infer::{Context, Inferred};
 use crate::interval::Interval;
 use crate::op::MatMul;
 use crate::ops::lanes::{Lane, dot_block};

@@ -2,7 +2,8 @@
 
 use super::{Origin, Origins};
 use crate::error::OriginsError;
-use crate::graph::{CheckedGraph, TensorId};
+use crate::graph::CheckedGraph;
+use crate::id::TensorId;
 use crate::op::Op;
 use nascent_verifier::digest::Digest32;
 use nascent_verifier::{Fill, ModelSpec, TensorSpec};

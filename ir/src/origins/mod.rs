@@ -16,7 +16,8 @@ pub use coverage::{Coverage, List, coverage};
 pub use pattern::Origin;
 
 use crate::error::OriginsError;
-use crate::graph::{CheckedGraph, TensorId};
+use crate::graph::CheckedGraph;
+use crate::id::TensorId;
 use crate::limits::MAX_NODES;
 use crate::op::Op;
 use crate::params::Params;

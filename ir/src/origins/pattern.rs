@@ -1,7 +1,7 @@
 //! Which element of a sampled tensor each element of a parameter is.
 
 use crate::error::OriginsError;
-use crate::graph::TensorId;
+use crate::id::TensorId;
 use crate::limits::MAX_RANK;
 use nascent_verifier::codec::bounded;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Views whose source position is linear in the indices of the result.
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::graph::TensorId;
-use crate::infer::{Context, Inferred};
+use crate::id::TensorId;
 use crate::shape::{elements, equal, size, strides, within};
 
 /// `position = base + sum over axes of index * stride`.

@@ -1,9 +1,9 @@
 //! Operands after each other along an axis.
 
 use super::Source;
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::graph::TensorId;
-use crate::infer::{Context, Inferred};
+use crate::id::TensorId;
 use crate::range::Range;
 use crate::shape::{dimension, equal, size, within};
 

@@ -1,9 +1,9 @@
 //! Slices of an operand at listed places of an axis.
 
 use super::Source;
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::graph::TensorId;
-use crate::infer::{Context, Inferred};
+use crate::id::TensorId;
 use crate::shape::{dimension, size, within};
 
 /// `(row, k, inner)` of the result comes from `(row, indices[k], inner)`.

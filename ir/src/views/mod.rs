@@ -10,11 +10,11 @@ pub use concat::ConcatMap;
 pub use gather::GatherMap;
 pub use pad::PadMap;
 
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::graph::{CheckedGraph, TensorId};
-use crate::infer::{Context, Inferred};
+use crate::graph::CheckedGraph;
+use crate::id::TensorId;
 use crate::op::View;
-use crate::values::{Buffer, Values};
 
 /// Where an element of a view comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,12 +140,4 @@ pub(crate) fn infer(cx: &Context<'_>, view: &View) -> Result<Inferred, Fault> {
         } => pad::infer(cx, *x, before, after, *value),
         View::Gather { x, axis, indices } => gather::infer(cx, *x, *axis, indices),
     }
-}
-
-pub(crate) fn eval(graph: &CheckedGraph, values: &Values<'_>, view: &View, small: bool) -> Buffer {
-    let map = IndexMap::new(graph, view);
-    Buffer::fill(map.len(), small, |i| match map.source(i) {
-        Source::Element { tensor, index } => values.get(tensor).at(index),
-        Source::Constant(value) => value,
-    })
 }

@@ -1,9 +1,9 @@
 //! A constant around an operand.
 
 use super::Source;
+use crate::context::{Context, Inferred};
 use crate::error::Fault;
-use crate::graph::TensorId;
-use crate::infer::{Context, Inferred};
+use crate::id::TensorId;
 use crate::range::Range;
 use crate::shape::{dimension, equal};
 

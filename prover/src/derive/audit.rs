@@ -9,23 +9,11 @@ use super::{
     Progress,
     deriver::Deriver,
     error::{AuditError, SafetensorsError},
+    format::WeightSource,
 };
 
 /// Elements compared at a time.
 const WINDOW: usize = 1 << 21;
-
-/// Where given weights come from: a [`super::SafetensorsFile`], or any other reader.
-pub trait WeightSource {
-    /// Names of all tensors there are; those the model lacks are reported.
-    fn names(&self) -> Vec<String>;
-
-    /// The elements of a tensor as little-endian `f32`, exactly as many as it has.
-    ///
-    /// # Errors
-    ///
-    /// If the tensor is missing, of another type or of another shape.
-    fn tensor(&mut self, tensor: &TensorSpec) -> Result<Box<dyn Read + '_>, SafetensorsError>;
-}
 
 /// The first element of a tensor that differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

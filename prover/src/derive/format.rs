@@ -18,10 +18,20 @@ use serde::{
     de::{self, MapAccess, Visitor},
 };
 
-use super::{
-    audit::WeightSource,
-    error::{DeriveError, SafetensorsError},
-};
+use super::error::{DeriveError, SafetensorsError};
+
+/// Where given weights come from: a [`super::SafetensorsFile`], or any other reader.
+pub trait WeightSource {
+    /// Names of all tensors there are; those the model lacks are reported.
+    fn names(&self) -> Vec<String>;
+
+    /// The elements of a tensor as little-endian `f32`, exactly as many as it has.
+    ///
+    /// # Errors
+    ///
+    /// If the tensor is missing, of another type or of another shape.
+    fn tensor(&mut self, tensor: &TensorSpec) -> Result<Box<dyn Read + '_>, SafetensorsError>;
+}
 
 /// Longest header that the reference implementation reads.
 const MAX_HEADER: u64 = 100_000_000;

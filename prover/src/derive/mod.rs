@@ -22,10 +22,10 @@ mod pieces;
 mod previous;
 mod write;
 
-pub use audit::{AuditReport, Mismatch, TensorAudit, WeightSource, audit};
+pub use audit::{AuditReport, Mismatch, TensorAudit, audit};
 pub use deriver::Deriver;
 pub use error::{AuditError, DeriveError, SafetensorsError};
-pub use format::SafetensorsFile;
+pub use format::{SafetensorsFile, WeightSource};
 pub use write::{
     MODEL_KEY, Metadata, PLAN_KEY, STAMP, WEIGHTS_KEY, write_safetensors, write_safetensors_to,
 };

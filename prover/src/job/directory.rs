@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use super::error::JobError;
 use super::linker::{LinkedTile, TileLinkError};
-use super::observer::TileId;
 use crate::error::Hex;
 use crate::files::{TEMPORARY, read_bounded, write_atomically};
 use crate::tile::Subject;
@@ -23,6 +22,15 @@ const LOCK: &str = "lock";
 const MANIFEST: &str = "job";
 /// Extension of a tile's commitment and link.
 const LINK: &str = "link";
+
+/// A tile of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TileId {
+    /// Index of the stream.
+    pub stream: u16,
+    /// Index of the tile in the stream.
+    pub index: u64,
+}
 
 /// What the directory is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

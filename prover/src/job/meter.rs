@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Job;
-use super::observer::{Standing, TileId};
+use super::directory::TileId;
+use super::observer::Standing;
 
 /// Tiles done, weights done, time gone.
 pub(super) struct Meter {

@@ -27,10 +27,10 @@ use nascent_verifier::{
     VerifyingKey,
 };
 
-pub use directory::TileFileError;
+pub use directory::{TileFileError, TileId};
 pub use error::JobError;
 pub use linker::TileLinkError;
-pub use observer::{Event, Observer, Quiet, Standing, TileId};
+pub use observer::{Event, Observer, Quiet, Standing};
 pub use options::{MemoryLimit, Options, TileSize};
 pub use srs_source::{CachedSrs, DevelopmentSrs, HeldSrs, SrsSource};
 

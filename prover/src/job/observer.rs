@@ -2,17 +2,8 @@
 
 use std::time::Duration;
 
-use super::directory::TileFileError;
+use super::directory::{TileFileError, TileId};
 use crate::keys::KeySource;
-
-/// A tile of the job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TileId {
-    /// Index of the stream.
-    pub stream: u16,
-    /// Index of the tile in the stream.
-    pub index: u64,
-}
 
 /// How far the job is.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -16,10 +16,11 @@ use nascent_verifier::{
 use rand_core::{CryptoRng, RngCore};
 
 use super::directory::TileFileError;
+use super::directory::TileId;
 use super::error::JobError;
 use super::linker::{LinkedTile, Linker, TileLinkError, assemble};
 use super::meter::Meter;
-use super::observer::{Event, Observer, TileId};
+use super::observer::{Event, Observer};
 use super::{Finished, Job};
 use crate::error::ProveError;
 use crate::estimate::workers;

@@ -1,10 +1,11 @@
 //! Which step of a chain is refused, and why.
 
+use crate::bundle::BundleError;
 use crate::codec::FormatError;
 use crate::digest::{Digest32, Hex};
 use crate::inference::InferenceError;
 use crate::init::VerifyError;
-use crate::link::{CommitmentError, LinkError};
+use crate::link::{CommitmentError, LinkError, LinksError};
 use crate::relayout::RelayoutError;
 use crate::spec::SpecError;
 use crate::text::Quoted;
@@ -78,7 +79,7 @@ pub enum StepError {
     Inference(#[from] InferenceError),
     /// The file is not valid.
     #[error(transparent)]
-    File(#[from] super::file::ChainFileError),
+    File(#[from] ChainFileError),
     /// A key that names no weight columns.
     #[error("the verifying key names no weights")]
     NoWeights,
@@ -225,4 +226,98 @@ impl fmt::Display for Linked {
             Self::Parameters => f.write_str("the inference's parameters"),
         }
     }
+}
+
+/// Why a chain is not valid as a file. Whether it shows anything is
+/// [`super::verify_chain`]'s question.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainFileError {
+    /// The bundle of the initialization.
+    #[error("initialization: {0}")]
+    Init(#[from] BundleError),
+    /// The commitment to the deviates.
+    #[error("commitment to the deviates: {0}")]
+    Deviates(#[source] CommitmentError),
+    /// The file of links.
+    #[error("links: {0}")]
+    Links(#[from] LinksError),
+    /// A chain that begins nowhere.
+    #[error("no initialization")]
+    NoInitialization,
+    /// A chain that ends at the deviates.
+    #[error("no version of the weights")]
+    NoVersions,
+    /// A name that is empty, too long, not printable or another version's.
+    #[error("version {version}: its name is empty, too long, not plain text or taken")]
+    Name {
+        /// Position.
+        version: usize,
+    },
+    /// The commitment of a version.
+    #[error("version {version}: commitment: {source}")]
+    Commitment {
+        /// Position.
+        version: usize,
+        /// What is wrong.
+        source: CommitmentError,
+    },
+    /// A version that is said to have initial weights, without a proof.
+    #[error("version {version}: no relayout")]
+    NoRelayout {
+        /// Position.
+        version: usize,
+    },
+    /// The relayout of a version.
+    #[error("version {version}: relayout: {source}")]
+    Relayout {
+        /// Position.
+        version: usize,
+        /// What is wrong.
+        source: RelayoutError,
+    },
+    /// A version that is said to follow from itself, from a later one, or from none.
+    #[error("version {version} is declared to follow from a version that does not stand before it")]
+    Lineage {
+        /// Position.
+        version: usize,
+    },
+    /// A declaration that is empty, too long or not one line of plain text.
+    #[error("version {version}: the declaration is empty, too long or not one line of plain text")]
+    Words {
+        /// Position.
+        version: usize,
+    },
+    /// The file of an answer.
+    #[error("answer {answer}: {source}")]
+    Answer {
+        /// Position.
+        answer: usize,
+        /// What is wrong.
+        source: InferenceError,
+    },
+    /// An answer of a version that is not there.
+    #[error("answer {answer} is of a version that the chain does not have")]
+    NoVersion {
+        /// Position.
+        answer: usize,
+    },
+    /// Answers that do not stand in the order of their versions.
+    #[error("answer {answer} does not stand in the order of the versions")]
+    AnswerOrder {
+        /// Position.
+        answer: usize,
+    },
+    /// An answer with the proof of one before it.
+    #[error("answer {answer} has the proof of an earlier answer: each stands in a chain once")]
+    RepeatedAnswer {
+        /// Position.
+        answer: usize,
+    },
+    /// An attached file that is too long.
+    #[error("an attached file has more than {limit} bytes")]
+    Attachment {
+        /// Most bytes.
+        limit: usize,
+    },
 }

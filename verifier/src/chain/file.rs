@@ -1,12 +1,12 @@
 //! What stands in a chain file.
 
-use super::error::{ChainError, Step, StepError};
-use crate::bundle::{BundleError, InitBundle};
+use super::error::{ChainError, ChainFileError, Step, StepError};
+use crate::bundle::InitBundle;
 use crate::codec::Format;
 use crate::digest::Digest32;
-use crate::inference::{InferenceBundle, InferenceError};
-use crate::link::{CommitmentData, CommitmentError, CommittedTo, Links, LinksError};
-use crate::relayout::{RelayoutBundle, RelayoutError};
+use crate::inference::InferenceBundle;
+use crate::link::{CommitmentData, CommittedTo, Links};
+use crate::relayout::RelayoutBundle;
 use crate::text::is_plain;
 use crate::vk::VkData;
 use alloc::collections::BTreeSet;
@@ -286,98 +286,4 @@ impl Version {
             }
         }
     }
-}
-
-/// Why a chain is not valid as a file. Whether it shows anything is
-/// [`super::verify_chain`]'s question.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChainFileError {
-    /// The bundle of the initialization.
-    #[error("initialization: {0}")]
-    Init(#[from] BundleError),
-    /// The commitment to the deviates.
-    #[error("commitment to the deviates: {0}")]
-    Deviates(#[source] CommitmentError),
-    /// The file of links.
-    #[error("links: {0}")]
-    Links(#[from] LinksError),
-    /// A chain that begins nowhere.
-    #[error("no initialization")]
-    NoInitialization,
-    /// A chain that ends at the deviates.
-    #[error("no version of the weights")]
-    NoVersions,
-    /// A name that is empty, too long, not printable or another version's.
-    #[error("version {version}: its name is empty, too long, not plain text or taken")]
-    Name {
-        /// Position.
-        version: usize,
-    },
-    /// The commitment of a version.
-    #[error("version {version}: commitment: {source}")]
-    Commitment {
-        /// Position.
-        version: usize,
-        /// What is wrong.
-        source: CommitmentError,
-    },
-    /// A version that is said to have initial weights, without a proof.
-    #[error("version {version}: no relayout")]
-    NoRelayout {
-        /// Position.
-        version: usize,
-    },
-    /// The relayout of a version.
-    #[error("version {version}: relayout: {source}")]
-    Relayout {
-        /// Position.
-        version: usize,
-        /// What is wrong.
-        source: RelayoutError,
-    },
-    /// A version that is said to follow from itself, from a later one, or from none.
-    #[error("version {version} is declared to follow from a version that does not stand before it")]
-    Lineage {
-        /// Position.
-        version: usize,
-    },
-    /// A declaration that is empty, too long or not one line of plain text.
-    #[error("version {version}: the declaration is empty, too long or not one line of plain text")]
-    Words {
-        /// Position.
-        version: usize,
-    },
-    /// The file of an answer.
-    #[error("answer {answer}: {source}")]
-    Answer {
-        /// Position.
-        answer: usize,
-        /// What is wrong.
-        source: InferenceError,
-    },
-    /// An answer of a version that is not there.
-    #[error("answer {answer} is of a version that the chain does not have")]
-    NoVersion {
-        /// Position.
-        answer: usize,
-    },
-    /// Answers that do not stand in the order of their versions.
-    #[error("answer {answer} does not stand in the order of the versions")]
-    AnswerOrder {
-        /// Position.
-        answer: usize,
-    },
-    /// An answer with the proof of one before it.
-    #[error("answer {answer} has the proof of an earlier answer: each stands in a chain once")]
-    RepeatedAnswer {
-        /// Position.
-        answer: usize,
-    },
-    /// An attached file that is too long.
-    #[error("an attached file has more than {limit} bytes")]
-    Attachment {
-        /// Most bytes.
-        limit: usize,
-    },
 }

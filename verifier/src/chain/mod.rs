@@ -17,10 +17,8 @@ mod file;
 mod report;
 mod verify;
 
-pub use error::{ChainError, Linked, Step, StepError};
-pub use file::{
-    Answer, Attached, Attachments, Chain, ChainFileError, Initialization, Origin, Version,
-};
+pub use error::{ChainError, ChainFileError, Linked, Step, StepError};
+pub use file::{Answer, Attached, Attachments, Chain, Initialization, Origin, Version};
 pub use report::{
     AnswerReport, ChainReport, InitializationReport, OriginReport, RelayoutSummary, VersionReport,
 };

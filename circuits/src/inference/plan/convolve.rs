@@ -21,18 +21,8 @@ use super::budget::{countable, small};
 use super::elementwise::Cells;
 use super::layout::{ContractionPlan, Left, Section};
 use super::rows::Matrix;
-use super::{Arrangement, Pending, PlanError, Planner, claim, unsupported};
+use super::{Arrangement, Pending, PlanError, Planner, claim, images, unsupported};
 use crate::inference::claim::Axis;
-
-/// Number of images, channels, height and width of images `[N, C, H, W]` or `[N, C, W]`.
-pub(super) fn images(shape: &[u32]) -> [usize; 4] {
-    let dims = match *shape {
-        [images, channels, height, width] => [images, channels, height, width],
-        [images, channels, width] => [images, channels, 1, width],
-        _ => [1; 4],
-    };
-    dims.map(|dim| dim as usize)
-}
 
 /// A convolution in two dimensions.
 struct Kernel {

@@ -39,7 +39,7 @@ impl Cells {
 
     /// A tensor `[N, C, H, W]` in a raster of given length.
     pub(super) fn raster(shape: &[u32], arrangement: Arrangement, columns: usize) -> Self {
-        let [images, channels, height, width] = super::convolve::images(shape);
+        let [images, channels, height, width] = super::images(shape);
         let mut elements = vec![None; channels * columns];
         if let Arrangement::Raster {
             image_step,
@@ -247,7 +247,7 @@ impl Planner<'_> {
             let [rows, columns] = match pending.arrangement {
                 Arrangement::Plain => matrix_of(&shape),
                 Arrangement::Raster { .. } => {
-                    let [_, channels, ..] = super::convolve::images(&shape);
+                    let [_, channels, ..] = super::images(&shape);
                     [channels, pending.columns].map(|count| count as u128)
                 }
             };

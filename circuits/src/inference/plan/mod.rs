@@ -512,3 +512,13 @@ fn broadcast(from: &[u32], to: &[u32]) -> Vec<usize> {
     }
     elements
 }
+
+/// Number of images, channels, height and width of images `[N, C, H, W]` or `[N, C, W]`.
+fn images(shape: &[u32]) -> [usize; 4] {
+    let dims = match *shape {
+        [images, channels, height, width] => [images, channels, height, width],
+        [images, channels, width] => [images, channels, 1, width],
+        _ => [1; 4],
+    };
+    dims.map(|dim| dim as usize)
+}

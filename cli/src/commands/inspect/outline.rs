@@ -2,7 +2,7 @@
 //! numbers of a model of gigabytes are not read.
 
 use crate::files;
-use crate::secret::ENCRYPTED;
+use crate::files::ENCRYPTED;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};

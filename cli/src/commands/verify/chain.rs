@@ -5,6 +5,7 @@ use crate::arguments::DEVELOPMENT_NOTICE;
 use crate::failure::Result;
 use crate::files;
 use crate::output::{self, Context, Outcome, count};
+use crate::paths;
 use crate::tell;
 use nascent::chain::svg;
 use nascent::chain::{self, ChainVerdict, Named};
@@ -14,7 +15,7 @@ use nascent_verifier::{Chain, CommitmentData};
 pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let picture = args.picture.as_deref();
     if let Some(picture) = picture {
-        files::check_output(picture, false)?;
+        paths::check_output(picture, false)?;
     }
     let chain: Chain = files::read(&args.bundle)?;
     let verifier = args.srs(context, chain.srs_digest())?;

@@ -2,9 +2,8 @@
 
 use super::map::{NEAR_MULTIPLIER, beyond, linear};
 use super::{Lower, Numbers, Quant, dims, rounded};
-use crate::infer::derived::{Exact, Source};
 use crate::infer::error::{InferError, Result};
-use crate::infer::flow::{Op, ValueId};
+use crate::infer::flow::{Exact, Op, Source, ValueId};
 use crate::infer::profile::MAX_DOUBLINGS;
 use nascent_ir::{Conv, MatMul, Multiplier, Op as Node, Origin, Pre, Range, TensorId};
 
