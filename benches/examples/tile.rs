@@ -22,7 +22,7 @@ use nascent_circuits::{
     tile::{TileChain, TileCircuit, TileParams, TileWitness},
 };
 use nascent_params::{Silent, Srs};
-use nascent_prover::{fast, keys::TileKeys, transcript::Keccak};
+use nascent_prover::{keys::TileKeys, plonk, transcript::Keccak};
 use nascent_verifier::{Distribution, Precision};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -31,7 +31,7 @@ use serde_json::json;
 /// Keys of either prover.
 enum Keys {
     Library(ProvingKey<G1Affine>),
-    Ours(TileKeys, fast::Arithmetic),
+    Ours(TileKeys, plonk::Arithmetic),
 }
 
 fn main() {
@@ -72,11 +72,11 @@ fn main() {
         }
         "portable" => Keys::Ours(
             TileKeys::generate(params.clone(), &srs).expect("keys"),
-            fast::Arithmetic::Portable,
+            plonk::Arithmetic::Portable,
         ),
         _ => Keys::Ours(
             TileKeys::generate(params.clone(), &srs).expect("keys"),
-            fast::Arithmetic::Detected,
+            plonk::Arithmetic::Detected,
         ),
     };
     println!(
@@ -125,7 +125,7 @@ fn main() {
             None
         }
         Keys::Ours(keys, arithmetic) => {
-            let proof = fast::create_proof_with(
+            let proof = plonk::create_proof_with(
                 *arithmetic,
                 &srs,
                 keys.key(),

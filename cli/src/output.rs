@@ -366,13 +366,6 @@ impl Drop for Bar {
     }
 }
 
-impl nascent_params::Progress for Bar {
-    fn report(&self, step: nascent_params::Step, done: u64, total: u64) {
-        self.step(nascent::setting::srs_step(step), done, total);
-        crate::stop::checkpoint();
-    }
-}
-
 /// Why standard output took something no more.
 static UNSAID: Mutex<Option<std::io::Error>> = Mutex::new(None);
 /// Whether the last word is said.

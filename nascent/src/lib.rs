@@ -6,36 +6,35 @@
 //! [`commitment`], an [`answer`], a [`relayout`], and the [`chain`] that holds them together.
 //! [`given`] is what a verifier holds files against. [`srs`] and [`keys`] are what all of them need.
 //!
-//! Each call takes typed values and a [`Setting`], and gives a typed verdict; its `report()` is what the
+//! Each call takes typed values and a [`Setting`], and gives a typed result; its `report()` is what the
 //! command prints with `--json`. Errors say of which [`Kind`] they are and what to do next
-//! ([`Failure`]). Nothing here prints, ends the process, or reads an environment variable; files are
+//! ([`Failure`]). An [`Observer`] is told how work goes on, and may stop it. Randomness, clock and folders
+//! are arguments. Nothing here prints, ends the process, or reads an environment variable; files are
 //! read where a path is an argument, and in the cache's folder.
 //!
-//! # Verifying an initialization
+//! # Verifying a chain
 //!
-//! ```
-//! use nascent::given::Given;
-//! use nascent::{Setting, initialization, srs};
-//! use nascent_verifier::{Format, InitBundle, VerifyingKey};
+//! ```no_run
+//! use nascent::{Chain, Rules, Setting, chain, files, given::Given, model::ModelFile, srs};
 //!
-//! # let bundle_bytes = include_bytes!("../../verifier/tests/fixtures/toy.init");
-//! # let uniform_bytes = include_bytes!("../../verifier/tests/fixtures/uniform.vk");
-//! # let normal_bytes = include_bytes!("../../verifier/tests/fixtures/normal.vk");
-//! # let cache = std::env::temp_dir().join("nascent-doc");
-//! let setting = Setting { cache, memory: Setting::MEMORY, observer: &() };
-//! let bundle = InitBundle::decode(bundle_bytes)?;
-//! // The development SRS, for trying things out: anyone can forge proofs under it.
-//! let verifier = srs::of_proofs(&setting, &bundle.srs_digest, None, true)?;
-//! let mut given = Given::default();
-//! for key in [&uniform_bytes[..], &normal_bytes[..]] {
-//!     given.keys.beside.push(VerifyingKey::decode(key)?);
-//! }
-//! let verdict = initialization::verify(&setting, &bundle, &verifier, &given, None)?;
-//! assert_eq!(verdict.report.proofs, 3);
-//! // The keys came with the proofs, and nobody said what the beacon's value is.
-//! assert_eq!(verdict.not_shown.len(), 2);
+//! let chain: Chain = files::read("model.chain".as_ref())?;
+//! let (setting, plan) = (Setting::new("cache"), files::read("model.plan".as_ref())?);
+//! let (model, rules) = (ModelFile::open("model.onnx".as_ref())?, Rules::default());
+//! let srs = srs::of_verifier(&setting, chain.srs_digest())?;
+//! let verdict = chain::verify(&setting, &chain, &srs, &Given::new(&plan, &model, &rules), None)?;
+//! verdict.story.steps.iter().for_each(|step| println!("{}: {:?}, open: {:?}", step.title, step.shown, step.open));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A chain that holds shows what its story says. What was asked for, or depends on something that nobody
+//! gave, stands in `verdict.not_shown`: look at it before anything else.
+//!
+//! # The whole story
+//!
+//! From a model's architecture and a round of drand to a verified answer. The development SRS is for trying
+//! things out: its trapdoor is public, and anyone can forge proofs under it.
+//!
+#![doc = concat!("```\n", include_str!("../examples/story.rs"), "\n```")]
 
 pub mod answer;
 pub mod calibration;

@@ -102,7 +102,7 @@ impl Progress for SrsProgress<'_> {
 }
 
 /// A step of the work on an SRS, in words.
-pub fn srs_step(step: Step) -> &'static str {
+fn srs_step(step: Step) -> &'static str {
     match step {
         Step::HashFile => "SRS: hashing the file",
         Step::ReadPowers => "SRS: reading powers",

@@ -4,6 +4,9 @@ use crate::error::{Failure, Kind};
 use crate::setting::{Setting, SrsProgress};
 use nascent_params::{ParamsError, Srs, SrsCache, development_identity};
 use nascent_verifier::Digest32;
+use std::path::{Path, PathBuf};
+
+pub use nascent_params::ImportOptions;
 
 /// Why there is no SRS.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,12 @@ pub enum SrsError {
     /// Proofs under another SRS, though the caller asks for the development SRS.
     #[error("it says that it was not made under the development SRS")]
     NotDevelopment,
+    /// One of this size is not kept, or is damaged.
+    #[error(transparent)]
+    Kept(Box<ParamsError>),
+    /// A `.ptau` file holds more than anyone wants.
+    #[error("how many powers of the .ptau file?")]
+    NoSize,
     /// None was named, and there is none.
     #[error("no SRS: none was imported")]
     None,
@@ -57,10 +66,12 @@ impl From<ParamsError> for SrsError {
 impl Failure for SrsError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Load { source, .. } | Self::Params(source) => params_kind(source),
+            Self::Load { source, .. } | Self::Params(source) | Self::Kept(source) => {
+                params_kind(source)
+            }
             Self::Development(_) => Kind::Internal,
             Self::Forgeable { .. } | Self::NotDevelopment => Kind::Refused,
-            Self::None | Self::Several => Kind::Usage,
+            Self::None | Self::Several | Self::NoSize => Kind::Usage,
             Self::NotAtHand { .. } => Kind::Environment,
         }
     }
@@ -72,6 +83,8 @@ impl Failure for SrsError {
             }
             Self::Load { .. } => "remove the damaged file and import the SRS again".to_owned(),
             Self::Params(_) | Self::Development(_) => return None,
+            Self::Kept(_) => "`nascent srs info` lists what is kept".to_owned(),
+            Self::NoSize => "--k K keeps 2^K; proofs of large models use 18 to 20".to_owned(),
             Self::Forgeable { .. } => TRIAL.to_owned(),
             Self::NotDevelopment => "leave --development-srs away, or give --srs".to_owned(),
             Self::None => {
@@ -169,6 +182,104 @@ pub fn load(setting: &Setting<'_>, identity: &Digest32, k: u32) -> Result<Srs, S
         k,
         source: Box::new(source),
     })
+}
+
+/// Kind of a file that an SRS is imported from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// A ceremony's powers of tau (`.ptau`).
+    Ptau,
+    /// What halo2's `ParamsKZG::write` makes.
+    Halo2,
+}
+
+impl FileFormat {
+    /// By a file's name.
+    pub fn of(path: &Path) -> Self {
+        let ending = path.extension();
+        match ending.is_some_and(|ending| ending.eq_ignore_ascii_case("ptau")) {
+            true => Self::Ptau,
+            false => Self::Halo2,
+        }
+    }
+}
+
+/// An SRS that is kept, and its file in the cache.
+pub type Kept = (Srs, PathBuf);
+
+/// Imports a ceremony's file: all of it is checked, and `2^k` powers are kept (of halo2's files as many
+/// as there are, without a `k`).
+///
+/// That nobody knows its trapdoor is the ceremony's doing: compare the file's hash with the published one.
+///
+/// # Errors
+/// The file is not one, or too small; a `.ptau` file without a size; the cache cannot be written.
+pub fn import(
+    setting: &Setting<'_>,
+    path: &Path,
+    format: FileFormat,
+    k: Option<u32>,
+    options: &ImportOptions,
+) -> Result<Kept, SrsError> {
+    let progress = SrsProgress(setting.observer);
+    let srs = match (format, k) {
+        (FileFormat::Ptau, Some(k)) => Srs::import_ptau(path, k, options, &progress)?,
+        (FileFormat::Ptau, None) => return Err(SrsError::NoSize),
+        (FileFormat::Halo2, k) => {
+            let srs = Srs::import_halo2_raw(path, &progress)?;
+            match k {
+                Some(k) if k != srs.k() => srs.derive(k, &progress)?,
+                _ => srs,
+            }
+        }
+    };
+    let path = cache(setting).store(&srs, &progress)?;
+    Ok((srs, path))
+}
+
+/// Checks a kept SRS again: points, powers by pairings, both bases.
+///
+/// # Errors
+/// It is not there, or a check fails.
+pub fn check(setting: &Setting<'_>, identity: &Digest32, k: u32) -> Result<Kept, SrsError> {
+    let progress = SrsProgress(setting.observer);
+    let srs = kept(setting, identity, k)?;
+    srs.check(&progress)?;
+    Ok((srs, cache(setting).path(identity, k)))
+}
+
+/// Makes a smaller SRS of a kept one, and keeps it.
+///
+/// # Errors
+/// It is not there, or not larger; the cache cannot be written.
+pub fn derive(
+    setting: &Setting<'_>,
+    identity: &Digest32,
+    k: u32,
+    smaller: u32,
+) -> Result<Kept, SrsError> {
+    let progress = SrsProgress(setting.observer);
+    let srs = kept(setting, identity, k)?.derive(smaller, &progress)?;
+    let path = cache(setting).store(&srs, &progress)?;
+    Ok((srs, path))
+}
+
+/// Makes the development SRS of a size, or finds it.
+///
+/// # Errors
+/// The cache cannot be written.
+pub fn develop(setting: &Setting<'_>, k: u32) -> Result<Kept, SrsError> {
+    let identity = development();
+    Ok((
+        load(setting, &identity, k)?,
+        cache(setting).path(&identity, k),
+    ))
+}
+
+/// An SRS of exactly this size.
+fn kept(setting: &Setting<'_>, identity: &Digest32, k: u32) -> Result<Srs, SrsError> {
+    let loaded = cache(setting).load(identity, k, &SrsProgress(setting.observer));
+    loaded.map_err(|source| SrsError::Kept(Box::new(source)))
 }
 
 /// What a verifier needs of a kept SRS, read from the smallest size there is.

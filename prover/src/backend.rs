@@ -1,7 +1,7 @@
 //! The seam between tiles and whatever makes their proofs.
 //!
 //! [`create_proof`] is the one function that another backend replaces. It is our own prover
-//! ([`crate::fast`]); its proofs are those of the library: same transcript, same order, accepted
+//! ([`crate::plonk`]); its proofs are those of the library: same transcript, same order, accepted
 //! by the library's verifier.
 
 use halo2curves::bn256::Fr;
@@ -11,8 +11,8 @@ use nascent_verifier::Digest32;
 use rand_core::{CryptoRng, RngCore};
 
 use crate::error::ProveError;
-use crate::fast;
 use crate::keys::TileKeys;
+use crate::plonk;
 use crate::transcript::Keccak;
 
 /// Name of the backend, for estimates and reports.
@@ -43,7 +43,7 @@ pub fn create_proof(
     }
     let proof = Vec::with_capacity(keys.verifying_key().proof_len());
     let mut transcript = Keccak::new(proof, &prefix);
-    fast::create_proof(
+    plonk::create_proof(
         srs,
         keys.key(),
         circuit,

@@ -12,7 +12,7 @@ use nascent_verifier::{
 use thiserror::Error;
 
 use crate::export::ExportError;
-use crate::fast::FastError;
+use crate::plonk::PlonkError;
 
 /// Why there are no keys.
 #[derive(Debug, Error)]
@@ -31,7 +31,7 @@ pub enum KeyError {
     TooLarge,
     /// The prover refuses the circuit.
     #[error("key generation: {0}")]
-    Circuit(#[from] FastError),
+    Circuit(#[from] PlonkError),
     /// The verifier's data cannot be made.
     #[error("export of the verifying key: {0}")]
     Export(#[from] ExportError),
@@ -132,7 +132,7 @@ pub enum ProveError {
     },
     /// The backend cannot make the proof.
     #[error("proof: {0}")]
-    Backend(#[from] FastError),
+    Backend(#[from] PlonkError),
     /// The proof just made does not verify: a fault of the machine or of this program.
     #[error("the proof of tile {index} of stream {stream} does not verify: {source}")]
     Refused {

@@ -15,7 +15,7 @@ use nascent_verifier::{
 };
 use std::collections::BTreeMap;
 
-use crate::fast::root;
+use crate::plonk::root;
 
 /// A circuit's key, in the library's types.
 #[derive(Debug, Clone, Copy)]

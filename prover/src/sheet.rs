@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::error::KeyError;
 use crate::export::{Circuit, ExportError};
-use crate::fast::{self, Key};
+use crate::plonk::{self, Key};
 
 /// Generates the keys of a circuit with `2^k` rows; `export` makes the verifier's.
 ///
@@ -47,7 +47,7 @@ pub(crate) fn verifying_key(
         });
     }
     let columns = constraints.num_fixed_columns();
-    let commitments = fast::commit(srs, columns, |index| column(sheet, index));
+    let commitments = plonk::commit(srs, columns, |index| column(sheet, index));
     Ok(export(&Circuit {
         constraints,
         k,

@@ -19,8 +19,8 @@ use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use crate::backend;
 use crate::error::{ProveError, SubjectError};
-use crate::fast::FastError;
 use crate::keys::TileKeys;
+use crate::plonk::PlonkError;
 use crate::transcript::digest_to_scalar;
 
 /// What all tiles of an initialization have in common.
@@ -171,7 +171,7 @@ impl Subject {
         let proof = backend::create_proof(srs, keys, circuit.clone(), &instance, prefix, rng);
         let proof = proof.map_err(|error| match (error, circuit.check()) {
             // The circuit itself can only say that synthesis failed.
-            (ProveError::Backend(FastError::Synthesis(plonk::Error::Synthesis)), Err(source)) => {
+            (ProveError::Backend(PlonkError::Synthesis(plonk::Error::Synthesis)), Err(source)) => {
                 ProveError::Unprovable {
                     stream,
                     index,

@@ -15,7 +15,7 @@ const HEAD: &str = "\
 
 <!-- Generated: NASCENT_BLESS=1 cargo test -p nascent-circuits --test tile distributions -->
 
-A weight is `s * z`, `s` a public scale and `z` a standard deviate. Deviates are integers read from
+*After this page you can say exactly which distribution a weight has.* A weight is `s * z`, `s` a public scale and `z` a standard deviate. Deviates are integers read from
 a table: a limb `u` of `B` bits of the stream, uniform on `0 ..= 2^B - 1`, gives
 
 - normal: `z = round(2^f * Phi^-1((u + 1/2) / 2^B))`, in units of `2^-f`;

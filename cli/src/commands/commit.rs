@@ -190,7 +190,7 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
     context.result(format!(
         "{:<18}{} in {} columns, committed in {}",
         "parameters",
-        count(numbers(&params)),
+        count(made.parameters),
         made.columns,
         output::duration(made.time)
     ));
@@ -206,24 +206,15 @@ pub fn commit(context: &Context, args: CommitArgs) -> Result<Outcome> {
         args.out.display(),
         args.opening.display()
     ));
-    let development = nascent::srs::is_development(&identity);
-    if development {
+    if srs::is_development(&identity) {
         context.notice(DEVELOPMENT_NOTICE);
     }
-    Ok(Outcome::ok(json!({
-        "commitment": output::path(&args.out),
-        "folder": output::path(&folder),
-        "compiled": compiled,
-        "opening": output::path(&args.opening),
-        "digest": digest,
-        "vk_digest": hex::encode(columns.vk_digest()),
-        "parameters": numbers(&params),
-        "columns": made.columns,
-        "changed": made.changed,
-        "srs": hex::encode(identity),
-        "development_srs": development,
-        "seconds": made.time.as_secs_f64(),
-    })))
+    let mut json = output::json(&made.report())?;
+    json["commitment"] = output::path(&args.out);
+    json["folder"] = output::path(&folder);
+    json["compiled"] = compiled.into();
+    json["opening"] = output::path(&args.opening);
+    Ok(Outcome::ok(json))
 }
 
 /// `nascent open`.

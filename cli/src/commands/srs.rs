@@ -1,13 +1,13 @@
 //! `nascent srs`: structured reference strings.
 
 use crate::arguments::DEVELOPMENT_NOTICE;
-use crate::failure::{Classify, Explain, Failure, Kind, Result};
+use crate::failure::{Classify, Kind, Result};
 use crate::files;
 use crate::interrupt;
 use crate::output::{self, Context, Outcome};
 use crate::paths::Paths;
-use nascent::srs::{cache, of_verifier};
-use nascent_params::{ImportOptions, MAX_K, MIN_K, Provenance, Srs, development_identity};
+use nascent::srs::{self, ImportOptions, Kept, SrsError, cache, of_verifier};
+use nascent_params::{MAX_K, MIN_K, Provenance, Srs, development_identity};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -77,6 +77,15 @@ enum FileFormat {
     Halo2,
 }
 
+impl From<FileFormat> for srs::FileFormat {
+    fn from(format: FileFormat) -> Self {
+        match format {
+            FileFormat::Ptau => Self::Ptau,
+            FileFormat::Halo2 => Self::Halo2,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 struct Which {
     /// Digest of the SRS [default: the development one]
@@ -87,8 +96,19 @@ struct Which {
     k: u32,
 }
 
+impl Which {
+    fn identity(&self) -> [u8; 32] {
+        self.srs.unwrap_or(*development_identity())
+    }
+}
+
 pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     interrupt::listen(context, "stopping; once more stops at once");
+    let setting = context.setting();
+    let kept = |kept: std::result::Result<Kept, SrsError>| {
+        let (srs, path) = kept?;
+        report(context, &srs, &path)
+    };
     match args.command {
         Command::Import {
             file,
@@ -96,88 +116,22 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
             format,
             max_transform_k,
         } => {
+            let format = format.map_or_else(|| srs::FileFormat::of(&file), Into::into);
             let options = ImportOptions { max_transform_k };
-            import(context, &file, k, format, &options)
+            kept(srs::import(&setting, &file, format, k, &options))
         }
-        Command::Check { which } => check(context, &which),
-        Command::Derive { which, to } => derive(context, &which, to),
-        Command::Develop { k } => develop(context, k),
+        Command::Check { which } => {
+            let checked = srs::check(&setting, &which.identity(), which.k)?;
+            context.result("every check holds: points, subgroup, powers of one tau, both bases");
+            kept(Ok(checked))
+        }
+        Command::Derive { which, to } => {
+            kept(srs::derive(&setting, &which.identity(), which.k, to))
+        }
+        Command::Develop { k } => kept(srs::develop(&setting, k)),
         Command::Info => info(context),
         Command::Export { srs, out, force } => export(context, &srs, &out, force),
     }
-}
-
-fn import(
-    context: &Context,
-    file: &Path,
-    k: Option<u32>,
-    format: Option<FileFormat>,
-    options: &ImportOptions,
-) -> Result<Outcome> {
-    let ptau = file
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("ptau"));
-    let format = format.unwrap_or(if ptau {
-        FileFormat::Ptau
-    } else {
-        FileFormat::Halo2
-    });
-    let bar = context.bar("SRS");
-    let srs = match format {
-        FileFormat::Ptau => {
-            let k = k.ok_or_else(|| {
-                Failure::new(Kind::Usage, "how many powers of the .ptau file?")
-                    .help("--k K keeps 2^K; proofs of large models use 18 to 20")
-            })?;
-            Srs::import_ptau(file, k, options, &bar)?
-        }
-        FileFormat::Halo2 => {
-            let srs = Srs::import_halo2_raw(file, &bar)?;
-            match k {
-                Some(k) if k != srs.k() => srs.derive(k, &bar)?,
-                _ => srs,
-            }
-        }
-    };
-    let path = cache(&context.setting()).store(&srs, &bar)?;
-    bar.finish();
-    report(context, &srs, &path)
-}
-
-fn check(context: &Context, which: &Which) -> Result<Outcome> {
-    let identity = which.srs.unwrap_or(*development_identity());
-    let bar = context.bar("SRS");
-    let cache = cache(&context.setting());
-    let srs = cache
-        .load(&identity, which.k, &bar)
-        .map_err(Failure::from)
-        .help("`nascent srs info` lists what is kept")?;
-    srs.check(&bar)?;
-    bar.finish();
-    context.result("every check holds: points, subgroup, powers of one tau, both bases");
-    report(context, &srs, &cache.path(&identity, which.k))
-}
-
-fn derive(context: &Context, which: &Which, to: u32) -> Result<Outcome> {
-    let identity = which.srs.unwrap_or(*development_identity());
-    let bar = context.bar("SRS");
-    let cache = cache(&context.setting());
-    let large = cache
-        .load(&identity, which.k, &bar)
-        .map_err(Failure::from)
-        .help("`nascent srs info` lists what is kept")?;
-    let srs = large.derive(to, &bar)?;
-    let path = cache.store(&srs, &bar)?;
-    bar.finish();
-    report(context, &srs, &path)
-}
-
-fn develop(context: &Context, k: u32) -> Result<Outcome> {
-    let bar = context.bar("SRS");
-    let cache = cache(&context.setting());
-    let srs = cache.load_or_create_development(k, &bar)?;
-    bar.finish();
-    report(context, &srs, &cache.path(srs.identity(), k))
 }
 
 fn info(context: &Context) -> Result<Outcome> {

@@ -3,5 +3,5 @@
 mod prove;
 mod verify;
 
-pub use prove::{Answer, Circuit, LinkTo, ProveError, Prover, Salts};
+pub use prove::{Answer, Circuit, LinkTo, ProofReport, ProveError, Prover, Salts};
 pub use verify::{Against, AnswerError, AnswerReport, AnswerVerdict, PARAMETER_RANGES, verify};

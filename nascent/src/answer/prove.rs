@@ -22,6 +22,7 @@ use nascent_verifier::{
     VerifyingKey, WeightCommitment, verify_inference_with,
 };
 use rand_core::{CryptoRng, RngCore};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -184,6 +185,35 @@ pub struct Answer {
     pub salts: Salts,
     /// How long it took.
     pub time: Duration,
+}
+
+/// A proof of an answer, for machines. Digests are in hexadecimal.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "as in `Answer`, or said by the fields' names")]
+pub struct ProofReport {
+    pub architecture: String,
+    pub vk_digest: String,
+    pub srs: String,
+    pub development_srs: bool,
+    pub proof_bytes: usize,
+    pub link_bytes: Option<usize>,
+    pub prove_seconds: f64,
+}
+
+impl Answer {
+    /// All of it but values and secrets, for machines.
+    pub fn report(&self) -> ProofReport {
+        let bundle = &self.bundle;
+        ProofReport {
+            architecture: hex::encode(bundle.architecture),
+            vk_digest: hex::encode(bundle.vk_digest),
+            srs: hex::encode(bundle.srs_digest),
+            development_srs: srs::is_development(&bundle.srs_digest),
+            proof_bytes: bundle.proof.len(),
+            link_bytes: self.link.as_ref().map(|link| link.bytes.len()),
+            prove_seconds: self.time.as_secs_f64(),
+        }
+    }
 }
 
 /// A commitment that answers of some parameters are linked to.

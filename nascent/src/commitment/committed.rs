@@ -12,6 +12,7 @@ use nascent_verifier::link::{
     CommitmentError as DataError, CommittedTo, LinkKeyError, Part, PartData, tail_rows,
 };
 use nascent_verifier::{CommitmentData, Digest32, Srs as VerifierSrs, WeightCommitment};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -141,12 +142,45 @@ pub struct Made {
     pub data: CommitmentData,
     /// Its identity.
     pub digest: Digest32,
-    /// How many columns it is to.
+    /// How many numbers it is to.
+    pub parameters: u64,
+    /// In how many columns.
     pub columns: usize,
     /// How many cells differ from the previous commitment's.
     pub changed: Option<u64>,
     /// How long it took.
     pub time: Duration,
+}
+
+/// A commitment that was made, for machines. Digests are in hexadecimal.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "as in `Made`, or said by the fields' names")]
+pub struct MadeReport {
+    pub digest: String,
+    pub vk_digest: Option<String>,
+    pub parameters: u64,
+    pub columns: usize,
+    pub changed: Option<u64>,
+    pub srs: String,
+    pub development_srs: bool,
+    pub seconds: f64,
+}
+
+impl Made {
+    /// All of it but its points, for machines.
+    pub fn report(&self) -> MadeReport {
+        let part = self.data.parts.first();
+        MadeReport {
+            digest: hex::encode(self.digest),
+            vk_digest: part.map(|part| hex::encode(part.vk_digest)),
+            parameters: self.parameters,
+            columns: self.columns,
+            changed: self.changed,
+            srs: hex::encode(self.data.srs_digest),
+            development_srs: srs::is_development(&self.data.srs_digest),
+            seconds: self.time.as_secs_f64(),
+        }
+    }
 }
 
 impl ParameterColumns {
@@ -172,11 +206,6 @@ impl ParameterColumns {
             srs,
             tail: tail_rows(&key, 0).ok_or(CommitError::NoParameters)?,
         })
-    }
-
-    /// Digest of the circuit's verifying key.
-    pub fn vk_digest(&self) -> &Digest32 {
-        &self.columns.vk_digest
     }
 
     /// Commits to parameters; from a previous commitment only what differs is computed.
@@ -226,6 +255,7 @@ impl ParameterColumns {
         let checked = WeightCommitment::new(&data, self.srs.verifier_srs())?;
         Ok(Made {
             digest: *checked.digest(),
+            parameters: params.values.values().map(|of| of.len() as u64).sum(),
             columns: cells.len(),
             changed,
             time: started.elapsed(),

@@ -3,6 +3,8 @@
 mod committed;
 mod published;
 
-pub use committed::{CommitError, Committed, Made, ParameterColumns, Previous, Secrets, open};
+pub use committed::{
+    CommitError, Committed, Made, MadeReport, ParameterColumns, Previous, Secrets, open,
+};
 pub use nascent_prover::link::Opening;
 pub use published::{CommitmentError, Published, TilesOf};

@@ -170,6 +170,44 @@ impl Job<'_> {
     }
 }
 
+/// Proofs of an initialization, for machines. Digests are in hexadecimal.
+#[derive(Debug, Clone, Serialize)]
+#[expect(
+    missing_docs,
+    reason = "as in `Finished`, or said by the fields' names"
+)]
+pub struct MadeReport {
+    pub beacon_digest: String,
+    pub srs: String,
+    pub development_srs: bool,
+    pub proofs: u64,
+    pub proof_bytes: u64,
+    pub proved: u64,
+    pub resumed: u64,
+    pub weight_commitments: String,
+    pub weight_digest: Option<String>,
+    pub proving_seconds: f64,
+}
+
+impl Made {
+    /// All of it but the plan, for machines.
+    pub fn report(&self) -> MadeReport {
+        let (finished, report) = (&self.finished, &self.finished.report);
+        MadeReport {
+            beacon_digest: hex::encode(finished.bundle.beacon.digest()),
+            srs: hex::encode(finished.bundle.srs_digest),
+            development_srs: report.development_srs,
+            proofs: report.proofs,
+            proof_bytes: report.proof_bytes,
+            proved: finished.proved,
+            resumed: finished.resumed,
+            weight_commitments: hex::encode(report.weight_commitments),
+            weight_digest: report.weight_digest.map(hex::encode),
+            proving_seconds: self.proving.as_secs_f64(),
+        }
+    }
+}
+
 /// When the first proof began and the last one ended.
 #[derive(Default)]
 struct Clock(Mutex<Option<(Instant, Instant)>>);

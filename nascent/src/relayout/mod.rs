@@ -4,7 +4,7 @@
 mod prove;
 mod verify;
 
-pub use prove::{ProveError, Prover, Relayout};
+pub use prove::{ProofReport, ProveError, Prover, Relayout};
 pub use verify::{
     Against, CoverageReport, Covers, RelayoutVerdict, StatementReport, TileReport, VerdictReport,
     derive_key, verify,

@@ -1,6 +1,6 @@
 //! Proofs of relayouts.
 
-use super::{RelayoutError, lay_out};
+use super::{RelayoutError, StatementReport, lay_out};
 use crate::commitment::{CommitError, Secrets};
 use crate::derive::Origin;
 use crate::error::{Cancelled, Failure, Kind};
@@ -18,6 +18,7 @@ use nascent_verifier::{
     Digest32, Links, ModelSpec, PlanError, RelayoutBundle, Srs as VerifierSrs, VerifyingKey,
 };
 use rand_core::{CryptoRng, RngCore};
+use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -115,6 +116,29 @@ pub struct Relayout {
     pub links: Option<Links>,
     /// How long it took.
     pub time: Duration,
+}
+
+/// A proof of a relayout, for machines.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProofReport {
+    /// What it states.
+    #[serde(flatten)]
+    pub statement: StatementReport,
+    /// Bytes of the proof.
+    pub proof_bytes: usize,
+    /// How long it took.
+    pub prove_seconds: f64,
+}
+
+impl Relayout {
+    /// All of it, for machines.
+    pub fn report(&self) -> ProofReport {
+        ProofReport {
+            statement: StatementReport::new(&self.bundle),
+            proof_bytes: self.bundle.proof.len(),
+            prove_seconds: self.time.as_secs_f64(),
+        }
+    }
 }
 
 impl Prover {

@@ -5,7 +5,7 @@ use nascent_circuits::inference::{InferenceConfig, Shape};
 use halo2_proofs::plonk::ConstraintSystem;
 
 use super::CostModel;
-use crate::fast::coset_columns;
+use crate::plonk::coset_columns;
 
 /// Counts of an inference circuit, taken from its constraint system.
 #[derive(Clone, Debug, PartialEq, Eq)]

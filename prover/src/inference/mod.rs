@@ -14,7 +14,7 @@ use rand_core::{CryptoRng, RngCore};
 
 use crate::error::{KeyError, ProveError};
 use crate::export::{self, Exporter, export_bound};
-use crate::fast::{self, Key};
+use crate::plonk::{self, Key};
 use crate::sheet;
 use crate::transcript::Keccak;
 
@@ -52,7 +52,7 @@ pub struct InferenceProof {
     /// The proof's bytes.
     pub proof: Vec<u8>,
     /// Where the time went.
-    pub timings: fast::Timings,
+    pub timings: plonk::Timings,
 }
 
 /// The digest of hidden values and the salt that opens it, both little-endian.
@@ -150,7 +150,7 @@ impl InferenceKeys {
         let instance = circuit.instance();
         let proof = Vec::with_capacity(self.vk.proof_len());
         let mut transcript = Keccak::new(proof, prefix);
-        let timings = fast::create_proof(
+        let timings = plonk::create_proof(
             srs,
             &self.key,
             circuit,

@@ -19,7 +19,7 @@ use nascent_verifier::statement::{TILE_CHAIN_ROWS, TILE_INSTANCE_ROWS};
 
 use crate::error::KeyError;
 use crate::export::{self, export};
-use crate::fast::{self, Key};
+use crate::plonk::{self, Key};
 
 /// Everything that proving and verifying a kind of tile needs but the SRS.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl TileKeys {
 
 fn columns(params: &TileParams) -> Result<(ConstraintSystem<Fr>, Vec<Vec<Fr>>), KeyError> {
     let circuit = TileCircuit::shape(params.clone());
-    Ok(fast::fixed_columns(&circuit, params.k)?)
+    Ok(plonk::fixed_columns(&circuit, params.k)?)
 }
 
 fn commit(
@@ -120,7 +120,7 @@ fn commit(
     params: &TileParams,
     srs: &Srs,
 ) -> Result<VerifyingKey, KeyError> {
-    let commitments = fast::commit(srs, columns.len(), |index| columns[index].clone());
+    let commitments = plonk::commit(srs, columns.len(), |index| columns[index].clone());
     export_key(constraints, params, &commitments)
 }
 

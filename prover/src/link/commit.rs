@@ -15,7 +15,7 @@ use super::convert::curve_point;
 use super::opening::{Columns, Opening};
 use super::point_bytes;
 use super::tail::tail_points;
-use crate::fast::msm::Bases;
+use crate::plonk::msm::Bases;
 
 /// Why plain weights are not what was committed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use nascent_verifier::link::{LinkKeyError, TailPoints, certificate_challenges};
 
 use super::convert::field_element;
 use super::point_bytes;
-use crate::fast::{msm::Bases, root};
+use crate::plonk::{msm::Bases, root};
 
 /// The points of the last `tail` rows of an SRS: a function of SRS and size alone. `bases` is its
 /// Lagrange basis.

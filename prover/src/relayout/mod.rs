@@ -16,8 +16,8 @@ use rand_core::{CryptoRng, RngCore};
 use crate::derive::{DeriveError, Deriver};
 use crate::error::{KeyError, ProveError};
 use crate::export::{self, Exporter, export_bound};
-use crate::fast::{self, Key};
 use crate::link::{Blinding, Opening, ProveLinkError, Proved};
+use crate::plonk::{self, Key};
 use crate::sheet;
 use crate::transcript::Keccak;
 
@@ -62,7 +62,7 @@ pub struct RelayoutProof {
     /// Its columns, from its verification.
     pub columns: RelayoutColumns,
     /// Where the time went.
-    pub timings: fast::Timings,
+    pub timings: plonk::Timings,
     circuit: RelayoutCircuit,
 }
 
@@ -184,7 +184,7 @@ impl RelayoutKeys {
         let proof = Vec::with_capacity(self.vk.proof_len());
         let mut transcript = Keccak::new(proof, &bundle.transcript_prefix());
         let mut rng = blinding.generator();
-        let timings = fast::create_proof(
+        let timings = plonk::create_proof(
             srs,
             &self.key,
             circuit.clone(),

@@ -8,8 +8,8 @@ use nascent_params::{Silent, Srs};
 use nascent_prover::error::KeyError;
 use nascent_prover::estimate::{CostModel, Limits, TileCost, choose_sizes};
 use nascent_prover::export::export_library;
-use nascent_prover::fast::Key;
 use nascent_prover::keys::{KeySource, KeyStore, TileKeys};
+use nascent_prover::plonk::Key;
 use nascent_verifier::{
     Distribution, Fill, ModelSpec, Precision, StreamSpec, TensorSpec, VerifyingKey,
 };

@@ -1,6 +1,6 @@
 //! Tiles in one binary: keys and their export, proofs of both provers, whole initializations.
 
 mod export;
-mod fast;
 mod init;
 mod keys;
+mod plonk;

@@ -15,7 +15,6 @@ use nascent::model::{GRAPH, Hidden};
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Links, VkData};
 use rand_core::OsRng;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -128,6 +127,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
         link_to.as_ref(),
         &mut OsRng,
     )?;
+    let mut report = output::json(&made.report())?;
     let bundle = made.bundle;
     let link_bytes = made.link.as_ref().map(|link| link.bytes.len());
     let links = made.link.map(|link| Links { links: vec![link] });
@@ -184,22 +184,14 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     if nascent::srs::is_development(&identity) {
         context.notice(DEVELOPMENT_NOTICE);
     }
-    Ok(Outcome::ok(json!({
-        "inference": output::path(&args.out),
-        "key": output::path(&key_path),
-        "salts": salts.iter().map(output::path).collect::<Vec<_>>(),
-        "architecture": hex::encode(bundle.architecture),
-        "vk_digest": hex::encode(bundle.vk_digest),
-        "srs": hex::encode(identity),
-        "development_srs": nascent::srs::is_development(&identity),
-        "proof_bytes": bundle.proof.len(),
-        "key_seconds": key_time.as_secs_f64(),
-        "prove_seconds": made.time.as_secs_f64(),
-        "peak_memory_bytes": machine::peak_memory(),
-        "links": output::path_of(links.as_ref().map(|(path, _)| path)),
-        "link_bytes": links.as_ref().map(|(_, bytes)| bytes),
-        "outputs": shown,
-    })))
+    report["inference"] = output::path(&args.out);
+    report["key"] = output::path(&key_path);
+    report["salts"] = salts.iter().map(output::path).collect();
+    report["key_seconds"] = key_time.as_secs_f64().into();
+    report["peak_memory_bytes"] = machine::peak_memory().into();
+    report["links"] = output::path_of(links.as_ref().map(|(path, _)| path));
+    report["outputs"] = shown.into();
+    Ok(Outcome::ok(report))
 }
 
 /// The salt's file, beside the proof.

@@ -17,7 +17,7 @@ use crate::secret::SecretArgs;
 use nascent::calibration::available_memory;
 use nascent::derive::Origin;
 use nascent::initialization::{
-    Estimate, EstimateReport, Finished, Job, Made, MemoryLimit, Options, Prover, TileSize,
+    Estimate, EstimateReport, Finished, Job, MemoryLimit, Options, Prover, TileSize,
 };
 use nascent::keys::TileParams;
 use nascent::plan::PlanReport;
@@ -163,7 +163,8 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     print_estimate(context, estimate, work.finished_tiles());
     let made = work.run(&setting, OsRng);
     context.going.end();
-    let Made { finished, proving } = made?;
+    let made = made?;
+    let (mut report, finished) = (output::json(&made.report())?, made.finished);
     let elapsed = started.elapsed();
     let out = args.out.unwrap_or_default();
     let bundle = finished.bundle.encode().or_fail(Kind::Internal)?;
@@ -195,27 +196,16 @@ pub fn run(context: &Context, args: Args) -> Result<Outcome> {
     if finished.report.development_srs {
         context.notice(DEVELOPMENT_NOTICE);
     }
-    Ok(Outcome::ok(json!({
-        "bundle": output::path(&out),
-        "bundle_bytes": bundle.len(),
-        "keys": key_files.iter().map(output::path).collect::<Vec<_>>(),
-        "plan": output::json(&PlanReport::new(&plan)?)?,
-        "beacon_digest": hex::encode(beacon.digest()),
-        "srs": hex::encode(srs),
-        "development_srs": finished.report.development_srs,
-        "proofs": finished.report.proofs,
-        "proof_bytes": finished.report.proof_bytes,
-        "proved": finished.proved,
-        "resumed": finished.resumed,
-        "weight_commitments": hex::encode(finished.report.weight_commitments),
-        "weight_digest": finished.report.weight_digest.map(hex::encode),
-        "commitment": committed,
-        "seconds": elapsed.as_secs_f64(),
-        "proving_seconds": proving.as_secs_f64(),
-        "weights_per_second": rate,
-        "peak_memory_bytes": machine::peak_memory(),
-        "predicted": output::json(&EstimateReport::new(estimate))?,
-    })))
+    report["bundle"] = output::path(&out);
+    report["bundle_bytes"] = bundle.len().into();
+    report["keys"] = key_files.iter().map(output::path).collect();
+    report["plan"] = output::json(&PlanReport::new(&plan)?)?;
+    report["commitment"] = committed.into();
+    report["seconds"] = elapsed.as_secs_f64().into();
+    report["weights_per_second"] = rate.into();
+    report["peak_memory_bytes"] = machine::peak_memory().into();
+    report["predicted"] = output::json(&EstimateReport::new(estimate))?;
+    Ok(Outcome::ok(report))
 }
 
 /// The commitment, and the links beside the proofs.

@@ -14,7 +14,7 @@ use crate::secret::SecretArgs;
 use crate::tell;
 use nascent::derive::Origin;
 use nascent::model::{GRAPH, PARAMS, origins_files, read_graph, read_origins};
-use nascent::relayout::{Prover, StatementReport};
+use nascent::relayout::Prover;
 use nascent_ir::Params;
 use nascent_verifier::codec::Format;
 use nascent_verifier::{Links, VkData};
@@ -99,6 +99,7 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     };
     let origin = Origin::new(&plan, &beacon, secret.as_ref());
     let made = prover.prove(&setting, origin, &params, secrets.as_ref(), &mut OsRng)?;
+    let mut json = output::json(&made.report())?;
     let (bundle, links) = (made.bundle, made.links);
     let parts = Parts {
         proof: bundle.encode().or_fail(Kind::Internal)?,
@@ -132,13 +133,10 @@ pub fn prove(context: &Context, args: ProveArgs) -> Result<Outcome> {
     if nascent::srs::is_development(&identity) {
         context.notice(DEVELOPMENT_NOTICE);
     }
-    let mut json = output::json(&StatementReport::new(&bundle))?;
     json["relayout"] = output::path(&args.out);
     json["key"] = output::path(&key_path);
     json["links"] = output::path_of(links.map(|_| links_file(&args.out)));
-    json["proof_bytes"] = bundle.proof.len().into();
     json["key_seconds"] = key_time.as_secs_f64().into();
-    json["prove_seconds"] = made.time.as_secs_f64().into();
     json["peak_memory_bytes"] = machine::peak_memory().into();
     Ok(Outcome::ok(json))
 }

@@ -19,7 +19,7 @@ use nascent_circuits::{
 };
 use nascent_params::{Silent, Srs};
 use nascent_prover::{
-    fast::{self, Arithmetic, Key},
+    plonk::{self, Arithmetic, Key},
     transcript::Keccak,
 };
 use nascent_verifier::{Distribution, Precision};
@@ -77,7 +77,7 @@ fn ours(
     let mut transcript = Keccak::new(Vec::new(), &PREFIX);
     let circuit = circuit(params);
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    fast::create_proof_with(
+    plonk::create_proof_with(
         arithmetic,
         srs,
         &Key::from_library(pk).expect("a circuit of gates"),

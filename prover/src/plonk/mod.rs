@@ -49,7 +49,7 @@ use transform::{Domain, reverse};
 /// Why a proof could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FastError {
+pub enum PlonkError {
     /// The circuit has copy constraints or library lookups.
     #[error("the circuit has {what}, which only the library's prover supports")]
     Unsupported {
@@ -136,7 +136,7 @@ pub fn create_proof<C, E, T>(
     instance: &[&[Fr]],
     rng: &mut dyn RngCore,
     transcript: &mut T,
-) -> Result<Timings, FastError>
+) -> Result<Timings, PlonkError>
 where
     C: Circuit<Fr>,
     E: EncodedChallenge<G1Affine>,
@@ -159,7 +159,7 @@ pub fn create_proof_with<C, E, T>(
     instance: &[&[Fr]],
     rng: &mut dyn RngCore,
     transcript: &mut T,
-) -> Result<Timings, FastError>
+) -> Result<Timings, PlonkError>
 where
     C: Circuit<Fr>,
     E: EncodedChallenge<G1Affine>,
@@ -259,23 +259,23 @@ where
     let u = transcript.squeeze_challenge().get_scalar();
     let last = opening
         .linearisation(u)
-        .ok_or(FastError::DegenerateChallenge)?;
+        .ok_or(PlonkError::DegenerateChallenge)?;
     write_commitment(&powers, &last, transcript)?;
     timings.opening = start.elapsed();
     Ok(timings)
 }
 
-fn check(srs: &Srs, key: &Key, instance: &[&[Fr]]) -> Result<(), FastError> {
+fn check(srs: &Srs, key: &Key, instance: &[&[Fr]]) -> Result<(), PlonkError> {
     let meta = key.constraints();
     if instance.len() != meta.num_instance_columns() {
-        return Err(FastError::Instance {
+        return Err(PlonkError::Instance {
             expected: meta.num_instance_columns(),
             got: instance.len(),
         });
     }
     let expected = key.k();
     if srs.k() != expected {
-        return Err(FastError::Size {
+        return Err(PlonkError::Size {
             expected,
             got: srs.k(),
         });

@@ -16,7 +16,7 @@ use nascent_params::Srs;
 use rayon::prelude::*;
 use std::borrow::Cow;
 
-use super::FastError;
+use super::PlonkError;
 use super::msm::Bases;
 use super::transform::{Domain, reverse};
 
@@ -41,7 +41,7 @@ impl Key {
         constraints: ConstraintSystem<Fr>,
         k: u32,
         column: impl Fn(usize) -> Vec<Fr> + Sync,
-    ) -> Result<Self, FastError> {
+    ) -> Result<Self, PlonkError> {
         check(&constraints)?;
         let domain = Domain::new(k, Ifma::try_new());
         let fixed = (0..constraints.num_fixed_columns())
@@ -65,7 +65,7 @@ impl Key {
     /// # Errors
     ///
     /// As [`Key::new`].
-    pub fn from_library(key: &ProvingKey<G1Affine>) -> Result<Self, FastError> {
+    pub fn from_library(key: &ProvingKey<G1Affine>) -> Result<Self, PlonkError> {
         let constraints = key.get_vk().cs().clone();
         check(&constraints)?;
         let polynomials = key.fixed_polys().par_iter();
@@ -122,7 +122,7 @@ pub fn commit(
 pub fn fixed_columns<C: Circuit<Fr>>(
     circuit: &C,
     k: u32,
-) -> Result<(ConstraintSystem<Fr>, Vec<Vec<Fr>>), FastError> {
+) -> Result<(ConstraintSystem<Fr>, Vec<Vec<Fr>>), PlonkError> {
     let mut constraints = ConstraintSystem::default();
     let config = C::configure_with_params(&mut constraints, circuit.params());
     let rows = 1 << k;
@@ -135,7 +135,7 @@ pub fn fixed_columns<C: Circuit<Fr>>(
 }
 
 /// Refuses circuits that use what this prover has not.
-fn check(constraints: &ConstraintSystem<Fr>) -> Result<(), FastError> {
+fn check(constraints: &ConstraintSystem<Fr>) -> Result<(), PlonkError> {
     let unsupported = [
         (
             !constraints.permutation().get_columns().is_empty(),
@@ -145,7 +145,7 @@ fn check(constraints: &ConstraintSystem<Fr>) -> Result<(), FastError> {
         (constraints.num_selectors() > 0, "selectors"),
     ];
     match unsupported.iter().find(|(has, _)| *has) {
-        Some(&(_, what)) => Err(FastError::Unsupported { what }),
+        Some(&(_, what)) => Err(PlonkError::Unsupported { what }),
         None => Ok(()),
     }
 }
