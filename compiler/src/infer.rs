@@ -48,7 +48,7 @@ use derived::Derivation;
 use nascent_ir::{CheckedGraph, Origin, Origins, Params, TensorId};
 use nascent_verifier::ModelSpec;
 use profile::Tape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// An ONNX file.
@@ -170,6 +170,10 @@ pub struct Lowering {
     /// Parameters whose numbers are weights, with the names of the stored tensors that they are made
     /// from. The numbers of all others follow from model, plan and profile.
     pub stored: BTreeMap<TensorId, Vec<String>>,
+    /// Those of them whose numbers need not be what the model makes of any values of its tensors: a tensor
+    /// stands in two of them, or a function between does not take every value. A list of origins holds them
+    /// to a plan's deviates; for other weights nothing does.
+    pub loose: BTreeSet<TensorId>,
 }
 
 /// Lowers a model again, without samples and without the values of its weights.
@@ -259,6 +263,7 @@ fn lower_read(
         graph: lowered.graph,
         origins,
         stored: lowered.stored,
+        loose: lowered.loose,
     })
 }
 

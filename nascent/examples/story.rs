@@ -5,7 +5,9 @@ use nascent::answer::{Circuit, Salts};
 use nascent::commitment::{Committed, Opening, ParameterColumns, Secrets};
 use nascent::initialization::{self, Options};
 use nascent::model::{self, Hidden, ModelFile, samples};
-use nascent::{Beacon, Limits, Rules, Setting, chain, derive, evidence, plan, relayout, srs};
+use nascent::{
+    Beacon, Format, Limits, Rules, Setting, chain, derive, evidence, plan, relayout, srs,
+};
 use nascent::{given::Given, secret::Secret};
 use rand_core::OsRng;
 use std::{env::temp_dir, error::Error, path::Path};
@@ -40,7 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let circuit = Circuit::new(setting, graph, hidden)?;
 
     // Proofs that the weights are those, and commitments to them and to the integers.
-    let (opening, folder) = (Opening::draw(rng), setting.cache.join("job"));
+    let folder = setting.cache.join(hex::encode(plan.digest()?));
+    let opening = Opening::draw(rng);
     let options = Options::of_size(circuit.k()).committed(opening.clone());
     let prover = initialization::Prover::new(setting, &srs);
     let job = prover.job(origin, &folder, options)?;

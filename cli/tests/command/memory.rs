@@ -375,6 +375,16 @@ fn folders_are_refused_before_the_memory_is_taken() {
             assert!(said.contains("--max-memory"), "{name}: {said}");
         }
     }
+    // Ranges without a number, scales that are none.
+    for (from, to) in [
+        ("\"lo\": -8", "\"lo\": 8"),
+        ("4607182418800017408", "0"),
+        ("4607182418800017408", "18444492273895866368"),
+    ] {
+        folder.write("m/model.ports.json", ports.replace(from, to).as_bytes());
+        let said = run(&folder, &["run", "m", "--input", "x.json"]).failure(3, "input");
+        assert!(said.contains("nascent compile"), "{said}");
+    }
     // Shapes whose product does not fit 64 bits.
     let huge = ports.replace("[1]", "[4294967296, 4294967296]");
     folder.write("m/model.ports.json", huge.as_bytes());

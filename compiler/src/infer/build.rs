@@ -3,7 +3,7 @@
 use super::cx::Cx;
 use super::derived::{Derivation, Planned};
 use super::error::{InferError, Result};
-use super::flow::{Budget, Flow, Input, Op, Source, ValueId};
+use super::flow::{Budget, Flow, Input, MOST_FOLDED, Op, Source, ValueId};
 use super::ops;
 use super::options::Options;
 use super::profile::Tape;
@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::roles::{Role, assign};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Reduces every node to operators of the float graph.
 ///
@@ -34,17 +35,20 @@ pub(crate) fn build(
              constant in the rules, or compile without the plan"
         ),
     };
+    let folded = Arc::new(AtomicU64::new(MOST_FOLDED));
     if let Some(derivation) = derivation {
         let stored = Stored::Planned(derivation);
-        return build_with(graph, options, &stored, tape.clone()).map_err(|error| match error {
-            InferError::Withheld { node, tensors } => refused(node, tensors),
-            other => other,
-        });
+        return build_with(graph, options, &stored, tape.clone(), folded.clone()).map_err(
+            |error| match error {
+                InferError::Withheld { node, tensors } => refused(node, tensors),
+                other => other,
+            },
+        );
     }
     let mut weights = weights(graph);
     loop {
         let stored = Stored::Weights(&weights);
-        match build_with(graph, options, &stored, tape.clone()) {
+        match build_with(graph, options, &stored, tape.clone(), folded.clone()) {
             Err(InferError::Withheld { tensors, .. })
                 if tensors.iter().any(|name| weights.contains(name)) =>
             {
@@ -69,19 +73,19 @@ fn weights(graph: &Graph) -> BTreeSet<String> {
             });
             weights.map(|parameter| parameter.name).collect()
         }
-        // Such as quantized weights, which have no rules.
-        Err(_) => {
-            let floats = graph.values.iter().filter(|value| {
-                matches!(&value.origin, Origin::Initializer(tensor)
-                    if tensor.dtype.is_weight() && tensor.elements() > 1)
-            });
-            floats.map(|value| value.name.clone()).collect()
-        }
+        // Such as quantized weights, which have no rules: all values are part of the model.
+        Err(_) => BTreeSet::new(),
     }
 }
 
 /// Reduces every node, with weights as given.
-fn build_with(graph: &Graph, options: &Options, stored: &Stored<'_>, tape: Tape) -> Result<Flow> {
+fn build_with(
+    graph: &Graph,
+    options: &Options,
+    stored: &Stored<'_>,
+    tape: Tape,
+    folded: Arc<AtomicU64>,
+) -> Result<Flow> {
     let withhold = !tape.is_recording();
     let mut flow = Flow {
         name: graph.name.clone(),
@@ -93,6 +97,7 @@ fn build_with(graph: &Graph, options: &Options, stored: &Stored<'_>, tape: Tape)
             value: options.max_elements,
             elements: options.max_elements.saturating_mul(4),
             products: options.max_products,
+            folded,
         },
         sampled: Vec::new(),
         weights: Vec::new(),
@@ -290,6 +295,7 @@ impl File<'_> {
             flow.weights.push(name.clone());
         }
         flow.values[value].weights = BTreeSet::from([at]);
+        flow.values[value].free = BTreeSet::from([at]);
         Ok(())
     }
 }

@@ -136,7 +136,9 @@ pub enum InferError {
         source: std::io::Error,
     },
     /// The integer graph breaks a rule of its own: a fault of this crate.
-    #[error("the integer graph is refused by its own check, which is a bug: {0}")]
+    #[error(
+        "the integer graph is refused by its own check (by a profile that was not made by hand it is a bug): {0}"
+    )]
     Graph(#[from] nascent_ir::GraphError),
     /// The integer graph could not be evaluated on a sample.
     #[error("the integer graph cannot be evaluated: {0}")]

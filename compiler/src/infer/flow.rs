@@ -21,6 +21,7 @@ use super::tensor::{Tensor, count};
 use crate::error::NodeRef;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Position of a value in [`Flow::values`].
 pub(crate) type ValueId = usize;
@@ -132,6 +133,9 @@ pub(crate) struct Value {
     /// Positions in [`Flow::weights`] of the stored tensors that a constant is computed from; none
     /// if its values are part of the model.
     pub(crate) weights: BTreeSet<usize>,
+    /// Those of them through which its numbers may be any: for each choice of the others there is a choice
+    /// of this one that gives them.
+    pub(crate) free: BTreeSet<usize>,
 }
 
 /// Most axes of an activation: what the integer graph can hold.
@@ -149,9 +153,31 @@ pub(crate) struct Budget {
     pub(crate) elements: u64,
     /// Products of one evaluation, those of constants included.
     pub(crate) products: u64,
+    /// Products and elements of constants that are computed, whatever is made of them: shared by all
+    /// attempts to read a file.
+    pub(crate) folded: Arc<AtomicU64>,
 }
 
+/// Most products and elements of constants that are computed while a file is read: some seconds.
+pub(crate) const MOST_FOLDED: u64 = 1 << 33;
+
 impl Budget {
+    /// Work on constants.
+    fn fold(&self, work: u64) -> OpResult<()> {
+        let spend = |left: u64| left.checked_sub(work);
+        match self
+            .folded
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend)
+        {
+            Ok(_) => Ok(()),
+            Err(left) => Err(Fault::TooLarge(
+                "products of constants".to_owned(),
+                (MOST_FOLDED - left).saturating_add(work),
+                MOST_FOLDED,
+            )),
+        }
+    }
+
     fn spend(&mut self, elements: u64, products: u64) -> OpResult<()> {
         let fail = |what: &str, got, limit| Err(Fault::TooLarge(what.to_owned(), got, limit));
         if elements > self.value {
@@ -214,6 +240,7 @@ impl Flow {
             steps: 0,
             source: None,
             weights: BTreeSet::new(),
+            free: BTreeSet::new(),
         };
         let constants: Option<Vec<&Tensor>> = inputs
             .iter()
@@ -245,6 +272,18 @@ impl Flow {
         } else if operands.iter().any(|tensor| tensor.is_withheld()) {
             Tensor::withheld(&value.shape)
         } else {
+            self.budget.fold(
+                operands
+                    .iter()
+                    .map(|of| of.len() as u64)
+                    .sum::<u64>()
+                    .saturating_add(infer::products(
+                        self,
+                        &value.op,
+                        &value.inputs,
+                        &value.shape,
+                    )),
+            )?;
             eval::eval(&value, operands)?
         };
         if !tensor.is_finite() {
@@ -252,7 +291,9 @@ impl Flow {
         }
         let mut weights = BTreeSet::new();
         let mut source = None;
+        let mut free = BTreeSet::new();
         if !zeros {
+            free = self.free(&value);
             let inputs = value.inputs.iter();
             weights = inputs
                 .flat_map(|&id| self.values[id].weights.iter().copied())
@@ -263,10 +304,52 @@ impl Flow {
             is_int: tensor.is_int(),
             source,
             weights,
+            free,
             op: Op::Constant(Arc::new(tensor)),
             inputs: Vec::new(),
             ..value
         })
+    }
+
+    /// Stored tensors through which the numbers of a value of constants may be any.
+    fn free(&self, value: &Value) -> BTreeSet<usize> {
+        let operand = |slot: usize| value.inputs.get(slot).map(|&id| &self.values[id]);
+        let through = |slot: usize, by: Option<usize>| -> BTreeSet<usize> {
+            let Some(x) = operand(slot).filter(|x| x.shape == value.shape) else {
+                return BTreeSet::new();
+            };
+            let other = by.and_then(operand);
+            let tied = |at: &usize| other.is_some_and(|other| other.weights.contains(at));
+            x.free.iter().copied().filter(|at| !tied(at)).collect()
+        };
+        // A factor that is known must not be zero; one that is a weight need not be.
+        let factor = |slot: usize| {
+            let id = value.inputs.get(slot).copied();
+            let known = id.and_then(|id| self.constant(id));
+            known.is_none_or(|tensor| tensor.to_floats().iter().all(|&v| v != 0.0))
+        };
+        match &value.op {
+            Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } => {
+                operand(0).map(|x| x.free.clone()).unwrap_or_default()
+            }
+            Op::Expand(_) | Op::Unary(Unary::Neg) => through(0, None),
+            Op::Binary(Binary::Add | Binary::Sub) => {
+                let mut free = through(0, Some(1));
+                free.extend(through(1, Some(0)));
+                free
+            }
+            Op::Binary(Binary::Mul) => {
+                let mut free = BTreeSet::new();
+                for (slot, by) in [(0, 1), (1, 0)] {
+                    if factor(by) {
+                        free.extend(through(slot, Some(by)));
+                    }
+                }
+                free
+            }
+            Op::Binary(Binary::Div) => through(0, Some(1)),
+            _ => BTreeSet::new(),
+        }
     }
 
     /// Finds the value of which an elementwise value is a function.
@@ -319,6 +402,7 @@ impl Flow {
             steps: 0,
             source: None,
             weights: BTreeSet::new(),
+            free: BTreeSet::new(),
         });
         Ok(self.values.len() - 1)
     }

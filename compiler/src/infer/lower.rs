@@ -25,6 +25,7 @@ use nascent_ir::{
     Scale, Table, TensorId,
 };
 use nascent_verifier::text::one_line;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An integer tensor with its scale.
@@ -78,6 +79,8 @@ pub(crate) struct Lowered {
     pub(crate) origins: Vec<(usize, Origin)>,
     /// Names of the stored tensors behind each parameter whose numbers are weights.
     pub(crate) stored: BTreeMap<TensorId, Vec<String>>,
+    /// Those of them whose numbers need not be what the model makes of any tensors.
+    pub(crate) loose: BTreeSet<TensorId>,
     /// Bits of the tables.
     pub(crate) bits: u8,
     /// What samples and weights decided.
@@ -108,11 +111,16 @@ pub(crate) fn lower(flow: &Flow, stats: &[Stats], options: &Options) -> Result<L
     let least = if special { 14 } else { 12 };
     let least = options.weight_bits.clamp(least, 16);
     for bits in least..16 {
-        if let Ok(lowered) = lower_at(bits) {
-            let worst = lowered.layers.iter().map(|layer| layer.headroom);
-            if worst.fold(0.0, f64::min) >= ENOUGH_HEADROOM {
-                return Ok(lowered);
+        match lower_at(bits) {
+            Ok(lowered) => {
+                let worst = lowered.layers.iter().map(|layer| layer.headroom);
+                if worst.fold(0.0, f64::min) >= ENOUGH_HEADROOM {
+                    return Ok(lowered);
+                }
             }
+            // More bits are more work.
+            Err(error @ InferError::TooLarge { .. }) => return Err(error),
+            Err(_) => {}
         }
     }
     lower_at(16)
@@ -162,6 +170,8 @@ fn lower_at(
         layers: Vec::new(),
         origins: Vec::new(),
         stored: BTreeMap::new(),
+        table_work: Cell::new(MOST_TABLE_WORK),
+        weights: Vec::new(),
         tape,
     };
     let needed = lower.needed();
@@ -196,7 +206,33 @@ pub(crate) struct Lower<'a> {
     layers: Vec<Layer>,
     origins: Vec<(usize, Origin)>,
     stored: BTreeMap<TensorId, Vec<String>>,
+    /// Steps of functions that may still be tabulated.
+    table_work: Cell<u64>,
+    /// Parameters that are weights, but for the multipliers that scale them, with the constants that they
+    /// are.
+    weights: Vec<(TensorId, ValueId)>,
     tape: Tape,
+}
+
+/// Most steps of functions that become tables, over all their arguments: some seconds.
+const MOST_TABLE_WORK: u64 = 1 << 28;
+
+/// Parameters whose numbers need not be what the model makes of any tensors: each of their tensors stands
+/// in another parameter too, or a function between does not take every value. Nothing in a circuit holds
+/// such numbers to one another.
+fn loose(flow: &Flow, weights: &[(TensorId, ValueId)]) -> BTreeSet<TensorId> {
+    let mut users: BTreeMap<usize, BTreeSet<TensorId>> = BTreeMap::new();
+    for (param, value) in weights {
+        for &tensor in &flow.values[*value].weights {
+            users.entry(tensor).or_default().insert(*param);
+        }
+    }
+    let own = |tensor: &usize| users.get(tensor).is_some_and(|params| params.len() == 1);
+    let loose = weights.iter().filter(|(_, value)| {
+        let value = &flow.values[*value];
+        !value.weights.is_empty() && !value.free.iter().any(own)
+    });
+    loose.map(|(param, _)| *param).collect()
 }
 
 impl<'a> Lower<'a> {
@@ -319,6 +355,7 @@ impl<'a> Lower<'a> {
             outputs,
             layers: self.layers,
             origins: self.origins,
+            loose: loose(flow, &self.weights),
             stored: self.stored,
             bits: self.bits,
             decisions: self.tape.finish()?,
@@ -432,6 +469,7 @@ impl<'a> Lower<'a> {
             .builder
             .param(name, &dims(shape), Range::signed(bits))?;
         self.made_from(id, from);
+        self.weights.extend(from.iter().map(|&value| (id, value)));
         self.params.values.extend(numbers.values.map(|v| (id, v)));
         Ok(id)
     }

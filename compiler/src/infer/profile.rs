@@ -13,6 +13,7 @@ use super::error::{InferError, Result};
 use super::options::Options;
 use nascent_verifier::codec::{Format, FormatError, bounded};
 use nascent_verifier::digest::{Digest32, tagged};
+use nascent_verifier::text::Quoted;
 use nascent_verifier::text::is_plain;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -148,6 +149,12 @@ impl fmt::Display for Profile {
             self.table_bits,
             self.ties.len() + self.decisions.len()
         )?;
+        if self.batch != 1 {
+            write!(out, ", batches of {}", self.batch)?;
+        }
+        for (name, size) in &self.dims {
+            write!(out, ", dimension {} = {size}", Quoted(name))?;
+        }
         match self.steps() {
             Some((finest, coarsest)) => write!(out, ", steps from 2^{finest} to 2^{coarsest}"),
             None => Ok(()),

@@ -282,6 +282,10 @@ fn normalization(cx: &mut Cx<'_>, f: Binary, a: ValueId, b: ValueId) -> OpResult
     } else {
         (d, false)
     };
+    // An epsilon of more axes gives the result more axes.
+    if broadcast(&cx.shape(a), &cx.shape(b))? != cx.shape(x) {
+        return Ok(None);
+    }
     Ok(Some(cx.emit(Op::Normalize { center, epsilon }, &[x])?))
 }
 

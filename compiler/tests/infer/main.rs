@@ -9,6 +9,7 @@ mod convolutions;
 mod derived;
 mod golden;
 mod hostile;
+mod loose;
 mod lowering;
 mod masks;
 mod models;

@@ -7,7 +7,6 @@ use crate::keys::{KeyOrigin, KeysError};
 use crate::model::{self, ModelError, Structure, StructureError, hidden_of};
 use crate::plan::{self, PlanError};
 use crate::setting::{Pool, Setting};
-use crate::words::count;
 use nascent_compiler::infer::{Planned, Profile};
 use nascent_ir::{CheckedGraph, GraphError};
 use nascent_verifier::codec::FormatError;
@@ -111,8 +110,8 @@ pub struct AnswerVerdict<'a> {
     pub report: InferenceReport,
     /// That its architecture is the model's.
     pub structure: Option<Structure>,
-    /// Whether the architecture is known, so that public inputs are in its ranges.
-    pub ranges: bool,
+    /// Inputs of the architecture, by name and shape, if it is known: public ones are then in its ranges.
+    pub inputs: Option<Vec<(String, Vec<u32>)>>,
     /// Whose key it is.
     pub origin: KeyOrigin,
     /// Digest of the commitment that it is linked to.
@@ -157,19 +156,17 @@ pub fn verify<'a>(
     }
     let time = started.elapsed();
     let mut not_shown: Vec<String> = given.open_keys(origin.is_known()).into_iter().collect();
-    let others = structure.as_ref().map_or(0, Structure::other_numbers);
-    if others > 0 {
-        not_shown.push(format!(
-            "that the committed numbers which are no weights are the model's: {} multipliers, biases \
-             and constants are the prover's here, and only a relayout in a chain holds them",
-            count(others)
-        ));
-    }
+    not_shown.extend(structure.iter().flat_map(Structure::open_numbers));
     Ok(AnswerVerdict {
         bundle,
         report,
         structure,
-        ranges: graph.is_some(),
+        inputs: graph.as_ref().map(|graph| {
+            let infos = graph.inputs.iter().map(|&id| graph.tensor(id));
+            infos
+                .map(|of| (of.name.clone(), of.shape.clone()))
+                .collect()
+        }),
         origin,
         commitment: against.published.map(|published| *published.digest()),
         not_shown,
@@ -220,6 +217,7 @@ pub struct AnswerReport<'a> {
     pub key_origin: KeyOrigin,
     pub key_rederived: bool,
     pub input_ranges_checked: bool,
+    pub input_shapes: Option<&'a [(String, Vec<u32>)]>,
     pub parameter_ranges: &'static str,
     pub model_shown: bool,
     pub srs: String,
@@ -242,7 +240,8 @@ impl AnswerVerdict<'_> {
             vk_digest: hex::encode(report.vk_digest),
             key_origin: self.origin,
             key_rederived: self.origin == KeyOrigin::Rederived,
-            input_ranges_checked: self.ranges,
+            input_ranges_checked: self.inputs.is_some(),
+            input_shapes: self.inputs.as_deref(),
             parameter_ranges: PARAMETER_RANGES,
             model_shown: self.structure.is_some(),
             srs: hex::encode(report.srs_digest),

@@ -123,8 +123,10 @@ impl ChainKeys {
         }
         for version in &chain.versions {
             for bundle in version.origin.relayouts() {
-                let derive = || source.relayout(bundle, &version.name);
-                found.take("relayout", source.key(&bundle.vk_digest, derive)?);
+                if found.get(&bundle.vk_digest).is_none() {
+                    let derive = || source.relayout(bundle, &version.name);
+                    found.take("relayout", source.key(&bundle.vk_digest, derive)?);
+                }
             }
         }
         for bundle in chain.answers.iter().map(|answer| &answer.inference) {

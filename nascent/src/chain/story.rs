@@ -87,13 +87,26 @@ pub struct Step {
     pub open: Vec<String>,
 }
 
-/// Facts as one object; of several with a name the last.
+/// Facts as one object; several of one name are a list.
 fn by_name<S: serde::Serializer>(
     facts: &[(&'static str, String)],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let facts: BTreeMap<&str, &str> = facts.iter().map(|(name, text)| (*name, &**text)).collect();
-    facts.serialize(serializer)
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Fact<'a> {
+        One(&'a str),
+        Several(Vec<&'a str>),
+    }
+    let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, text) in facts {
+        named.entry(name).or_default().push(text);
+    }
+    let named = named.into_iter().map(|(name, texts)| match texts[..] {
+        [one] => (name, Fact::One(one)),
+        _ => (name, Fact::Several(texts)),
+    });
+    serializer.collect_map(named)
 }
 
 /// A whole chain.
@@ -415,11 +428,8 @@ impl Weights<'_> {
                         "the other {others} follow from model, plan and profile, and those that are \
                          public are these"
                     ));
-                } else if self.structure.other_numbers() > 0 {
-                    open.push(format!(
-                        "that the committed numbers which are no weights are the model's: {others} \
-                         multipliers, biases and constants are the publisher's"
-                    ));
+                } else {
+                    open.extend(self.structure.open_numbers());
                 }
                 open.push(
                     "that the profile's steps suit the model: they are the publisher's choice, and a \

@@ -12,7 +12,6 @@ use crate::keys::KeyOrigin;
 use crate::model::{self, ModelError, Structure, StructureError, hidden_of};
 use crate::plan::{self, PlanError};
 use crate::setting::{Pool, Setting};
-use crate::words::count;
 use nascent_circuits::inference::Hidden;
 use nascent_verifier::chain::{Chain, ChainError, Origin, OriginReport, verify_chain};
 use nascent_verifier::text::Quoted;
@@ -292,16 +291,14 @@ impl Version<'_> {
                     )
                 })
             }
-            Structure::Shown { .. } if self.structure.other_numbers() > 0 => Some(format!(
-                "that the numbers of {name} which are no weights are the model's: its weights are \
-                 declared, and {} numbers beside them are the publisher's too",
-                count(self.structure.other_numbers())
-            )),
+            Structure::Shown { .. } => {
+                let open = self.structure.open_numbers();
+                (!open.is_empty()).then(|| format!("of {name}, whose weights are declared: {}", open.join("; ")))
+            }
             Structure::OtherPlan => Some(format!(
                 "that the integer graph of {name} is the model that you gave: it was compiled for \
                  another plan, whose rules may fill the model's numbers otherwise"
             )),
-            Structure::Shown { .. } => None,
         }
     }
 }

@@ -355,10 +355,12 @@ impl PortEntry {
         // As many elements as a tensor of the graph can have.
         let elements = (self.shape.iter()).try_fold(1, |n: usize, &dim| n.checked_mul(dim));
         elements.filter(|&elements| elements as u64 <= MAX_ELEMENTS)?;
+        let scale = f64::from_bits(self.scale_bits);
+        (self.lo <= self.hi && scale > 0.0 && scale.is_finite()).then_some(())?;
         Some(Port {
             name: self.name,
             shape: self.shape,
-            scale: f64::from_bits(self.scale_bits),
+            scale,
             range: (self.lo, self.hi),
             integers: self.integers,
         })

@@ -6,6 +6,7 @@
 use super::file::ModelFile;
 use crate::error::{Failure, Kind};
 use crate::setting::Setting;
+use crate::words::count;
 use nascent_compiler::infer::{InferError, Lowering, Planned, Profile, lower_within};
 use nascent_ir::{CheckedGraph, GraphError, OriginsError};
 use nascent_verifier::Digest32;
@@ -59,6 +60,40 @@ impl Structure {
             Self::Shown { lowering, .. } => Some(lowering),
             Self::Open(_) | Self::OtherPlan => None,
         }
+    }
+
+    /// Weights that nothing holds to one another, where the model does: those of a tensor that it uses
+    /// twice, say. A relayout holds them to a plan's deviates.
+    pub fn loose_numbers(&self) -> u64 {
+        let Some(lowering) = self.lowering() else {
+            return 0;
+        };
+        let loose = lowering.loose.iter();
+        loose
+            .map(|&id| lowering.graph.tensor(id).elements() as u64)
+            .sum()
+    }
+
+    /// What of the committed numbers is the prover's choice where no relayout holds them; none if they are
+    /// the model's with some weights.
+    pub fn open_numbers(&self) -> Vec<String> {
+        let mut open = Vec::new();
+        let (others, loose) = (self.other_numbers(), self.loose_numbers());
+        if others > 0 {
+            open.push(format!(
+                "that the committed numbers which are no weights are the model's: {} multipliers, \
+                 biases and constants are the prover's here, and only a relayout in a chain holds them",
+                count(others)
+            ));
+        }
+        if loose > 0 {
+            open.push(format!(
+                "that {} of the weights are what the model makes of its tensors: it uses a tensor twice, \
+                 or makes weights by a function, and nothing holds these numbers to one another",
+                count(loose)
+            ));
+        }
+        open
     }
 
     /// Numbers of parameters that are no weights: they follow from model and profile, and only a

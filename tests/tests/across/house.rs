@@ -47,6 +47,9 @@ fn table() -> BTreeMap<String, BTreeSet<String>> {
             parts.map(ToOwned::to_owned).collect()
         };
         let name = code(name).into_iter().next()?;
+        // Other tables of the page are of files.
+        name.starts_with("nascent").then_some(())?;
+        (!name.contains('/')).then_some(())?;
         Some((name, code(sees).into_iter().collect()))
     });
     rows.collect()

@@ -10,6 +10,7 @@ use nascent::model::{Structure, read_graph};
 use nascent::srs;
 use nascent_compiler::infer::Profile;
 use nascent_verifier::InferenceBundle;
+use nascent_verifier::text::Quoted;
 
 pub fn verify(context: &Context, args: &Args) -> Result<Outcome> {
     let bundle: InferenceBundle = files::read(&args.bundle)?;
@@ -90,14 +91,20 @@ fn print(context: &Context, verdict: &AnswerVerdict<'_>) {
         );
         line("            can round to nothing, saturate or stop normalizing by them;");
     }
-    if verdict.ranges {
+    if let Some(inputs) = &verdict.inputs {
+        for (name, shape) in inputs {
+            line(&format!(
+                "input             {} of shape {shape:?}",
+                Quoted(name)
+            ));
+        }
         line("inputs: public ones are in the ranges that the architecture declares");
     }
     line("not proved: where the parameters come from; that the integers are near a float model's;");
     if verdict.structure.is_none() {
         line("            which model the architecture is: --model and --profile show that;");
     }
-    if !verdict.ranges {
+    if verdict.inputs.is_none() {
         line(
             "            that public inputs lie in the ranges that the architecture declares: not looked at,",
         );

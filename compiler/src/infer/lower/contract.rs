@@ -458,7 +458,7 @@ impl Lower<'_> {
             _ => 0,
         };
         let aligned = |count: usize| [&[count], vec![1; spatial].as_slice()].concat();
-        let from: Vec<ValueId> = bias.into_iter().chain([value.inputs[1]]).collect();
+        let from: Vec<ValueId> = bias.into_iter().collect();
         let bias = match plan.bias {
             Some(bias) => {
                 let channels = match value.op {
@@ -506,6 +506,7 @@ impl Lower<'_> {
             .builder
             .param(name, &dims(shape), Range::signed(bits))?;
         self.made_from(id, from);
+        self.weights.extend(from.iter().map(|&value| (id, value)));
         self.params.values.extend(values.map(|v| (id, v)));
         Ok(id)
     }

@@ -1,7 +1,9 @@
 //! One `Map` for an argument and the elementwise functions after it.
 
 use super::form::Form;
-use super::{LEAST_HEADROOM, Layer, Lower, Numbers, Quant, grid, magnitude, rounded};
+use super::{
+    LEAST_HEADROOM, Layer, Lower, MOST_TABLE_WORK, Numbers, Quant, grid, magnitude, rounded,
+};
 use crate::infer::error::{InferError, Result};
 use crate::infer::flow::{Binary, Op, ValueId};
 use crate::infer::profile::MAX_DOUBLINGS;
@@ -276,6 +278,18 @@ impl Lower<'_> {
         step: f64,
         target: Target,
     ) -> Result<Table> {
+        let arguments = u64::try_from(domain.hi - domain.lo).unwrap_or(u64::MAX);
+        let work = arguments.saturating_mul(2 * program.len() as u64);
+        match self.table_work.get().checked_sub(work) {
+            Some(left) => self.table_work.set(left),
+            None => {
+                return Err(InferError::TooLarge {
+                    what: "steps of functions that become tables".to_owned(),
+                    got: MOST_TABLE_WORK - self.table_work.get() + work,
+                    limit: MOST_TABLE_WORK,
+                });
+            }
+        }
         let negative = |q: i64| program.at(q as f64 * step) < -target.scale;
         if target.range.lo == 0 && (domain.lo..=domain.hi).any(negative) {
             return Err(InferError::Range {

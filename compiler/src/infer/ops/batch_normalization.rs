@@ -22,6 +22,11 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
     if cx.flag("training_mode", false)? {
         return Fault::attribute("training_mode", "export the model in inference mode");
     }
+    if cx.opset() < 14 && cx.outputs() > 1 {
+        return Fault::form(
+            "with several outputs it is in training mode: export the model in inference mode",
+        );
+    }
     let epsilon = cx.float("epsilon", 1e-5)?;
     let shape = cx.shape(x);
     let Some(&channels) = shape.get(1) else {

@@ -67,6 +67,23 @@ fn build(cx: &mut Cx<'_>) -> OpResult<Vec<ValueId>> {
         }
         Values::Withheld => None,
     };
+    // Constants have no width here: one that is cut by its type would stay whole.
+    let bounds = match to {
+        2 => Some((0, 0xff)),
+        3 => Some((-0x80, 0x7f)),
+        4 => Some((0, 0xffff)),
+        5 => Some((-0x8000, 0x7fff)),
+        6 => Some((i32::MIN.into(), i32::MAX.into())),
+        12 => Some((0, u32::MAX.into())),
+        13 => Some((0, i64::MAX)),
+        _ => None,
+    };
+    let ints = made.as_ref().and_then(Tensor::ints).unwrap_or(&[]);
+    if let Some((least, most)) = bounds
+        && ints.iter().any(|v| !(least..=most).contains(v))
+    {
+        return Fault::form("a constant does not fit the type that it is cast to");
+    }
     match made {
         Some(tensor) => Ok(vec![cx.make(tensor)?]),
         None => Fault::form("a constant without values"),
