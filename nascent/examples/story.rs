@@ -5,9 +5,7 @@ use nascent::answer::{Circuit, Salts};
 use nascent::commitment::{Committed, Opening, ParameterColumns, Secrets};
 use nascent::initialization::{self, Options};
 use nascent::model::{self, Hidden, ModelFile, samples};
-use nascent::{
-    Beacon, Format, Limits, Rules, Setting, chain, derive, evidence, plan, relayout, srs,
-};
+use nascent::{Beacon, Limits, Rules, Setting, chain, derive, evidence, plan, relayout, srs};
 use nascent::{given::Given, secret::Secret};
 use rand_core::OsRng;
 use std::{env::temp_dir, error::Error, path::Path};
