@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Kind};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nascent::initialization::{Event, Standing};
+use nascent::setting::discarded;
 use nascent::words::wrap;
 pub use nascent::words::{bytes, count};
 use nascent::{Observer, Setting};
@@ -261,13 +262,7 @@ impl Observer for Context {
 
     fn tile(&self, event: &Event<'_>) {
         if let Event::Discarded { tile, reason } = event {
-            return Context::warn(
-                self,
-                format!(
-                    "tile {} of stream {} is proved again: its file is of no use ({reason})",
-                    tile.index, tile.stream
-                ),
-            );
+            return Context::warn(self, discarded(*tile, reason));
         }
         if let Ok(mut bar) = self.going.0.lock() {
             bar.get_or_insert_with(|| self.countdown("starting"))

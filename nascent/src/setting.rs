@@ -3,7 +3,7 @@
 use crate::error::Cancelled;
 use nascent_circuits::inference::plan::Budget;
 use nascent_params::{Progress, Step};
-use nascent_prover::job::Event;
+use nascent_prover::job::{Event, TileFileError, TileId};
 use nascent_verifier::Workers;
 use rayon::prelude::*;
 use std::path::PathBuf;
@@ -22,10 +22,7 @@ pub trait Observer: Sync {
             Event::Resumed { standing, .. } | Event::Proved { standing, .. } => {
                 self.progress("proving", standing.tiles, standing.total_tiles);
             }
-            Event::Discarded { tile, reason } => self.warn(&format!(
-                "tile {} of stream {} is proved again: its file is of no use ({reason})",
-                tile.index, tile.stream
-            )),
+            Event::Discarded { tile, reason } => self.warn(&discarded(*tile, reason)),
             _ => {}
         }
     }
@@ -40,6 +37,12 @@ pub trait Observer: Sync {
     fn is_cancelled(&self) -> bool {
         false
     }
+}
+
+/// What is said of a tile whose file is of no use, for this reason.
+pub fn discarded(tile: TileId, reason: &TileFileError) -> String {
+    let (index, stream) = (tile.index, tile.stream);
+    format!("tile {index} of stream {stream} is proved again: its file is of no use ({reason})")
 }
 
 /// Nobody is told.

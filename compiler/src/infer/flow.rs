@@ -228,8 +228,8 @@ impl Flow {
     pub(crate) fn emit(&mut self, node: usize, op: Op, inputs: &[ValueId]) -> OpResult<ValueId> {
         let (shape, is_int) = infer::infer(self, &op, inputs)?;
         let elements = count(&shape).map_or(u64::MAX, |n| n as u64);
-        self.budget
-            .spend(elements, infer::products(self, &op, inputs, &shape))?;
+        let products = infer::products(self, &op, inputs, &shape);
+        self.budget.spend(elements, products)?;
         let value = Value {
             node,
             op,
@@ -247,7 +247,7 @@ impl Flow {
             .map(|&id| self.tensor(id).map(Arc::as_ref))
             .collect();
         let value = match constants {
-            Some(operands) if !operands.is_empty() => self.folded(value, &operands)?,
+            Some(operands) if !operands.is_empty() => self.folded(value, &operands, products)?,
             _ if value.shape.contains(&0) || value.shape.len() > MOST_AXES => {
                 return Fault::shape(format!(
                     "a tensor of shape {:?}: activations have no empty axes and at most {MOST_AXES}",
@@ -261,7 +261,7 @@ impl Flow {
     }
 
     /// A value of constants, evaluated as far as they are known.
-    fn folded(&self, value: Value, operands: &[&Tensor]) -> OpResult<Value> {
+    fn folded(&self, value: Value, operands: &[&Tensor], products: u64) -> OpResult<Value> {
         let known = |id: &ValueId| self.constant(*id);
         // Of what is multiplied by zeros nothing is left.
         let mut known_factors = value.inputs.iter().filter_map(known);
@@ -272,18 +272,8 @@ impl Flow {
         } else if operands.iter().any(|tensor| tensor.is_withheld()) {
             Tensor::withheld(&value.shape)
         } else {
-            self.budget.fold(
-                operands
-                    .iter()
-                    .map(|of| of.len() as u64)
-                    .sum::<u64>()
-                    .saturating_add(infer::products(
-                        self,
-                        &value.op,
-                        &value.inputs,
-                        &value.shape,
-                    )),
-            )?;
+            let read: u64 = operands.iter().map(|of| of.len() as u64).sum();
+            self.budget.fold(read.saturating_add(products))?;
             eval::eval(&value, operands)?
         };
         if !tensor.is_finite() {

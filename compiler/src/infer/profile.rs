@@ -13,8 +13,7 @@ use super::error::{InferError, Result};
 use super::options::Options;
 use nascent_verifier::codec::{Format, FormatError, bounded};
 use nascent_verifier::digest::{Digest32, tagged};
-use nascent_verifier::text::Quoted;
-use nascent_verifier::text::is_plain;
+use nascent_verifier::text::{Quoted, is_plain};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
